@@ -1,0 +1,55 @@
+package powerspy
+
+import (
+	"context"
+	"fmt"
+)
+
+// eepromSize is the number of EEPROM addresses that a request can name.
+const eepromSize = 256
+
+// ReadEEPROM fills p with the bytes of the EEPROM from address addr on
+// (request V, §3.3.6), one exchange a byte. No other request comes between
+// them. If p reaches beyond address 0xFF the error is [ErrOutOfRange]; after
+// any error p holds nothing of use.
+func (c *Client) ReadEEPROM(ctx context.Context, addr uint8, p []byte) error {
+	op := fmt.Sprintf("read EEPROM %#04x", addr)
+	if int(addr)+len(p) > eepromSize {
+		return &Error{Op: op, Err: fmt.Errorf("%d bytes: %w", len(p), ErrOutOfRange)}
+	}
+	return c.request(ctx, op, func() error { return c.readEEPROM(ctx, addr, p) })
+}
+
+// readEEPROM is ReadEEPROM for the owner of the link.
+func (c *Client) readEEPROM(ctx context.Context, addr uint8, p []byte) error {
+	for i := range p {
+		at := addr + uint8(i)
+		if err := c.readByte(ctx, at, &p[i]); err != nil {
+			return &Error{Op: fmt.Sprintf("read EEPROM %#04x", at), Err: err}
+		}
+	}
+	return nil
+}
+
+func (c *Client) readByte(ctx context.Context, addr uint8, p *byte) error {
+	if err := c.synchronise(ctx); err != nil {
+		return err
+	}
+	return c.exchange(ctx, fmt.Sprintf("V%02X", addr), func(frame []byte) verdict {
+		if b, ok := parseByte(frame); ok {
+			*p = b
+			return accept
+		}
+		return judgeOther(frame)
+	})
+}
+
+// parseByte parses dd, the answer to V. It is the only answer of the meter
+// without anything that tells what it is.
+func parseByte(frame []byte) (byte, bool) {
+	if len(frame) != 2 {
+		return 0, false
+	}
+	v, ok := parseHex(frame)
+	return byte(v), ok
+}

@@ -1,0 +1,82 @@
+// Package timebase tells when an averaging window really began and ended, given
+// real-time frames that arrive late.
+//
+// A frame closes one window of a whole number of mains periods, and windows
+// follow each other without a gap. The frame comes over Bluetooth: never
+// before the window's end, usually some milliseconds after it, now and then
+// hundreds. A [Base] makes the best of that for one real-time stream.
+package timebase
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Base places the windows of one real-time stream in time. It is told of
+// every frame in order, and is for one goroutine. Arrivals must carry the
+// monotonic clock, as those of powerspy.Realtime do; the times returned then
+// carry it too, and are right even if the wall clock is set.
+type Base interface {
+	// Window returns the start and end of the next window, whose frame
+	// arrived at the given time. Starts and ends never go back, and no window
+	// starts before the one before it has ended.
+	Window(arrival time.Time) (start, end time.Time)
+
+	// Lost says that n frames came damaged, or not at all, before the next.
+	Lost(n int)
+
+	// Length returns the best knowledge of the length of a window: the
+	// factor between its mean power and its energy. End minus start is a
+	// poorer one where frames arrive in bursts.
+	Length() time.Duration
+}
+
+// An Arrival is the simplest Base: a window ends when its frame arrives. It is
+// as good as the link is prompt: frames held up and delivered together leave
+// one long-looking gap and then windows squeezed to nothing.
+type Arrival struct {
+	length time.Duration
+	last   time.Time // end of the window before
+}
+
+var _ Base = &Arrival{}
+
+// NewArrival returns the Base of a stream with windows of so many mains
+// periods at a mains frequency in hertz. No window will start before began,
+// which may be zero: the earliest moment at which the first window can have
+// begun.
+func NewArrival(began time.Time, periods int, hertz float64) (*Arrival, error) {
+	if periods < 1 {
+		return nil, fmt.Errorf("timebase: window of %d mains periods", periods)
+	}
+	length := float64(periods) / hertz * float64(time.Second)
+	if !(hertz > 0 && length >= 1 && length < float64(maxLength)) {
+		return nil, fmt.Errorf("timebase: window of %d mains periods at %g Hz", periods, hertz)
+	}
+	return &Arrival{length: time.Duration(length + 0.5), last: began}, nil
+}
+
+// maxLength is far above the longest window of a meter, 65535 periods, and far
+// below the range of a time.Duration.
+const maxLength = 24 * time.Hour
+
+// Window implements [Base]: end is arrival, and start is one length earlier,
+// though not before the end of the window before.
+func (a *Arrival) Window(arrival time.Time) (start, end time.Time) {
+	end = arrival
+	if end.Before(a.last) {
+		end = a.last
+	}
+	start = end.Add(-a.length)
+	if start.Before(a.last) {
+		start = a.last
+	}
+	a.last = end
+	return start, end
+}
+
+// Lost implements [Base]. Arrival times do not depend on it.
+func (a *Arrival) Lost(int) {}
+
+// Length implements [Base]: periods over frequency.
+func (a *Arrival) Length() time.Duration { return a.length }
