@@ -1,0 +1,103 @@
+package bluez
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"powerspy2/bdaddr"
+)
+
+const (
+	opPair = "pair with"
+
+	// pairTimeout bounds a pairing. BlueZ waits 60 s for the PIN, before that
+	// the device may have to be called for 5 s.
+	pairTimeout = 75 * time.Second
+)
+
+// Pair pairs with a device that asks for a PIN, as those before Bluetooth 2.1
+// do. The device must be known: found by Discover not long ago, or paired
+// before.
+//
+// pin is called, from another goroutine, when the device asks; it may be asked
+// never, or more than once. Its context ends when the answer is no longer
+// wanted; it must return soon then, as Pair waits for it. Its error ends the
+// pairing and is what Pair returns. The PIN goes to BlueZ and nowhere else.
+//
+// When ctx ends, the pairing is cancelled before Pair returns the context's
+// error. Other errors: ErrAuthFailed (a wrong PIN, mostly), ErrAuthRejected,
+// ErrAuthTimeout, ErrAuthCanceled, ErrAlreadyPaired, ErrPageTimeout,
+// ErrInProgress (this or another program pairs with the device, or this client
+// has another agent), ErrNotReady, ErrNoDaemon, os.ErrNotExist.
+func (c *Client) Pair(ctx context.Context, adapter string, addr bdaddr.Address, pin func(context.Context) (string, error)) error {
+	device, err := devicePath(adapter, addr)
+	if err != nil {
+		return err
+	}
+	// Written before the answer to the daemon, read after the daemon's.
+	pinErr := make(chan error, 1)
+	a, err := c.registerAgent(ctx, func(ctx context.Context, asked dbus.ObjectPath) (string, error) {
+		if asked != device {
+			return "", errors.New("not the device being paired")
+		}
+		p, err := pin(ctx)
+		if err == nil && !validPIN(p) {
+			err = errPIN
+		}
+		if err != nil && ctx.Err() == nil {
+			select {
+			case pinErr <- err:
+			default: // the first one is what matters
+			}
+		}
+		return p, err
+	}, false)
+	if err != nil {
+		return c.wrap(opPair, addr.String(), err)
+	}
+	err = c.pair(ctx, device)
+	a.end(ctx)
+	select {
+	case e := <-pinErr:
+		if err != nil && ctx.Err() == nil {
+			err = e
+		}
+	default:
+	}
+	return c.wrap(opPair, addr.String(), err)
+}
+
+// pair calls Pair and cancels it when ctx ends. On return no pairing is under
+// way, unless the daemon does not answer.
+func (c *Client) pair(ctx context.Context, device dbus.ObjectPath) error {
+	// The call goes on when ctx ends, to learn how it ended.
+	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pairTimeout)
+	defer cancel()
+	call := c.conn.Object(bluezName, device).GoWithContext(callCtx, deviceInterface+".Pair", dbus.FlagNoAutoStart, make(chan *dbus.Call, 1))
+	var result error
+	select {
+	case <-call.Done:
+		if !errors.Is(call.Err, context.DeadlineExceeded) {
+			return call.Err
+		}
+		result = ErrNoAnswer
+	case <-ctx.Done():
+		result = ctx.Err()
+	}
+
+	cleanCtx, cleanCancel := cleanup(ctx)
+	defer cleanCancel()
+	// Fails when the pairing has just ended, or the daemon left.
+	_, _ = c.call(cleanCtx, cleanupTimeout, device, deviceInterface+".CancelPairing")
+	select {
+	case <-call.Done:
+		if result != ErrNoAnswer && call.Err == nil {
+			return nil // paired before it could be cancelled
+		}
+	case <-cleanCtx.Done():
+	}
+	return result
+}
