@@ -1,0 +1,189 @@
+package sim
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// A Generation tells the two kinds of PowerSpy2 apart. They answer F and R
+// differently, J has another width, and the first has no clock and no SD card.
+type Generation uint8
+
+// The generations.
+const (
+	V1 Generation = 1 // Hardware byte 02.
+	V2 Generation = 2 // Any other hardware byte; here 03.
+)
+
+// A Load is the shape of the power that the simulated load draws.
+type Load string
+
+// The loads. Config.Power and Config.LowPower bound them.
+const (
+	LoadConstant Load = "constant" // Always Power.
+	LoadStep     Load = "step"     // LowPower, then Power, half a LoadPeriod each.
+	LoadWave     Load = "wave"     // A sinusoid between LowPower and Power.
+	LoadServer   Load = "server"   // Irregular bursts between LowPower and Power.
+	LoadZero     Load = "zero"     // Nothing plugged in: noise, slightly negative.
+)
+
+// A Busy says what becomes of a second connection while one is open.
+type Busy string
+
+// What a second connection meets.
+const (
+	BusyRefuse  Busy = "refuse"  // It is closed at once, with ErrBusy.
+	BusyWait    Busy = "wait"    // It is served when the first has ended.
+	BusyReplace Busy = "replace" // The first is closed.
+)
+
+// A Calibration is one of the two pairs of scales in the EEPROM.
+type Calibration struct {
+	Voltage float32 // Uscale, volts per count.
+	Current float32 // Iscale, amperes per count.
+	Year    uint16  // Date of the calibration.
+	Month   uint8
+	Day     uint8
+}
+
+// A Config describes a simulated meter. In the zero value the fields whose
+// comment names a default have it; delay, jitter, stalls, drift and faults are
+// off. DefaultConfig is a more lifelike meter.
+type Config struct {
+	Generation Generation // Default V2.
+	Serial     uint16     // Serial number; default 4567.
+	Firmware   uint8      // Default 0x35.
+
+	// Factory and Current are the calibrations in the EEPROM. The meter's
+	// counts follow Current, or Factory if Current is no sane scale. The
+	// defaults differ, so that a client that uses the wrong one is found out.
+	Factory, Current Calibration
+	LogPeriod        uint16 // In mains periods, 0 to 5000.
+
+	Voltage   float64 // Mean mains voltage, V rms; default 230.
+	Frequency float64 // Mean mains frequency, 40 to 70 Hz; default 50.
+	Drift     float64 // Largest relative wander of the frequency, 0 to 0.01.
+	Load      Load    // Default LoadConstant.
+	Power     float64 // W; default 200. Largest power of the load.
+	LowPower  float64 // W. Smallest power of the load.
+	PF        float64 // Power factor of the load, above 0, up to 1; default 0.95.
+	// LoadPeriod is the period of LoadStep and LoadWave; default 10 s.
+	LoadPeriod time.Duration
+
+	Delay    time.Duration // Constant part of the link's delay, each way.
+	Jitter   time.Duration // Mean of the exponential part, each way.
+	Stall    float64       // Probability that a frame or an answer is stalled.
+	StallMin time.Duration // A stall lasts from StallMin...
+	StallMax time.Duration // ...to StallMax; default 200 ms to 600 ms.
+	EOL      string        // Sent after each frame; default LF CR. EOLNone for nothing.
+	Dots     bool          // Q is answered <K.> or <Z.>, as the specification prints it.
+	Busy     Busy          // Default BusyRefuse.
+	Seed     uint64        // Of everything random.
+	Faults   Faults        // What is wrong with the meter from the start.
+}
+
+// EOLNone as Config.EOL sends nothing between frames.
+const EOLNone = "none"
+
+// maxPower keeps the current below what 16 bits of peak counts can tell.
+const maxPower = 3500
+
+var (
+	// These scales were read from a meter: 6C 02 A7 3D and CE DC 0E 3A.
+	currentCalibration = Calibration{
+		Voltage: math.Float32frombits(0x3da7026c),
+		Current: math.Float32frombits(0x3a0edcce),
+		Year:    2012, Month: 8, Day: 30,
+	}
+	factoryCalibration = Calibration{
+		Voltage: 0.0809, Current: 0.000551,
+		Year: 2012, Month: 3, Day: 14,
+	}
+)
+
+// DefaultConfig returns the meter that "sim:" stands for: second generation,
+// behind an ordinary Bluetooth link, on European mains, with a server as load.
+func DefaultConfig() Config {
+	return Config{
+		Drift:    200e-6,
+		Load:     LoadServer,
+		LowPower: 20,
+		Delay:    8 * time.Millisecond,
+		Jitter:   6 * time.Millisecond,
+		Stall:    0.002,
+		Seed:     1,
+	}.withDefaults()
+}
+
+func (c Config) withDefaults() Config {
+	c.Generation = cmp.Or(c.Generation, V2)
+	c.Serial = cmp.Or(c.Serial, 4567)
+	c.Firmware = cmp.Or(c.Firmware, 0x35)
+	c.Factory = cmp.Or(c.Factory, factoryCalibration)
+	c.Current = cmp.Or(c.Current, currentCalibration)
+	c.Voltage = cmp.Or(c.Voltage, 230)
+	c.Frequency = cmp.Or(c.Frequency, 50)
+	c.Load = cmp.Or(c.Load, LoadConstant)
+	c.Power = cmp.Or(c.Power, 200)
+	c.PF = cmp.Or(c.PF, 0.95)
+	c.LoadPeriod = cmp.Or(c.LoadPeriod, 10*time.Second)
+	c.StallMin = cmp.Or(c.StallMin, 200*time.Millisecond)
+	c.StallMax = cmp.Or(c.StallMax, max(600*time.Millisecond, c.StallMin))
+	c.EOL = cmp.Or(c.EOL, "\n\r")
+	c.Busy = cmp.Or(c.Busy, BusyRefuse)
+	return c
+}
+
+// Validate says what in c makes no sense.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	within := func(v, low, high float64) bool { return v >= low && v <= high }
+	switch {
+	case c.Generation != V1 && c.Generation != V2:
+		return fmt.Errorf("generation %d is neither 1 nor 2", c.Generation)
+	case !c.Factory.sane() && !c.Current.sane():
+		return errors.New("neither calibration has positive scales")
+	case c.LogPeriod > 5000:
+		return fmt.Errorf("log period of %d periods is above 5000", c.LogPeriod)
+	case !within(c.Voltage, 80, 300):
+		return fmt.Errorf("voltage %g V is outside 80 to 300", c.Voltage)
+	case !within(c.Frequency, 40, 70):
+		return fmt.Errorf("frequency %g Hz is outside 40 to 70", c.Frequency)
+	case !within(c.Drift, 0, 0.01):
+		return fmt.Errorf("drift %g is outside 0 to 0.01 (10000ppm)", c.Drift)
+	case !within(c.Power, -maxPower, maxPower) || !within(c.LowPower, -maxPower, maxPower):
+		return fmt.Errorf("power of %g to %g W is outside -%d to %d", c.LowPower, c.Power, maxPower, maxPower)
+	case !(c.PF > 0 && c.PF <= 1):
+		return fmt.Errorf("power factor %g is not above 0 and up to 1", c.PF)
+	case c.LoadPeriod < 10*time.Millisecond:
+		return fmt.Errorf("load period %v is below 10ms", c.LoadPeriod)
+	case c.Delay < 0 || c.Jitter < 0:
+		return errors.New("delay and jitter cannot be negative")
+	case !within(c.Stall, 0, 1):
+		return fmt.Errorf("stall %g is not a probability from 0 to 1", c.Stall)
+	case c.StallMin < 0:
+		return errors.New("a stall cannot be negative")
+	case c.StallMax < c.StallMin:
+		return fmt.Errorf("longest stall %v is below the shortest, %v", c.StallMax, c.StallMin)
+	}
+	switch c.Load {
+	case LoadConstant, LoadStep, LoadWave, LoadServer, LoadZero:
+	default:
+		return fmt.Errorf("load %q is none of constant, step, wave, server, zero", string(c.Load))
+	}
+	switch c.Busy {
+	case BusyRefuse, BusyWait, BusyReplace:
+	default:
+		return fmt.Errorf("busy %q is none of refuse, wait, replace", string(c.Busy))
+	}
+	return c.Faults.validate()
+}
+
+// sane tells whether the scales can be multiplied by.
+func (c Calibration) sane() bool {
+	good := func(f float32) bool { return f > 0 && !math.IsInf(float64(f), 0) }
+	return good(c.Voltage) && good(c.Current)
+}

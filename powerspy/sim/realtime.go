@@ -1,0 +1,185 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Truth is what really happened during one averaging window.
+type Truth struct {
+	Index       int       // Of the window in its stream, from 0.
+	Start, End  time.Time // With monotonic clock reading.
+	Voltage     float64   // V rms
+	Current     float64   // A rms
+	Power       float64   // W, mean
+	VoltagePeak float64   // V
+	CurrentPeak float64   // A
+	Energy      float64   // J
+}
+
+// Stream describes the real-time mode.
+type Stream struct {
+	Number  int       // 1 for the first since the meter was made.
+	Periods int       // Averaging windows are so many mains periods.
+	Start   time.Time // Of the first window.
+	Running bool
+	Windows int // So many have ended.
+}
+
+// silentAfter is the length of window, in seconds of nominal mains frequency,
+// above which meters send no frames at all (users of real meters).
+const silentAfter = 2
+
+// realtime is one stream of windows. It has no timer: what ends when follows
+// from the mains.
+type realtime struct {
+	number  int
+	periods int
+	phase   float64 // Mains periods before the first window.
+	stopped time.Time
+}
+
+// end returns the time in seconds at which window i ends; window -1 ends
+// where the first begins.
+func (r *realtime) end(m *mains, i int) float64 {
+	return m.seconds(r.phase + float64(i+1)*float64(r.periods))
+}
+
+// Stream returns the stream that runs, else the last one; ok is false if the
+// real-time mode has never been used.
+func (m *Meter) Stream() (s Stream, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.lastStream
+	if r == nil {
+		return Stream{}, false
+	}
+	now := m.now()
+	s = Stream{
+		Number:  r.number,
+		Periods: r.periods,
+		Start:   m.time(r.end(m.mains, -1)),
+		Running: m.stream != nil,
+		Windows: m.windows(r, now),
+	}
+	return s, true
+}
+
+// Truth returns what happened during a window of the stream that runs, or of
+// the last one; ok is false if there was no such window, or it has not ended.
+func (m *Meter) Truth(index int) (t Truth, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.lastStream
+	if r == nil || index < 0 || index >= m.windows(r, m.now()) {
+		return Truth{}, false
+	}
+	return m.measure(r, index), true
+}
+
+// Energy returns the energy in joules that the load drew between two times.
+// The times need not be those of a stream; times before the meter was made
+// count as far as the load's shape goes on.
+func (m *Meter) Energy(from, to time.Time) float64 {
+	a, b := m.seconds(from), m.seconds(to)
+	if a == b {
+		return 0
+	}
+	if a > b {
+		return -m.load.over(b, a).mean * (a - b)
+	}
+	return m.load.over(a, b).mean * (b - a)
+}
+
+// Frequency returns the mains frequency in hertz at a time.
+func (m *Meter) Frequency(at time.Time) float64 { return m.mains.hertz(m.seconds(at)) }
+
+// windows returns how many windows of r have ended by now.
+func (m *Meter) windows(r *realtime, now time.Time) int {
+	if !r.stopped.IsZero() && r.stopped.Before(now) {
+		now = r.stopped
+	}
+	n := int(math.Floor((m.mains.periods(m.seconds(now)) - r.phase) / float64(r.periods)))
+	n = max(n, 0)
+	// The times handed out are whole nanoseconds: they decide.
+	for n > 0 && m.time(r.end(m.mains, n-1)).After(now) {
+		n--
+	}
+	for !m.time(r.end(m.mains, n)).After(now) {
+		n++
+	}
+	return n
+}
+
+// measure returns window i of r.
+func (m *Meter) measure(r *realtime, i int) Truth {
+	from, to := r.end(m.mains, i-1), r.end(m.mains, i)
+	t := m.electric(from, to)
+	t.Index = i
+	t.Start, t.End = m.time(from), m.time(to)
+	return t
+}
+
+// electric returns the electrical quantities of an interval.
+func (m *Meter) electric(from, to float64) Truth {
+	// The voltage moves so slowly that it counts as constant in a window.
+	u := m.cfg.Voltage * (1 + 0.003*math.Sin(2*math.Pi*(from+to)/2/97))
+	p := m.load.over(from, to)
+	// What rectifiers draw comes in pulses: the worse the power factor, the
+	// higher they are.
+	crest := math.Sqrt2 / math.Pow(m.cfg.PF, 1.5)
+	return Truth{
+		Voltage:     u,
+		Current:     math.Sqrt(p.square) / (u * m.cfg.PF),
+		Power:       p.mean,
+		VoltagePeak: u * math.Sqrt2,
+		CurrentPeak: p.peak / (u * m.cfg.PF) * crest,
+		Energy:      p.mean * (to - from),
+	}
+}
+
+// appendFrame appends the frame, with brackets, in which the meter tells t:
+// mean squares and mean power in counts of the scales (AL/LG/0838/003
+// §3.4.6). What does not fit is told as the largest number that does.
+func appendFrame(b []byte, t Truth, scale Calibration) []byte {
+	us, is := float64(scale.Voltage), float64(scale.Current)
+	count := func(v, low, high float64) int64 {
+		return int64(math.RoundToEven(min(max(v, low), high)))
+	}
+	u, i := t.Voltage/us, t.Current/is
+	return fmt.Appendf(b, "<%08X %08X %08X %04X %04X>",
+		count(u*u, 0, math.MaxUint32),
+		count(i*i, 0, math.MaxUint32),
+		uint32(int32(count(t.Power/(us*is), math.MinInt32, math.MaxInt32))),
+		count(t.VoltagePeak/us, 0, math.MaxUint16),
+		count(t.CurrentPeak/is, 0, math.MaxUint16))
+}
+
+// startStream begins real-time mode at the next mains zero crossing.
+func (m *Meter) startStream(now time.Time, periods int) {
+	m.stopStream(now)
+	m.capture = capture{}
+	m.streams++
+	m.stream = &realtime{
+		number:  m.streams,
+		periods: periods,
+		phase:   math.Ceil(m.mains.periods(m.seconds(now))),
+	}
+	m.lastStream = m.stream
+}
+
+// stopStream ends real-time mode and tells whether it was on.
+func (m *Meter) stopStream(now time.Time) bool {
+	if m.stream == nil {
+		return false
+	}
+	m.stream.stopped = now
+	m.stream = nil
+	return true
+}
+
+// sendsFrames tells whether windows of r are short enough to be sent.
+func (m *Meter) sendsFrames(r *realtime) bool {
+	return float64(r.periods) <= silentAfter*math.Round(m.cfg.Frequency)
+}

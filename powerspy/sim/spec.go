@@ -1,0 +1,245 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Example is a specification that ParseSpec accepts, for help texts.
+const Example = "load=wave,freq=49.985,drift=20ppm,stall=0.02"
+
+// A Key describes one parameter of a specification.
+type Key struct {
+	Name        string
+	Value       string // What its value looks like, such as "DURATION".
+	Description string
+	set         func(c *Config, value string) error
+}
+
+var keys = []Key{
+	{"gen", "1|2", "hardware generation", func(c *Config, v string) error {
+		n, err := whole(v, 1, 2)
+		c.Generation = Generation(n)
+		return err
+	}},
+	{"serial", "NUMBER", "serial number, 1 to 65535", func(c *Config, v string) error {
+		n, err := whole(v, 1, 65535)
+		c.Serial = uint16(n)
+		return err
+	}},
+	{"seed", "NUMBER", "of everything random; the same seed repeats a run", func(c *Config, v string) (err error) {
+		if c.Seed, err = strconv.ParseUint(v, 10, 64); err != nil {
+			return fmt.Errorf("%q is not a whole number", v)
+		}
+		return nil
+	}},
+	{"load", "SHAPE", "constant, step, wave, server or zero (nothing plugged in)", func(c *Config, v string) error {
+		c.Load = Load(v)
+		return nil
+	}},
+	{"watts", "NUMBER", "power of the constant load, largest power of the others", func(c *Config, v string) (err error) {
+		c.Power, err = positive(v)
+		return err
+	}},
+	{"low", "NUMBER", "smallest power of the step, wave and server loads, in watts", func(c *Config, v string) (err error) {
+		c.LowPower, err = number(v)
+		return err
+	}},
+	{"period", "DURATION", "of the step and wave loads", func(c *Config, v string) (err error) {
+		if c.LoadPeriod, err = duration(v); err == nil && c.LoadPeriod == 0 {
+			err = errors.New("a load cannot have a period of 0")
+		}
+		return err
+	}},
+	{"pf", "NUMBER", "power factor of the load, up to 1", func(c *Config, v string) (err error) {
+		c.PF, err = positive(v)
+		return err
+	}},
+	{"volts", "NUMBER", "mains voltage", func(c *Config, v string) (err error) {
+		c.Voltage, err = positive(v)
+		return err
+	}},
+	{"freq", "NUMBER", "mean mains frequency in hertz", func(c *Config, v string) (err error) {
+		c.Frequency, err = positive(v)
+		return err
+	}},
+	{"drift", "NUMBERppm", "largest wander of the mains frequency", func(c *Config, v string) error {
+		n, err := number(strings.TrimSuffix(v, "ppm"))
+		c.Drift = n * 1e-6
+		return err
+	}},
+	{"delay", "DURATION", "constant delay of the link, each way", func(c *Config, v string) (err error) {
+		c.Delay, err = duration(v)
+		return err
+	}},
+	{"jitter", "DURATION", "mean of the random delay of the link, each way", func(c *Config, v string) (err error) {
+		c.Jitter, err = duration(v)
+		return err
+	}},
+	{"stall", "FRACTION", "share of frames that the link stalls", func(c *Config, v string) (err error) {
+		c.Stall, err = number(v)
+		return err
+	}},
+	{"stallmin", "DURATION", "shortest stall", func(c *Config, v string) (err error) {
+		c.StallMin, err = duration(v)
+		return err
+	}},
+	{"stallmax", "DURATION", "longest stall", func(c *Config, v string) (err error) {
+		c.StallMax, err = duration(v)
+		return err
+	}},
+	{"eol", "lfcr|crlf|lf|none", "what is sent between frames", func(c *Config, v string) error {
+		eol, ok := map[string]string{"lfcr": "\n\r", "crlf": "\r\n", "lf": "\n", "none": EOLNone}[v]
+		if !ok {
+			return fmt.Errorf("%q is none of lfcr, crlf, lf, none", v)
+		}
+		c.EOL = eol
+		return nil
+	}},
+	{"dots", "", "Q is answered <K.> as the specification prints it", func(c *Config, v string) (err error) {
+		c.Dots, err = truth(v)
+		return err
+	}},
+	{"busy", "refuse|wait|replace", "what becomes of a second connection", func(c *Config, v string) error {
+		c.Busy = Busy(v)
+		return nil
+	}},
+	{"refuse", "LETTERS", "fault: commands answered <Z>", func(c *Config, v string) error {
+		c.Faults.Refuse = v
+		return nil
+	}},
+	{"mute", "LETTERS", "fault: commands done but not answered", func(c *Config, v string) error {
+		c.Faults.Mute = v
+		return nil
+	}},
+	{"garbage", "LETTERS", "fault: commands done but answered with nonsense", func(c *Config, v string) error {
+		c.Faults.Garbage = v
+		return nil
+	}},
+	{"noise", "FRACTION", "fault: share of real-time frames that arrive corrupted", func(c *Config, v string) (err error) {
+		c.Faults.Noise, err = number(v)
+		return err
+	}},
+	{"chop", "", "fault: bytes are delivered 1 to 7 at a time", func(c *Config, v string) (err error) {
+		c.Faults.Chop, err = truth(v)
+		return err
+	}},
+	{"silence", "AFTER[/FOR]", "fault: so long into each connection nothing arrives any more, or for so long", func(c *Config, v string) (err error) {
+		after, length, limited := strings.Cut(v, "/")
+		if c.Faults.SilenceAfter, err = later(after); err == nil && limited {
+			c.Faults.SilenceFor, err = later(length)
+		}
+		return err
+	}},
+	{"drop", "AFTER", "fault: so long into each connection the link is closed", func(c *Config, v string) (err error) {
+		c.Faults.DropAfter, err = later(v)
+		return err
+	}},
+	{"hang", "AFTER", "fault: so long into each connection the meter is deaf and mute, until a new one", func(c *Config, v string) (err error) {
+		c.Faults.HangAfter, err = later(v)
+		return err
+	}},
+}
+
+// Keys returns the parameters of a specification, in the order in which to
+// present them.
+func Keys() []Key { return slices.Clone(keys) }
+
+// ParseSpec returns the configuration that a specification describes: what
+// follows "sim:" in the name of a device, key=value pairs separated by commas.
+// What is not named is as in DefaultConfig.
+func ParseSpec(spec string) (Config, error) {
+	c := DefaultConfig()
+	seen := make(map[string]bool)
+	for pair := range strings.SplitSeq(spec, ",") {
+		pair = strings.TrimSpace(pair)
+		if pair == "" && spec == "" {
+			break
+		}
+		name, value, hasValue := strings.Cut(pair, "=")
+		i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
+		if i < 0 {
+			return Config{}, fmt.Errorf("unknown simulator parameter %q: the parameters are %s; for example %s", name, keyNames(), Example)
+		}
+		k := keys[i]
+		if seen[name] {
+			return Config{}, fmt.Errorf("simulator parameter %s is given twice", name)
+		}
+		seen[name] = true
+		if k.Value != "" && (!hasValue || value == "") {
+			return Config{}, fmt.Errorf("simulator parameter %s needs a value: %s=%s", name, name, k.Value)
+		}
+		if err := k.set(&c, value); err != nil {
+			return Config{}, fmt.Errorf("simulator parameter %s: %w", name, err)
+		}
+	}
+	if err := c.Validate(); err != nil {
+		return Config{}, fmt.Errorf("simulator parameters %q: %w", spec, err)
+	}
+	return c, nil
+}
+
+func keyNames() string {
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func whole(v string, low, high int) (int, error) {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < low || n > high {
+		return 0, fmt.Errorf("%q is not a whole number from %d to %d", v, low, high)
+	}
+	return n, nil
+}
+
+func number(v string) (float64, error) {
+	n, err := strconv.ParseFloat(v, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number", v)
+	}
+	return n, nil
+}
+
+func positive(v string) (float64, error) {
+	n, err := number(v)
+	if err == nil && !(n > 0) {
+		err = fmt.Errorf("%q is not above 0", v)
+	}
+	return n, err
+}
+
+func duration(v string) (time.Duration, error) {
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%q is not a duration such as 8ms or 2s", v)
+	}
+	return d, nil
+}
+
+// later is a duration that is not 0, which in Faults stands for never.
+func later(v string) (time.Duration, error) {
+	d, err := duration(v)
+	if err == nil && d == 0 {
+		err = fmt.Errorf("%q is not above 0", v)
+	}
+	return d, err
+}
+
+// truth is the value of a switch: the key alone turns it on.
+func truth(v string) (bool, error) {
+	if v == "" {
+		return true, nil
+	}
+	on, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, fmt.Errorf("%q is neither true nor false", v)
+	}
+	return on, nil
+}
