@@ -1,0 +1,113 @@
+package meter
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"powerspy2/bdaddr"
+)
+
+// A Config says which meter is wanted and how to talk with the person who
+// wants it. The zero Config is any meter and no questions asked.
+type Config struct {
+	// Target is the meter that is wanted.
+	Target Target
+	// Adapter restricts the search to one adapter: its identifier (hci0) or
+	// its address. Empty: any.
+	Adapter string
+	// Remembered are the meters of earlier set-ups, the default first. They
+	// are used when Target is Any or Named.
+	Remembered []Target
+	// PIN is the meter's PIN, 1 to 16 characters. When it is empty the usual
+	// ones are tried: 1234, then 0000.
+	PIN string
+	// AskPIN asks a person for the PIN when the usual ones failed. Nil: there
+	// is nobody to ask.
+	AskPIN func(ctx context.Context, t Target) (string, error)
+	// Choose asks which of several meters is meant and returns its index. Nil:
+	// several meters are an error that names them.
+	Choose func(ctx context.Context, found []Target) (int, error)
+	// Report is told what is going on. It is never called concurrently. May
+	// be nil.
+	Report func(Status)
+	// Trace is shown the bytes exchanged with the meter. May be nil. It must
+	// not keep p.
+	Trace func(sent bool, p []byte)
+}
+
+// A Phase is a part of the way to readings.
+type Phase uint8
+
+// Phases, in the order in which they come.
+const (
+	Checking Phase = iota
+	Discovering
+	Pairing
+	Connecting
+	Initialising
+	Streaming
+)
+
+// String returns the phase in one word.
+func (p Phase) String() string {
+	switch p {
+	case Checking:
+		return "checking"
+	case Discovering:
+		return "discovering"
+	case Pairing:
+		return "pairing"
+	case Connecting:
+		return "connecting"
+	case Initialising:
+		return "initialising"
+	case Streaming:
+		return "streaming"
+	}
+	return fmt.Sprintf("Phase(%d)", uint8(p))
+}
+
+// A Status tells a person what is going on.
+type Status struct {
+	Phase Phase
+	Text  string // such as "looking for a PowerSpy", without a final dot
+}
+
+func (c *Config) report(p Phase, format string, args ...any) {
+	if c.Report != nil {
+		c.Report(Status{Phase: p, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// Validate checks what can be checked before anything is opened. Errors match
+// ErrUsage.
+func (c *Config) Validate() error {
+	if err := checkAdapter(c.Adapter); err != nil {
+		return err
+	}
+	if len(c.PIN) > 16 {
+		return &Error{Kind: ErrUsage, Op: "PIN", Err: fmt.Errorf("longer than 16 characters"), Next: "give the digits on the meter's label"}
+	}
+	return nil
+}
+
+// checkAdapter accepts hciN and addresses.
+func checkAdapter(s string) error {
+	if s == "" {
+		return nil
+	}
+	if n, ok := strings.CutPrefix(s, "hci"); ok {
+		if v, err := strconv.ParseUint(n, 10, 15); err == nil && strconv.FormatUint(v, 10) == n {
+			return nil
+		}
+	} else if _, err := bdaddr.Parse(s); err == nil {
+		return nil
+	}
+	return &Error{
+		Kind: ErrUsage, Op: fmt.Sprintf("adapter %q", s),
+		Err:  fmt.Errorf("not the name or address of an adapter"),
+		Next: "give one such as hci0 or 00:1A:7D:DA:71:13 (`powerspy doctor` lists them)",
+	}
+}

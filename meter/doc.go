@@ -1,0 +1,23 @@
+// Package meter is a PowerSpy2 that a person can rely on: it finds the meter,
+// pairs with it when that is needed, opens a link, reads what is necessary to
+// turn the meter's counts into volts, amperes and watts, and streams readings.
+//
+// A Target says where a meter is: an address in the air, a name, a serial
+// line, a TCP port, or the simulated meter. Open goes from a Target to a
+// Meter, and Meter.Stream from there to readings:
+//
+//	target, err := meter.ParseTarget("sim:")
+//	m, err := meter.Open(ctx, meter.Config{Target: target})
+//	defer m.Close()
+//	s, err := m.Stream(ctx, meter.StreamConfig{Interval: time.Second})
+//	for {
+//		event, err := s.Next()
+//		...
+//	}
+//
+// Below it are package bluez (finding and pairing), package rfcomm (the radio
+// link) and package powerspy (the meter's language), none of which knows the
+// others. Errors of this package are of type *Error and match one of the
+// sentinels ErrNotFound, ErrNotReady, ErrPairing, ErrNoAnswer, ErrUsage and
+// ErrInterval, which are named after what a person can do about them.
+package meter

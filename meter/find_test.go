@@ -1,0 +1,402 @@
+package meter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"powerspy2/bdaddr"
+	"powerspy2/bluez"
+	"powerspy2/powerspy/sim"
+	"powerspy2/rfcomm"
+)
+
+var (
+	testAdapter = bluez.Adapter{ID: "hci0", Address: bdaddr.Address{0, 0x1A, 0x7D, 0xDA, 0x71, 0x13}, Powered: true}
+	testMeter   = bdaddr.Address{0x00, 0x0B, 0xCE, 0x07, 0x1D, 0x32}
+	otherMeter  = bdaddr.Address{0x00, 0x0B, 0xCE, 0x07, 0x1D, 0x33}
+)
+
+// A fakeHost is a BlueZ and a radio with devices in the air, in the order of
+// their appearance. It counts what was asked of it.
+type fakeHost struct {
+	t        *testing.T
+	adapters []bluez.Adapter
+	air      []*fakeDevice
+	denied   error // of every call to BlueZ
+	log      []string
+	ctx      context.Context // of the simulated meters
+}
+
+type fakeDevice struct {
+	bluez.Device
+	known       bool // BlueZ has an object for it
+	away        bool
+	pin         string
+	forgot      bool // the meter forgot the key
+	channel     uint8
+	appears     time.Duration // into the discovery
+	nameAt      time.Duration // into the discovery; the name is empty before
+	dialErr     error
+	pairErr     error
+	meterConfig string
+}
+
+func (h *fakeHost) note(format string, args ...any) {
+	h.log = append(h.log, fmt.Sprintf(format, args...))
+}
+
+func (h *fakeHost) find(a bdaddr.Address) *fakeDevice {
+	for _, d := range h.air {
+		if d.Address == a {
+			return d
+		}
+	}
+	return nil
+}
+
+func (h *fakeHost) Adapters(context.Context) ([]bluez.Adapter, error) { return h.adapters, h.denied }
+
+func (h *fakeHost) Devices(context.Context) ([]bluez.Device, error) {
+	var ds []bluez.Device
+	for _, d := range h.air {
+		if d.known {
+			ds = append(ds, d.Device)
+		}
+	}
+	return ds, h.denied
+}
+
+func (h *fakeHost) Device(_ context.Context, _ string, a bdaddr.Address) (bluez.Device, error) {
+	if d := h.find(a); d != nil && d.known {
+		return d.Device, nil
+	}
+	return bluez.Device{}, os.ErrNotExist
+}
+
+func (h *fakeHost) Discover(ctx context.Context, adapter string, found func(bluez.Device) bool) error {
+	h.note("discover %s", adapter)
+	start := time.Now()
+	for time.Since(start) < time.Hour {
+		for _, d := range h.air {
+			if d.away || time.Since(start) < d.appears {
+				continue
+			}
+			d.known = true
+			seen := d.Device
+			seen.InRange = true
+			if time.Since(start) < d.nameAt {
+				seen.Name = ""
+			}
+			if found(seen) {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+	return errors.New("nobody ended the discovery")
+}
+
+func (h *fakeHost) Pair(ctx context.Context, _ string, a bdaddr.Address, pin func(context.Context) (string, error)) error {
+	d := h.find(a)
+	if d == nil || !d.known {
+		return os.ErrNotExist
+	}
+	if d.Paired {
+		return bluez.ErrAlreadyPaired
+	}
+	if d.pairErr != nil {
+		return d.pairErr
+	}
+	got, err := pin(ctx)
+	if err != nil {
+		return err
+	}
+	h.note("pair with %s", got)
+	if got != d.pin {
+		return bluez.ErrAuthFailed
+	}
+	d.Paired, d.forgot = true, false
+	return nil
+}
+
+func (h *fakeHost) SetTrusted(_ context.Context, _ string, a bdaddr.Address, on bool) error {
+	h.find(a).Trusted = on
+	return nil
+}
+
+func (h *fakeHost) Remove(_ context.Context, _ string, a bdaddr.Address) error {
+	h.note("remove")
+	d := h.find(a)
+	d.Paired, d.Trusted, d.known = false, false, false
+	return nil
+}
+
+func (h *fakeHost) Close() error { return nil }
+
+func (h *fakeHost) Present(_ context.Context, _, a bdaddr.Address) (string, error) {
+	if d := h.find(a); d != nil && !d.away {
+		return d.Name, nil
+	}
+	time.Sleep(5120 * time.Millisecond) // a page timeout, of the bubble's clock
+	return "", rfcomm.ErrAbsent
+}
+
+func (h *fakeHost) Dial(ctx context.Context, remote rfcomm.Addr, _ *rfcomm.Config) (net.Conn, error) {
+	h.note("dial %d", remote.Channel)
+	d := h.find(remote.Address)
+	switch {
+	case d == nil || d.away:
+		return nil, rfcomm.ErrAbsent
+	case d.forgot || !d.Paired:
+		return nil, rfcomm.ErrKeyRefused
+	case d.dialErr != nil:
+		return nil, d.dialErr
+	case remote.Channel != d.channel:
+		return nil, rfcomm.ErrRefused
+	}
+	cfg, err := sim.ParseSpec(d.meterConfig)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	go func() {
+		if err := sim.New(cfg).ServeConn(h.ctx, theirs); err != nil && h.ctx.Err() == nil {
+			h.t.Errorf("simulated meter: %v", err)
+		}
+	}()
+	return ours, nil
+}
+
+func (h *fakeHost) FindChannel(_ context.Context, _, a bdaddr.Address, _ uint16) (uint8, error) {
+	return h.find(a).channel, nil
+}
+
+// newDevice is a meter that nobody has seen yet.
+func newDevice() *fakeDevice {
+	return &fakeDevice{
+		Device: bluez.Device{Adapter: "hci0", Address: testMeter, Name: "PowerSpy 4567", Alias: "00-0B-CE-07-1D-32"},
+		pin:    "1234", channel: 1, appears: time.Second, nameAt: 11 * time.Second,
+	}
+}
+
+// paired is a meter that an earlier set-up left paired.
+func paired() *fakeDevice {
+	d := newDevice()
+	d.known, d.Paired, d.Trusted = true, true, true
+	return d
+}
+
+func TestOpen(t *testing.T) {
+	second := func() *fakeDevice {
+		d := newDevice()
+		d.Address, d.Name = otherMeter, "PowerSpy 9999"
+		return d
+	}
+	with := func(d *fakeDevice, change func(*fakeDevice)) *fakeDevice { change(d); return d }
+	tests := []struct {
+		name string
+		cfg  Config
+		air  []*fakeDevice
+		want Target // its address and channel
+		err  error
+		text string // in the error
+		log  []string
+		max  time.Duration
+	}{
+		{
+			name: "never seen", air: []*fakeDevice{newDevice()},
+			want: Target{Address: testMeter, Channel: 1},
+			log:  []string{"discover hci0", "pair with 1234", "dial 1"},
+		},
+		{
+			name: "other devices in the air", air: []*fakeDevice{with(second(), func(d *fakeDevice) { d.Name = "Headset" }), newDevice()},
+			want: Target{Address: testMeter, Channel: 1},
+			log:  []string{"discover hci0", "pair with 1234", "dial 1"},
+		},
+		{
+			name: "paired", air: []*fakeDevice{paired()},
+			want: Target{Address: testMeter, Channel: 1},
+			log:  []string{"dial 1"}, max: 2 * time.Second,
+		},
+		{
+			name: "second usual PIN", air: []*fakeDevice{with(newDevice(), func(d *fakeDevice) { d.pin = "0000" })},
+			want: Target{Address: testMeter, Channel: 1},
+			log:  []string{"discover hci0", "pair with 1234", "pair with 0000", "dial 1"},
+		},
+		{
+			name: "unusual PIN, nobody to ask", air: []*fakeDevice{with(newDevice(), func(d *fakeDevice) { d.pin = "7777" })},
+			err: ErrPairing, text: "--pin",
+			log: []string{"discover hci0", "pair with 1234", "pair with 0000"},
+		},
+		{
+			name: "unusual PIN, a person knows",
+			cfg:  Config{AskPIN: func(context.Context, Target) (string, error) { return "7777", nil }},
+			air:  []*fakeDevice{with(newDevice(), func(d *fakeDevice) { d.pin = "7777" })},
+			want: Target{Address: testMeter, Channel: 1},
+			log:  []string{"discover hci0", "pair with 1234", "pair with 0000", "pair with 7777", "dial 1"},
+		},
+		{
+			name: "wrong PIN given", cfg: Config{PIN: "9999"}, air: []*fakeDevice{newDevice()},
+			err: ErrPairing, text: "label",
+			log: []string{"discover hci0", "pair with 9999"},
+		},
+		{
+			name: "meter forgot the key", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.forgot = true })},
+			want: Target{Address: testMeter, Channel: 1},
+			log:  []string{"dial 1", "remove", "discover hci0", "pair with 1234", "dial 1"},
+		},
+		{
+			name: "another channel", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.channel = 5 })},
+			want: Target{Address: testMeter, Channel: 5},
+			log:  []string{"dial 1", "dial 5"},
+		},
+		{
+			name: "remembered channel",
+			cfg:  Config{Remembered: []Target{{Kind: Bluetooth, Address: testMeter, Channel: 5}}},
+			air:  []*fakeDevice{with(paired(), func(d *fakeDevice) { d.channel = 5 })},
+			want: Target{Address: testMeter, Channel: 5},
+			log:  []string{"dial 5"},
+		},
+		{
+			name: "absent, paired", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.away = true })},
+			err: ErrNotFound, text: "radio call", log: []string{"dial 1"}, max: 7 * time.Second,
+		},
+		{
+			name: "absent, by address", cfg: Config{Target: Target{Kind: Bluetooth, Address: testMeter}},
+			err: ErrNotFound, text: "radio call", max: 7 * time.Second,
+		},
+		{
+			name: "by address, never seen", cfg: Config{Target: Target{Kind: Bluetooth, Address: testMeter}}, air: []*fakeDevice{newDevice()},
+			want: Target{Address: testMeter, Channel: 1},
+			log:  []string{"discover hci0", "pair with 1234", "dial 1"}, max: 5 * time.Second,
+		},
+		{
+			name: "nothing in the air", err: ErrNotFound, text: "scan", log: []string{"discover hci0"}, max: 31 * time.Second,
+		},
+		{
+			name: "two meters, nobody to ask", air: []*fakeDevice{newDevice(), second()},
+			err: ErrUsage, text: otherMeter.String(), log: []string{"discover hci0"},
+		},
+		{
+			name: "two meters, a person chooses",
+			cfg: Config{Choose: func(_ context.Context, found []Target) (int, error) {
+				for i, f := range found {
+					if f.Address == otherMeter {
+						return i, nil
+					}
+				}
+				return 0, errors.New("the other meter was not offered")
+			}},
+			air:  []*fakeDevice{newDevice(), second()},
+			want: Target{Address: otherMeter, Channel: 1},
+			log:  []string{"discover hci0", "pair with 1234", "dial 1"},
+		},
+		{
+			name: "two meters, one named", cfg: Config{Target: Target{Kind: Named, Name: "powerspy 99"}},
+			air:  []*fakeDevice{newDevice(), second()},
+			want: Target{Address: otherMeter, Channel: 1},
+			log:  []string{"discover hci0", "pair with 1234", "dial 1"},
+		},
+		{
+			name: "held by another program", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.dialErr = rfcomm.ErrBusy })},
+			err: ErrNoAnswer, text: "another program", log: []string{"dial 1"},
+		},
+		{
+			name: "in use elsewhere", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.dialErr = rfcomm.ErrRefused })},
+			err: ErrNoAnswer, text: "somebody else", log: []string{"dial 1"},
+		},
+		{
+			name: "dead kernel", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.dialErr = rfcomm.ErrKernelStuck })},
+			err: ErrNotReady, text: "reboot", log: []string{"dial 1"},
+		},
+		{
+			name: "another program pairs", air: []*fakeDevice{with(newDevice(), func(d *fakeDevice) { d.pairErr = bluez.ErrInProgress })},
+			err: ErrNotReady, text: "another program", log: []string{"discover hci0"},
+		},
+		{
+			name: "silent meter", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.meterConfig = "mute=?" })},
+			err: ErrNoAnswer, text: "silent", log: []string{"dial 1", "dial 1"},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer synctest.Wait()
+				defer cancel()
+				h := &fakeHost{t: t, adapters: []bluez.Adapter{testAdapter}, air: tt.air, ctx: ctx}
+				start := time.Now()
+				m, err := open(ctx, tt.cfg, h.dial)
+				took := time.Since(start)
+				if !errors.Is(err, tt.err) {
+					t.Fatalf("unexpected error: %v, want %v", err, tt.err)
+				}
+				if err != nil && !strings.Contains(err.Error(), tt.text) {
+					t.Errorf("error %q does not say %q", err, tt.text)
+				}
+				if diff := cmp.Diff(tt.log, h.log); diff != "" {
+					t.Errorf("unexpected calls (-want +got):\n%s", diff)
+				}
+				if tt.max > 0 && took > tt.max {
+					t.Errorf("took %v, want at most %v", took, tt.max)
+				}
+				if err != nil {
+					return
+				}
+				got := m.Target()
+				if got.Kind != Bluetooth || got.Address != tt.want.Address || got.Channel != tt.want.Channel || got.Adapter != testAdapter.Address || got.Name == "" {
+					t.Errorf("unexpected target %+v", got)
+				}
+				if d := h.find(got.Address); !d.Paired || !d.Trusted {
+					t.Errorf("paired %v, trusted %v", d.Paired, d.Trusted)
+				}
+				if err := m.Close(); err != nil {
+					t.Errorf("close: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func (h *fakeHost) dial(context.Context) (daemon, radio, error) { return h, h, nil }
+
+func TestOpenMachineNotReady(t *testing.T) {
+	off := testAdapter
+	off.Powered = false
+	tests := []struct {
+		name string
+		host fakeHost
+		cfg  Config
+		text string
+	}{
+		{"no adapter", fakeHost{}, Config{}, "no Bluetooth adapter"},
+		{"adapter off", fakeHost{adapters: []bluez.Adapter{off}}, Config{}, "bluetoothctl power on"},
+		{"another adapter", fakeHost{adapters: []bluez.Adapter{testAdapter}}, Config{Adapter: "hci7"}, "hci0"},
+		{"policy", fakeHost{denied: os.ErrPermission}, Config{}, "usermod -aG bluetooth"},
+		{"service gone", fakeHost{denied: bluez.ErrNoDaemon}, Config{}, "systemctl"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := open(t.Context(), tt.cfg, tt.host.dial)
+			if !errors.Is(err, ErrNotReady) {
+				t.Fatalf("unexpected error: %v", err)
+			}
+			if !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("error %q does not say %q", err, tt.text)
+			}
+		})
+	}
+}

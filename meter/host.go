@@ -1,0 +1,50 @@
+package meter
+
+import (
+	"context"
+	"net"
+
+	"powerspy2/bdaddr"
+	"powerspy2/bluez"
+	"powerspy2/rfcomm"
+)
+
+// A daemon is what finding and pairing needs of BlueZ.
+type daemon interface {
+	Adapters(ctx context.Context) ([]bluez.Adapter, error)
+	Devices(ctx context.Context) ([]bluez.Device, error)
+	Device(ctx context.Context, adapter string, addr bdaddr.Address) (bluez.Device, error)
+	Discover(ctx context.Context, adapter string, found func(bluez.Device) bool) error
+	Pair(ctx context.Context, adapter string, addr bdaddr.Address, pin func(context.Context) (string, error)) error
+	SetTrusted(ctx context.Context, adapter string, addr bdaddr.Address, trusted bool) error
+	Remove(ctx context.Context, adapter string, addr bdaddr.Address) error
+	Close() error
+}
+
+var _ daemon = (*bluez.Client)(nil)
+
+// A radio is what connecting needs of the kernel.
+type radio interface {
+	Dial(ctx context.Context, remote rfcomm.Addr, cfg *rfcomm.Config) (net.Conn, error)
+	FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error)
+	Present(ctx context.Context, local, remote bdaddr.Address) (string, error)
+}
+
+// kernel is the radio of package rfcomm.
+type kernel struct{}
+
+func (kernel) Dial(ctx context.Context, remote rfcomm.Addr, cfg *rfcomm.Config) (net.Conn, error) {
+	c, err := rfcomm.Dial(ctx, remote, cfg)
+	if err != nil {
+		return nil, err // not a nil *rfcomm.Conn in a net.Conn
+	}
+	return c, nil
+}
+
+func (kernel) FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
+	return rfcomm.FindChannel(ctx, local, remote, uuid)
+}
+
+func (kernel) Present(ctx context.Context, local, remote bdaddr.Address) (string, error) {
+	return rfcomm.Present(ctx, local, remote)
+}

@@ -1,0 +1,74 @@
+package meter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+
+	"powerspy2/powerspy"
+	"powerspy2/powerspy/sim"
+)
+
+// openLink opens a link to a target that needs no Bluetooth of ours. The
+// returned function closes what stands behind the link.
+func openLink(ctx context.Context, t Target) (powerspy.Link, func() error, error) {
+	none := func() error { return nil }
+	op := "open " + t.String()
+	switch t.Kind {
+	case Serial:
+		l, err := openSerial(t.Path)
+		if err != nil {
+			return nil, nil, serialError(op, err)
+		}
+		return l, none, nil
+	case TCP:
+		var d net.Dialer
+		c, err := d.DialContext(ctx, "tcp", t.Host)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, nil, fmt.Errorf("%s: %w", op, ctx.Err())
+			}
+			return nil, nil, &Error{
+				Kind: ErrNotFound, Op: op, Err: err,
+				Next: "check that something listens there (`powerspy sim --tcp HOST:PORT` is one)",
+			}
+		}
+		return c, none, nil
+	case Simulated:
+		cfg, err := sim.ParseSpec(t.Sim)
+		if err != nil {
+			return nil, nil, &Error{Kind: ErrUsage, Op: op, Err: err}
+		}
+		return openSimulated(sim.New(cfg))
+	}
+	return nil, nil, &Error{Kind: ErrUsage, Op: op, Err: fmt.Errorf("not a link without Bluetooth"), Next: "give " + DeviceHelp}
+}
+
+// openSimulated serves a meter in this process. Closing waits for it.
+func openSimulated(m *sim.Meter) (powerspy.Link, func() error, error) {
+	ours, theirs := net.Pipe()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- m.ServeConn(ctx, theirs) }()
+	return ours, func() error {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			return fmt.Errorf("simulated meter: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// serialError says what can be done about a serial line that can't be opened.
+func serialError(op string, err error) error {
+	e := &Error{Op: op, Err: err}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Kind, e.Next = ErrNotFound, "check the path, or leave out --device to find the meter by Bluetooth"
+	case errors.Is(err, fs.ErrPermission):
+		e.Kind, e.Next = ErrNotReady, "leave out --device: powerspy talks to the meter itself, without a serial device and without root"
+	}
+	return e
+}

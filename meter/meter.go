@@ -1,0 +1,68 @@
+package meter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"powerspy2/powerspy"
+)
+
+// Info is what a meter says of itself.
+type Info struct {
+	Target       Target
+	Identity     powerspy.Identity
+	Calibrations powerspy.Calibrations
+	UsesFactory  bool    // the current calibration is not sane, the factory's is in force
+	Frequency    float64 // mains frequency in Hz, 40 to 70
+}
+
+// A Meter is an open link to an initialised meter.
+type Meter struct {
+	target      Target
+	client      *powerspy.Client
+	close       func() error // of the link and what stands behind it
+	info        Info
+	calibration powerspy.Calibration
+}
+
+// Target returns where the meter was found. It is what to remember for the
+// next time.
+func (m *Meter) Target() Target { return m.target }
+
+// Info returns what the meter said of itself when it was opened.
+func (m *Meter) Info() Info { return m.info }
+
+// Close closes the link. It does not stop a stream first: see Stream.Stop.
+func (m *Meter) Close() error {
+	return errors.Join(m.client.Close(), m.close())
+}
+
+// initialise reads what is needed to understand the meter's frames. A client
+// that died may have left the meter streaming; it is told to stop first.
+func (m *Meter) initialise(ctx context.Context) error {
+	id, err := m.client.Identity(ctx)
+	if err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	if id.Status == powerspy.Streaming {
+		if err := m.client.Stop(ctx); err != nil {
+			return fmt.Errorf("stop an earlier stream: %w", err)
+		}
+	}
+	cals, err := m.client.Calibration(ctx)
+	if err != nil {
+		return fmt.Errorf("calibration: %w", err)
+	}
+	cal, factory, err := cals.InForce()
+	if err != nil {
+		return fmt.Errorf("calibration: %w", err)
+	}
+	f, err := m.client.Frequency(ctx, id.Generation())
+	if err != nil {
+		return fmt.Errorf("mains frequency: %w", err)
+	}
+	m.calibration = cal
+	m.info = Info{Target: m.target, Identity: id, Calibrations: cals, UsesFactory: factory, Frequency: f}
+	return nil
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs the project's tests and ends with one line: "N passed, N failed".
+# Usage: scripts/test.sh [arguments of go test; default: ./...]
+# It installs what the tests need and this machine lacks: dbus-daemon, on which
+# the tests of package bluez run a private bus.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+need dbus-daemon dbus
+[ $# -gt 0 ] || set -- ./...
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+run_tests "$log" go test -v "$@" || status=$?
+summary "$log" "$status"
