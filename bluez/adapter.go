@@ -86,7 +86,7 @@ func compareIDs(a, b string) int {
 func (c *Client) Adapters(ctx context.Context) ([]Adapter, error) {
 	o, _, err := c.objects(ctx)
 	if err != nil {
-		return nil, c.wrap(opAdapters, "", err)
+		return nil, wrap(opAdapters, "", err)
 	}
 	return o.sortedAdapters(), nil
 }
@@ -100,11 +100,11 @@ func (c *Client) Adapter(ctx context.Context, id string) (Adapter, error) {
 	}
 	values, err := c.getAll(ctx, path, adapterInterface)
 	if err != nil {
-		return Adapter{}, c.wrap(opAdapter, id, err)
+		return Adapter{}, wrap(opAdapter, id, err)
 	}
 	a := Adapter{ID: id}
 	if err := a.update(values); err != nil {
-		return Adapter{}, c.wrap(opAdapter, id, err)
+		return Adapter{}, wrap(opAdapter, id, err)
 	}
 	return a, nil
 }
@@ -149,7 +149,7 @@ func (c *Client) setAdapter(ctx context.Context, op, adapter, property string, v
 	if err != nil {
 		return err
 	}
-	return c.wrap(op, adapter, c.set(ctx, path, adapterInterface, property, value))
+	return wrap(op, adapter, c.set(ctx, path, adapterInterface, property, value))
 }
 
 // sortedAdapters returns the adapters of o, ordered by ID.

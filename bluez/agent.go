@@ -74,15 +74,12 @@ func (c *Client) registerAgent(ctx context.Context, pin func(context.Context, db
 		// BlueZ takes one of each client.
 		return nil, &Error{Op: opAgent, Err: ErrInProgress}
 	}
-	a := &agent{c: c, path: c.newPath("agent"), pin: pin, authorize: authorize}
+	a := &agent{c: c, pin: pin, authorize: authorize}
 	a.ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	err := c.conn.Export(agentMethods{a}, a.path, agentInterface)
-	if err == nil {
-		_, err = c.call(ctx, callTimeout, agentManagerPath, agentManagerInterface+".RegisterAgent", a.path, capability)
-	}
-	if err != nil {
+	a.path = c.export("agent", agentMethods{a}, agentInterface)
+	if _, err := c.call(ctx, agentManagerPath, agentManagerInterface+".RegisterAgent", a.path, capability); err != nil {
 		a.end(ctx)
-		return nil, c.wrap(opAgent, "", err)
+		return nil, wrap(opAgent, "", err)
 	}
 	return a, nil
 }
@@ -96,12 +93,11 @@ func (a *agent) end(ctx context.Context) {
 	a.cancel()
 	a.calls.Wait()
 
-	ctx, cancel := cleanup(ctx)
+	ctx, cancel := a.c.cleanup(ctx)
 	defer cancel()
 	// Fails when it was not registered, or the daemon left and forgot it.
-	_, _ = a.c.call(ctx, cleanupTimeout, agentManagerPath, agentManagerInterface+".UnregisterAgent", a.path)
-	// Cannot fail: the path was good enough to export.
-	_ = a.c.conn.Export(nil, a.path, agentInterface)
+	_, _ = a.c.call(ctx, agentManagerPath, agentManagerInterface+".UnregisterAgent", a.path)
+	a.c.withdraw(a.path, agentInterface)
 
 	a.c.mu.Lock()
 	a.c.agent = false
@@ -225,9 +221,9 @@ func (c *Client) RegisterDefaultAgent(ctx context.Context, pin func(bdaddr.Addre
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.call(ctx, callTimeout, agentManagerPath, agentManagerInterface+".RequestDefaultAgent", a.path); err != nil {
+	if _, err := c.call(ctx, agentManagerPath, agentManagerInterface+".RequestDefaultAgent", a.path); err != nil {
 		a.end(ctx)
-		return nil, c.wrap(opAgent, "", err)
+		return nil, wrap(opAgent, "", err)
 	}
 	return &Agent{a: a}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -34,14 +35,15 @@ type Client struct {
 	conn   *dbus.Conn
 	closed atomic.Bool
 
-	// mu guards what BlueZ allows a client only once.
+	// How long BlueZ has for a call, and for a pairing.
+	timeout, pairTimeout time.Duration
+
+	// mu guards what BlueZ allows a client only once, and the exporting of
+	// objects, which godbus does not.
 	mu          sync.Mutex
 	discovering map[string]bool // by adapter
 	agent       bool
-
-	// exported counts the objects that this client has offered to BlueZ, so
-	// that each gets a path that none had before it.
-	exported atomic.Uint64
+	exported    int // so many objects so far
 }
 
 // Dial connects to BlueZ on the system bus, or on the bus whose address is in
@@ -81,7 +83,12 @@ func dial(ctx context.Context, connect func(...dbus.ConnOption) (*dbus.Conn, err
 		return nil, &Error{Op: op, Err: dialError(err)}
 	}
 
-	c := &Client{conn: conn, discovering: make(map[string]bool)}
+	c := &Client{
+		conn:        conn,
+		timeout:     callTimeout,
+		pairTimeout: pairTimeout,
+		discovering: make(map[string]bool),
+	}
 	// Asked before the first call to BlueZ: on some systems such a call makes
 	// the bus try to start the daemon, and hang with it.
 	body, _, err := c.callBus(ctx, "NameHasOwner", bluezName)
@@ -93,7 +100,7 @@ func dial(ctx context.Context, connect func(...dbus.ConnOption) (*dbus.Conn, err
 		}
 	}
 	if err != nil {
-		err = c.wrap(op, "", err)
+		err = wrap(op, "", err)
 		// What went wrong first is what the caller needs to know.
 		_ = c.Close()
 		return nil, err
@@ -141,41 +148,62 @@ func (c *Client) gone() error {
 }
 
 // call calls a method of BlueZ and returns the values that it answers. It never
-// makes the bus start BlueZ, and gives up after timeout with ErrNoAnswer.
-func (c *Client) call(ctx context.Context, timeout time.Duration, object dbus.ObjectPath, method string, args ...any) ([]any, error) {
-	body, _, err := c.do(ctx, timeout, bluezName, object, method, args...)
+// makes the bus start BlueZ, and gives up after c.timeout with ErrNoAnswer.
+func (c *Client) call(ctx context.Context, object dbus.ObjectPath, method string, args ...any) ([]any, error) {
+	body, _, err := c.do(ctx, bluezName, object, method, args...)
 	return body, err
 }
 
 // callBus is call for a method of the bus itself. It also tells where the
-// answer stands among the signals.
+// answer, be it an error, stands among the signals.
 func (c *Client) callBus(ctx context.Context, method string, args ...any) ([]any, dbus.Sequence, error) {
-	return c.do(ctx, callTimeout, busName, "/org/freedesktop/DBus", busName+"."+method, args...)
+	return c.do(ctx, busName, "/org/freedesktop/DBus", busName+"."+method, args...)
 }
 
-func (c *Client) do(ctx context.Context, timeout time.Duration, dest string, object dbus.ObjectPath, method string, args ...any) ([]any, dbus.Sequence, error) {
-	callCtx, cancel := context.WithTimeout(ctx, timeout)
+func (c *Client) do(ctx context.Context, dest string, object dbus.ObjectPath, method string, args ...any) ([]any, dbus.Sequence, error) {
+	callCtx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	call := c.conn.Object(dest, object).CallWithContext(callCtx, method, dbus.FlagNoAutoStart, args...)
+	call := <-c.start(callCtx, dest, object, method, args...).Done
+	return call.Body, call.ResponseSequence, c.callError(ctx, call.Err)
+}
+
+// start sends a call and returns before it is answered.
+func (c *Client) start(ctx context.Context, dest string, object dbus.ObjectPath, method string, args ...any) *dbus.Call {
+	return c.conn.Object(dest, object).GoWithContext(ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...)
+}
+
+// callError tells why a call failed that was made for ctx with a bound of ours.
+func (c *Client) callError(ctx context.Context, err error) error {
+	var answer dbus.Error
 	switch {
-	case callCtx.Err() == nil, !errors.Is(call.Err, callCtx.Err()):
-		return call.Body, call.ResponseSequence, call.Err
+	case err == nil, errors.As(err, &answer):
+		return err
 	case ctx.Err() != nil:
-		return nil, 0, ctx.Err()
-	default:
-		return nil, 0, ErrNoAnswer
+		return ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return ErrNoAnswer
+	case c.isLoss(err):
+		return c.gone()
 	}
+	return err
+}
+
+// isLoss tells whether a call failed because there is no connection to the bus
+// any more.
+func (c *Client) isLoss(err error) bool {
+	var oe *net.OpError
+	return !c.conn.Connected() || errors.Is(err, dbus.ErrClosed) || errors.Is(err, io.EOF) || errors.As(err, &oe)
 }
 
 // set sets a property.
 func (c *Client) set(ctx context.Context, object dbus.ObjectPath, iface, property string, value any) error {
-	_, err := c.call(ctx, callTimeout, object, propertiesInterface+".Set", iface, property, dbus.MakeVariant(value))
+	_, err := c.call(ctx, object, propertiesInterface+".Set", iface, property, dbus.MakeVariant(value))
 	return err
 }
 
 // getAll reads the properties of one interface of an object.
 func (c *Client) getAll(ctx context.Context, object dbus.ObjectPath, iface string) (map[string]dbus.Variant, error) {
-	body, err := c.call(ctx, callTimeout, object, propertiesInterface+".GetAll", iface)
+	body, err := c.call(ctx, object, propertiesInterface+".GetAll", iface)
 	if err != nil {
 		return nil, err
 	}
@@ -195,13 +223,28 @@ func only[T any](body []any, method string) (T, error) {
 
 // cleanup returns a context for what is still to be said to the daemon after
 // ctx has ended.
-func cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+func (c *Client) cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), min(c.timeout, cleanupTimeout))
 }
 
-// newPath returns an object path that this client has not used before.
-func (c *Client) newPath(kind string) dbus.ObjectPath {
-	return dbus.ObjectPath(fmt.Sprintf("/powerspy/%s%d", kind, c.exported.Add(1)))
+// export offers an object of ours to BlueZ, under a path that none of this
+// client has had before. name says what it is.
+func (c *Client) export(name string, methods any, iface string) dbus.ObjectPath {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.exported++
+	object := dbus.ObjectPath(fmt.Sprintf("/powerspy/%s%d", name, c.exported))
+	// Fails for an invalid path or another handler than godbus's own only.
+	_ = c.conn.Export(methods, object, iface)
+	return object
+}
+
+// withdraw takes back an object that was exported.
+func (c *Client) withdraw(object dbus.ObjectPath, iface string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// Fails as little as in export.
+	_ = c.conn.Export(nil, object, iface)
 }
 
 // isDaemon tells whether the unique name of a caller is that of BlueZ. Objects

@@ -127,7 +127,7 @@ func deviceAddress(object dbus.ObjectPath) (bdaddr.Address, error) {
 func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 	o, _, err := c.objects(ctx)
 	if err != nil {
-		return nil, c.wrap(opDevices, "", err)
+		return nil, wrap(opDevices, "", err)
 	}
 	return o.sortedDevices(), nil
 }
@@ -141,11 +141,11 @@ func (c *Client) Device(ctx context.Context, adapter string, addr bdaddr.Address
 	}
 	values, err := c.getAll(ctx, object, deviceInterface)
 	if err != nil {
-		return Device{}, c.wrap(opDevice, addr.String(), err)
+		return Device{}, wrap(opDevice, addr.String(), err)
 	}
 	d := Device{Adapter: adapter, Address: addr}
 	if err := d.update(values); err != nil {
-		return Device{}, c.wrap(opDevice, addr.String(), err)
+		return Device{}, wrap(opDevice, addr.String(), err)
 	}
 	return d, nil
 }
@@ -157,7 +157,7 @@ func (c *Client) SetTrusted(ctx context.Context, adapter string, addr bdaddr.Add
 	if err != nil {
 		return err
 	}
-	return c.wrap(opTrust, addr.String(), c.set(ctx, object, deviceInterface, "Trusted", trusted))
+	return wrap(opTrust, addr.String(), c.set(ctx, object, deviceInterface, "Trusted", trusted))
 }
 
 // Disconnect ends every connection of this machine to a device, those of other
@@ -168,12 +168,12 @@ func (c *Client) Disconnect(ctx context.Context, adapter string, addr bdaddr.Add
 	if err != nil {
 		return err
 	}
-	_, err = c.call(ctx, callTimeout, object, deviceInterface+".Disconnect")
+	_, err = c.call(ctx, object, deviceInterface+".Disconnect")
 	var de dbus.Error
 	if errors.As(err, &de) && de.Name == "org.bluez.Error.NotConnected" {
 		return nil
 	}
-	return c.wrap(opDisconnect, addr.String(), err)
+	return wrap(opDisconnect, addr.String(), err)
 }
 
 // Remove makes BlueZ forget a device and its key, and ends its connections.
@@ -187,8 +187,8 @@ func (c *Client) Remove(ctx context.Context, adapter string, addr bdaddr.Address
 	if err != nil {
 		return err
 	}
-	_, err = c.call(ctx, callTimeout, parent, adapterInterface+".RemoveDevice", device)
-	return c.wrap(opRemove, addr.String(), err)
+	_, err = c.call(ctx, parent, adapterInterface+".RemoveDevice", device)
+	return wrap(opRemove, addr.String(), err)
 }
 
 // sortedDevices returns the devices of o, ordered by adapter and address.

@@ -43,15 +43,15 @@ func (c *Client) Discover(ctx context.Context, adapter string, found func(Device
 		delete(c.discovering, adapter)
 		c.mu.Unlock()
 	}()
-	return c.wrap(opDiscover, adapter, c.discover(ctx, adapter, object, found))
+	return wrap(opDiscover, adapter, c.discover(ctx, adapter, object, found))
 }
 
-func (c *Client) discover(ctx context.Context, adapter string, object dbus.ObjectPath, found func(Device) bool) (err error) {
-	w, err := c.Watch(ctx)
+func (c *Client) discover(ctx context.Context, adapter string, object dbus.ObjectPath, found func(Device) bool) error {
+	w, err := c.watch(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
+	defer w.sub.end(ctx)
 
 	// Stopped also when the start was not waited for to its end: the daemon may
 	// have taken it.
@@ -60,7 +60,7 @@ func (c *Client) discover(ctx context.Context, adapter string, object dbus.Objec
 		return err
 	}
 	for {
-		e, err := w.Next(ctx)
+		e, err := w.next(ctx)
 		if err != nil {
 			return err
 		}
@@ -94,25 +94,25 @@ func (c *Client) discover(ctx context.Context, adapter string, object dbus.Objec
 // tell theirs in the inquiry.
 func (c *Client) startDiscovery(ctx context.Context, object dbus.ObjectPath) error {
 	filter := map[string]dbus.Variant{"Transport": dbus.MakeVariant("bredr")}
-	if _, err := c.call(ctx, callTimeout, object, adapterInterface+".SetDiscoveryFilter", filter); err != nil {
+	if _, err := c.call(ctx, object, adapterInterface+".SetDiscoveryFilter", filter); err != nil {
 		return err
 	}
 	const method = adapterInterface + ".StartDiscovery"
-	_, err := c.call(ctx, callTimeout, object, method)
+	_, err := c.call(ctx, object, method)
 	if de := (dbus.Error{}); errors.As(err, &de) && de.Name == "org.bluez.Error.InProgress" {
 		// One that an earlier call of ours left, because its end got lost.
 		c.stopDiscovery(ctx, object)
-		_, err = c.call(ctx, callTimeout, object, method)
+		_, err = c.call(ctx, object, method)
 	}
 	return err
 }
 
 // stopDiscovery ends the discovery of this client, also when ctx has ended.
 func (c *Client) stopDiscovery(ctx context.Context, object dbus.ObjectPath) {
-	ctx, cancel := cleanup(ctx)
+	ctx, cancel := c.cleanup(ctx)
 	defer cancel()
 	// Fails when there is none to stop: it did not start, the adapter was
 	// switched off or unplugged, or the daemon left. A daemon that does not
 	// answer ends it when this client closes, or at the next start.
-	_, _ = c.call(ctx, cleanupTimeout, object, adapterInterface+".StopDiscovery")
+	_, _ = c.call(ctx, object, adapterInterface+".StopDiscovery")
 }

@@ -2,7 +2,6 @@ package bluez
 
 import (
 	"errors"
-	"io"
 	"os"
 	"strings"
 
@@ -169,7 +168,7 @@ func meaning(op, name, message string) error {
 
 // wrap makes an *Error of err, nil of nil. An *Error is returned as it is, so
 // that the innermost operation, which knows most, is the one that is named.
-func (c *Client) wrap(op, subject string, err error) error {
+func wrap(op, subject string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -179,17 +178,14 @@ func (c *Client) wrap(op, subject string, err error) error {
 	}
 	e := &Error{Op: op, Subject: subject}
 	var de dbus.Error
-	switch {
-	case errors.As(err, &de):
+	if errors.As(err, &de) {
 		e.Name = de.Name
 		if len(de.Body) > 0 {
 			// The specification has a message first, if anything.
 			e.Message, _ = de.Body[0].(string)
 		}
 		e.Err = meaning(op, e.Name, e.Message)
-	case errors.Is(err, dbus.ErrClosed), errors.Is(err, io.EOF):
-		e.Err = c.gone()
-	default:
+	} else {
 		e.Err = err
 	}
 	return e

@@ -28,7 +28,7 @@ func newObjects() *objects {
 // among the signals: those before it have nothing to add.
 func (c *Client) objects(ctx context.Context) (*objects, dbus.Sequence, error) {
 	const method = objectManagerInterface + ".GetManagedObjects"
-	body, seq, err := c.do(ctx, callTimeout, bluezName, "/", method)
+	body, seq, err := c.do(ctx, bluezName, "/", method)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -166,37 +166,21 @@ type subscription struct {
 
 // rules are the match rules of a subscription. They name sender and path so
 // that nothing else on the bus wakes this process.
-var rules = [][]dbus.MatchOption{
-	{
-		dbus.WithMatchSender(busName),
-		dbus.WithMatchInterface(busName),
-		dbus.WithMatchMember("NameOwnerChanged"),
-		dbus.WithMatchArg(0, bluezName),
-	},
-	{
-		dbus.WithMatchSender(bluezName),
-		dbus.WithMatchInterface(objectManagerInterface),
-		dbus.WithMatchObjectPath("/"),
-	},
-	{
-		dbus.WithMatchSender(bluezName),
-		dbus.WithMatchInterface(propertiesInterface),
-		dbus.WithMatchMember("PropertiesChanged"),
-		dbus.WithMatchPathNamespace(rootPath),
-	},
+var rules = [...]string{
+	"type='signal',sender='" + busName + "',interface='" + busName + "',member='NameOwnerChanged',arg0='" + bluezName + "'",
+	"type='signal',sender='" + bluezName + "',interface='" + objectManagerInterface + "',path='/'",
+	"type='signal',sender='" + bluezName + "',interface='" + propertiesInterface + "',path_namespace='" + string(rootPath) + "'",
 }
 
 // subscribe begins a subscription, which must be ended.
 func (c *Client) subscribe(ctx context.Context) (*subscription, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	// Signals that are not yet fetched queue up in the handler without bound,
 	// the channel only saves it some work.
 	s := &subscription{c: c, signals: make(chan *dbus.Signal, 64), done: make(chan struct{})}
 	c.conn.Signal(s.signals)
 	for _, rule := range rules {
 		s.rules++
-		if err := c.conn.AddMatchSignalContext(ctx, rule...); err != nil {
+		if _, _, err := c.callBus(ctx, "AddMatch", rule); err != nil {
 			s.end(ctx)
 			return nil, err
 		}
@@ -212,12 +196,12 @@ func (s *subscription) end(ctx context.Context) {
 func (s *subscription) unsubscribe(ctx context.Context) {
 	close(s.done)
 	s.c.conn.RemoveSignal(s.signals)
-	ctx, cancel := cleanup(ctx)
+	ctx, cancel := s.c.cleanup(ctx)
 	defer cancel()
 	for _, rule := range rules[:s.rules] {
 		// Fails when the rule never reached the bus, or the bus is gone. In
 		// neither case is there anything left to remove.
-		_ = s.c.conn.RemoveMatchSignalContext(ctx, rule...)
+		_, _, _ = s.c.callBus(ctx, "RemoveMatch", rule)
 	}
 }
 

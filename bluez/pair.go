@@ -56,7 +56,7 @@ func (c *Client) Pair(ctx context.Context, adapter string, addr bdaddr.Address, 
 		return p, err
 	}, false)
 	if err != nil {
-		return c.wrap(opPair, addr.String(), err)
+		return wrap(opPair, addr.String(), err)
 	}
 	err = c.pair(ctx, device)
 	a.end(ctx)
@@ -67,37 +67,44 @@ func (c *Client) Pair(ctx context.Context, adapter string, addr bdaddr.Address, 
 		}
 	default:
 	}
-	return c.wrap(opPair, addr.String(), err)
+	return wrap(opPair, addr.String(), err)
 }
 
 // pair calls Pair and cancels it when ctx ends. On return no pairing is under
 // way, unless the daemon does not answer.
 func (c *Client) pair(ctx context.Context, device dbus.ObjectPath) error {
-	// The call goes on when ctx ends, to learn how it ended.
-	callCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pairTimeout)
+	// The call outlives ctx, to see the pairing end.
+	outer := context.WithoutCancel(ctx)
+	callCtx, cancel := context.WithTimeout(outer, c.pairTimeout)
 	defer cancel()
-	call := c.conn.Object(bluezName, device).GoWithContext(callCtx, deviceInterface+".Pair", dbus.FlagNoAutoStart, make(chan *dbus.Call, 1))
-	var result error
+	call := c.start(callCtx, bluezName, device, deviceInterface+".Pair")
 	select {
 	case <-call.Done:
-		if !errors.Is(call.Err, context.DeadlineExceeded) {
-			return call.Err
+		err := c.callError(outer, call.Err)
+		if errors.Is(err, ErrNoAnswer) {
+			c.cancelPairing(ctx, device)
 		}
-		result = ErrNoAnswer
+		return err
 	case <-ctx.Done():
-		result = ctx.Err()
 	}
-
-	cleanCtx, cleanCancel := cleanup(ctx)
+	c.cancelPairing(ctx, device)
+	// The answer follows at once, save from a daemon that hangs.
+	cleanCtx, cleanCancel := c.cleanup(ctx)
 	defer cleanCancel()
-	// Fails when the pairing has just ended, or the daemon left.
-	_, _ = c.call(cleanCtx, cleanupTimeout, device, deviceInterface+".CancelPairing")
 	select {
 	case <-call.Done:
-		if result != ErrNoAnswer && call.Err == nil {
+		if call.Err == nil {
 			return nil // paired before it could be cancelled
 		}
 	case <-cleanCtx.Done():
 	}
-	return result
+	return ctx.Err()
+}
+
+// cancelPairing cancels a pairing, also when ctx has ended.
+func (c *Client) cancelPairing(ctx context.Context, device dbus.ObjectPath) {
+	ctx, cancel := c.cleanup(ctx)
+	defer cancel()
+	// Fails when the pairing has just ended, or the daemon left.
+	_, _ = c.call(ctx, device, deviceInterface+".CancelPairing")
 }

@@ -54,23 +54,20 @@ func (c *Client) RegisterSerialProfile(ctx context.Context, channel uint8, name 
 	}
 	p := &Profile{
 		c:        c,
-		path:     c.newPath("serial"),
 		accepted: make(chan connection, backlog),
 		done:     make(chan struct{}),
 	}
-	err := c.conn.Export(profileMethods{p}, p.path, profileInterface)
-	if err == nil {
-		_, err = c.call(ctx, callTimeout, rootPath, profileManagerInterface+".RegisterProfile", p.path, serialPortUUID, map[string]dbus.Variant{
-			"Name":                  dbus.MakeVariant(name),
-			"Role":                  dbus.MakeVariant("server"),
-			"Channel":               dbus.MakeVariant(uint16(channel)),
-			"RequireAuthentication": dbus.MakeVariant(true),
-			"RequireAuthorization":  dbus.MakeVariant(false),
-		})
+	p.path = c.export("serial", profileMethods{p}, profileInterface)
+	options := map[string]dbus.Variant{
+		"Name":                  dbus.MakeVariant(name),
+		"Role":                  dbus.MakeVariant("server"),
+		"Channel":               dbus.MakeVariant(uint16(channel)),
+		"RequireAuthentication": dbus.MakeVariant(true),
+		"RequireAuthorization":  dbus.MakeVariant(false),
 	}
-	if err != nil {
+	if _, err := c.call(ctx, rootPath, profileManagerInterface+".RegisterProfile", p.path, serialPortUUID, options); err != nil {
 		p.end(ctx)
-		return nil, c.wrap(opProfile, "", err)
+		return nil, wrap(opProfile, "", err)
 	}
 	return p, nil
 }
@@ -90,7 +87,7 @@ func (p *Profile) Accept(ctx context.Context) (*os.File, bdaddr.Address, error) 
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
-	return nil, bdaddr.Address{}, p.c.wrap(opAccept, "", err)
+	return nil, bdaddr.Address{}, wrap(opAccept, "", err)
 }
 
 // Close withdraws the serial port. Accepted connections go on.
@@ -118,12 +115,11 @@ func (p *Profile) end(ctx context.Context) {
 		}
 		break
 	}
-	ctx, cancel := cleanup(ctx)
+	ctx, cancel := p.c.cleanup(ctx)
 	defer cancel()
 	// Fails when it was not registered, or the daemon left and forgot it.
-	_, _ = p.c.call(ctx, cleanupTimeout, rootPath, profileManagerInterface+".UnregisterProfile", p.path)
-	// Cannot fail: the path was good enough to export.
-	_ = p.c.conn.Export(nil, p.path, profileInterface)
+	_, _ = p.c.call(ctx, rootPath, profileManagerInterface+".UnregisterProfile", p.path)
+	p.c.withdraw(p.path, profileInterface)
 }
 
 // offer queues a connection for Accept. It is false when nobody can take it.

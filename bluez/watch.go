@@ -81,9 +81,17 @@ const opWatch = "watch"
 // What is not fetched by Next queues up in memory, so a Watcher that is no
 // longer read has to be closed.
 func (c *Client) Watch(ctx context.Context) (*Watcher, error) {
+	w, err := c.watch(ctx)
+	if err != nil {
+		return nil, wrap(opWatch, "", err)
+	}
+	return w, nil
+}
+
+func (c *Client) watch(ctx context.Context) (*Watcher, error) {
 	sub, err := c.subscribe(ctx)
 	if err != nil {
-		return nil, c.wrap(opWatch, "", err)
+		return nil, err
 	}
 	w := &Watcher{c: c, sub: sub, objects: newObjects()}
 	if w.owner, w.ownerSeq, err = c.owner(ctx); err == nil {
@@ -91,7 +99,7 @@ func (c *Client) Watch(ctx context.Context) (*Watcher, error) {
 	}
 	if err != nil {
 		sub.end(ctx)
-		return nil, c.wrap(opWatch, "", err)
+		return nil, err
 	}
 	if !w.up {
 		w.queue = []Event{{Kind: DaemonDown}}
@@ -104,12 +112,17 @@ func (c *Client) Watch(ctx context.Context) (*Watcher, error) {
 // event is then missing. After Close it fails with net.ErrClosed, which is
 // final, as is ErrNoBus.
 func (w *Watcher) Next(ctx context.Context) (Event, error) {
+	e, err := w.next(ctx)
+	return e, wrap(opWatch, "", err)
+}
+
+func (w *Watcher) next(ctx context.Context) (Event, error) {
 	for {
 		if err := ctx.Err(); err != nil {
-			return Event{}, w.c.wrap(opWatch, "", err)
+			return Event{}, err
 		}
 		if err := w.load(ctx); err != nil {
-			return Event{}, w.c.wrap(opWatch, "", err)
+			return Event{}, err
 		}
 		if len(w.queue) > 0 {
 			e := w.queue[0]
@@ -121,7 +134,7 @@ func (w *Watcher) Next(ctx context.Context) (Event, error) {
 			err = w.apply(s)
 		}
 		if err != nil {
-			return Event{}, w.c.wrap(opWatch, "", err)
+			return Event{}, err
 		}
 	}
 }
@@ -161,8 +174,8 @@ func (w *Watcher) load(ctx context.Context) error {
 		return nil
 	}
 	o, seq, err := w.c.objects(ctx)
-	if err = w.c.wrap(opWatch, "", err); err != nil {
-		if errors.Is(err, ErrNoDaemon) && !errors.Is(err, ErrNoBus) {
+	if err != nil {
+		if why := wrap(opWatch, "", err); errors.Is(why, ErrNoDaemon) && !errors.Is(why, ErrNoBus) {
 			// It left again. The signal that says so is on its way.
 			w.owner = ""
 			return nil
