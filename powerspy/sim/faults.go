@@ -118,11 +118,8 @@ func (m *Meter) PowerCycle() {
 
 // corrupt spoils a real-time frame, brackets included.
 func (r random) corrupt(frame []byte, stream, index uint64) []byte {
-	at := func(n int) int { // A position strictly inside the brackets.
-		return 1 + int(r.bits(forNoise, stream, index<<8|uint64(n))%uint64(len(frame)-2))
-	}
 	junk := r.junk(forNoise, stream, index)
-	i := at(0)
+	i := 1 + int(r.bits(forNoise, stream, index<<8)%uint64(len(frame)-2)) // Inside the brackets.
 	out := make([]byte, 0, len(frame)+len(junk))
 	switch r.bits(forNoise, stream, index<<8|1) % 8 {
 	case 0: // The end is missing.
@@ -142,8 +139,8 @@ func (r random) corrupt(frame []byte, stream, index uint64) []byte {
 	case 6: // The brackets towards the next frame are missing.
 		return append(out, frame[:len(frame)-1]...)
 	default: // A piece from the middle is missing.
-		j := at(2)
-		i, j = min(i, j), max(i, j)+1
+		// What is left is too long to pass for the answer to a request.
+		j := min(i+1+int(r.bits(forNoise, stream, index<<8|2)%12), len(frame)-1)
 		return append(append(out, frame[:i]...), frame[j:]...)
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// backlog is how many frames the meter keeps for a client that does not read
-// them. Older ones are lost.
+// backlog is how many frames and answers the meter keeps for a client that
+// does not read them. Frames older than the last so many, and whatever more
+// there is, are lost.
 const backlog = 256
 
 // A message is something on its way to the client.
@@ -151,7 +152,7 @@ func (s *session) obey(p *parser, b []byte) {
 			s.stream, s.next = m.stream, 0
 		}
 		if answer != "" {
-			s.enqueue(now, []byte(answer), forDelay, m.answers, ^uint64(0))
+			s.enqueue(now, []byte(answer), m.answers, ^uint64(0))
 		}
 	}
 	s.wakeUp()
@@ -181,9 +182,12 @@ func (s *session) mute(now time.Time) bool {
 }
 
 // enqueue puts a message on its way. n and k choose its random delay.
-func (s *session) enqueue(now time.Time, text []byte, p purpose, n, k uint64) {
+func (s *session) enqueue(now time.Time, text []byte, n, k uint64) {
+	if len(s.queue) >= backlog {
+		return
+	}
 	m := s.m
-	due := now.Add(m.cfg.Delay + m.rnd.exponential(m.cfg.Jitter, p, n, k))
+	due := now.Add(m.cfg.Delay + m.rnd.exponential(m.cfg.Jitter, forDelay, n, k))
 	if m.cfg.Stall > 0 && m.rnd.unit(forStall, n, k) < m.cfg.Stall {
 		span := float64(m.cfg.StallMax - m.cfg.StallMin)
 		due = due.Add(m.cfg.StallMin + time.Duration(span*m.rnd.unit(forStallLength, n, k)))
@@ -213,7 +217,7 @@ func (s *session) collect(now time.Time) {
 		if m.faults.Noise > 0 && m.rnd.unit(forNoise, n, k<<8|0xfe) < m.faults.Noise {
 			frame = m.rnd.corrupt(frame, n, k)
 		}
-		s.enqueue(t.End, frame, forDelay, n, k)
+		s.enqueue(t.End, frame, n, k)
 	}
 }
 
