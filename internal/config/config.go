@@ -1,0 +1,216 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"powerspy2/bdaddr"
+	"powerspy2/meter"
+)
+
+// A Config is the meters that were set up.
+type Config struct {
+	Meters []meter.Target // the default meter first
+}
+
+// file is the form on disk.
+type file struct {
+	Default string  `toml:"default,omitempty"`
+	Meters  []entry `toml:"meter"`
+}
+
+type entry struct {
+	Alias   string `toml:"alias,omitempty"`
+	Name    string `toml:"name,omitempty"`
+	Address string `toml:"address,omitempty"`
+	Adapter string `toml:"adapter,omitempty"`
+	Channel int64  `toml:"channel,omitempty"`
+	Device  string `toml:"device,omitempty"`
+}
+
+// An Error says what is wrong with a configuration file, and where.
+type Error struct {
+	File string
+	Line int // from 1; 0: the file as a whole
+	Err  error
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %v", e.File, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Path returns where the configuration of this user is. getenv is os.Getenv. It
+// is an error when neither XDG_CONFIG_HOME nor HOME says so.
+func Path(getenv func(string) string) (string, error) {
+	// A relative XDG_CONFIG_HOME is to be ignored (XDG Base Directory
+	// Specification, "Basics").
+	dir := getenv("XDG_CONFIG_HOME")
+	if !filepath.IsAbs(dir) {
+		home := getenv("HOME")
+		if home == "" {
+			return "", errors.New("neither XDG_CONFIG_HOME nor HOME is set")
+		}
+		dir = filepath.Join(home, ".config")
+	}
+	return filepath.Join(dir, "powerspy", "config.toml"), nil
+}
+
+// Load reads the configuration at path. A file that does not exist is an empty
+// configuration. What can't be understood is an *Error.
+func Load(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Config{}, nil
+	}
+	if err != nil {
+		return nil, &Error{File: path, Err: unwrapPath(err)}
+	}
+	var f file
+	md, err := toml.Decode(string(text), &f)
+	var syntax toml.ParseError
+	switch {
+	case errors.As(err, &syntax):
+		return nil, &Error{File: path, Line: syntax.Position.Line, Err: errors.New(syntax.Message)}
+	case err != nil:
+		return nil, typeError(path, err)
+	}
+	lines := indexLines(string(text))
+	if unknown := md.Undecoded(); len(unknown) > 0 {
+		key := unknown[0].String()
+		return nil, &Error{File: path, Line: lines.anywhere(key), Err: fmt.Errorf(
+			"unknown key %q; there are default and [[meter]] with alias, name, address, adapter, channel, device", key)}
+	}
+	return f.config(path, lines)
+}
+
+// typeMismatch is how the decoder words a value of the wrong type, for which it
+// has no error type.
+var typeMismatch = regexp.MustCompile(`^toml: line (\d+) \(last key ("[^"]*")\): (.*)$`)
+
+func typeError(path string, err error) error {
+	m := typeMismatch.FindStringSubmatch(err.Error())
+	if m == nil {
+		return &Error{File: path, Err: err}
+	}
+	line, aerr := strconv.Atoi(m[1])
+	if aerr != nil {
+		return &Error{File: path, Err: err}
+	}
+	return &Error{File: path, Line: line, Err: fmt.Errorf("%s: %s", m[2], m[3])}
+}
+
+// config checks what the file says and puts the default meter first.
+func (f *file) config(path string, lines lineIndex) (*Config, error) {
+	c := &Config{}
+	chosen := -1
+	for i, e := range f.Meters {
+		t, key, err := e.target()
+		if err != nil {
+			return nil, &Error{File: path, Line: lines.of(i, key), Err: err}
+		}
+		for _, other := range c.Meters {
+			if t.Alias != "" && strings.EqualFold(t.Alias, other.Alias) {
+				return nil, &Error{File: path, Line: lines.of(i, "alias"), Err: fmt.Errorf("alias %q is given to two meters", t.Alias)}
+			}
+		}
+		if chosen < 0 && f.Default != "" && names(t, f.Default) {
+			chosen = i
+		}
+		c.Meters = append(c.Meters, t)
+	}
+	if f.Default != "" && chosen < 0 {
+		return nil, &Error{File: path, Line: lines.of(-1, "default"), Err: fmt.Errorf(
+			"default %q is neither alias, name, address nor device of a [[meter]]", f.Default)}
+	}
+	if chosen > 0 {
+		t := c.Meters[chosen]
+		copy(c.Meters[1:chosen+1], c.Meters[:chosen])
+		c.Meters[0] = t
+	}
+	return c, nil
+}
+
+// names tells whether the default entry s means t.
+func names(t meter.Target, s string) bool {
+	if strings.EqualFold(t.Alias, s) || strings.EqualFold(t.Name, s) && t.Name != "" || t.Device() == s {
+		return true
+	}
+	a, err := bdaddr.Parse(s)
+	return err == nil && t.Kind == meter.Bluetooth && a == t.Address
+}
+
+// target returns the meter of an entry, or the key that is wrong with it.
+func (e entry) target() (t meter.Target, key string, err error) {
+	if e.Device != "" {
+		if e.Address != "" || e.Name != "" || e.Adapter != "" || e.Channel != 0 {
+			return t, "device", errors.New("device stands in place of address, name, adapter and channel")
+		}
+		t, err = meter.ParseTarget(e.Device)
+		t.Alias = e.Alias
+		return t, "device", err
+	}
+	if e.Address == "" {
+		return t, "", errors.New("a [[meter]] has neither address nor device")
+	}
+	t = meter.Target{Kind: meter.Bluetooth, Alias: e.Alias, Name: e.Name}
+	if t.Address, err = bdaddr.Parse(e.Address); err != nil {
+		return t, "address", err
+	}
+	if e.Adapter != "" {
+		if t.Adapter, err = bdaddr.Parse(e.Adapter); err != nil {
+			return t, "adapter", err
+		}
+	}
+	if e.Channel < 0 || e.Channel > 30 {
+		return t, "channel", fmt.Errorf("channel %d is not one of 1 to 30", e.Channel)
+	}
+	t.Channel = uint8(e.Channel)
+	return t, "", nil
+}
+
+// Remember puts t first, which makes it the default meter. What was known of
+// the same meter (its alias, say) is kept where t says nothing.
+func (c *Config) Remember(t meter.Target) {
+	rest := make([]meter.Target, 0, len(c.Meters)+1)
+	for _, old := range c.Meters {
+		if t.Kind != old.Kind || t.Device() != old.Device() {
+			// An alias names one meter: the last one that got it.
+			if t.Alias != "" && strings.EqualFold(old.Alias, t.Alias) {
+				old.Alias = ""
+			}
+			rest = append(rest, old)
+			continue
+		}
+		if t.Alias == "" {
+			t.Alias = old.Alias
+		}
+		if t.Name == "" {
+			t.Name = old.Name
+		}
+	}
+	c.Meters = append([]meter.Target{t}, rest...)
+}
+
+// unwrapPath drops the operation and the path that an error already carries
+// beside them.
+func unwrapPath(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
