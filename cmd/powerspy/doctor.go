@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/meter"
+)
+
+func (a *app) doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "doctor",
+		Usage: "check what measuring needs, from the kernel to the meter",
+		Description: `A line a check: ok, or what is wrong and what to type next. Nothing is changed.
+The exit status is 0 when all is well, 4 when this machine is not ready, else
+what fits.
+
+Examples:
+
+    powerspy doctor
+    powerspy doctor --device sim:`,
+		Flags:  globalFlags(false),
+		Action: a.doctor,
+	}
+}
+
+func (a *app) doctor(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	s, err := a.session(c)
+	if err != nil {
+		return err
+	}
+	defer s.progress.End()
+	var werr error
+	told := false
+	err = meter.Diagnose(c.Context, s.meter, func(check meter.Check) {
+		s.progress.End()
+		told = told || !check.OK && !check.Skipped
+		if werr == nil {
+			_, werr = fmt.Fprintln(a.env.stdout, checkLine(check))
+		}
+	})
+	switch {
+	case werr != nil:
+		return werr
+	case told && c.Context.Err() == nil:
+		return &toldError{err}
+	}
+	return err
+}
+
+func checkLine(c meter.Check) string {
+	word := "FAIL"
+	switch {
+	case c.Skipped:
+		word = "--"
+	case c.OK:
+		word = "ok"
+	}
+	line := fmt.Sprintf("%-4s %s: %s", word, c.Name, c.Detail)
+	if !c.OK && c.Next != "" {
+		line += "; next: " + c.Next
+	}
+	return line
+}

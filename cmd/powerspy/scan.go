@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/meter"
+)
+
+// scanTime is enough for an inquiry and the names of what it found.
+const scanTime = 15 * time.Second
+
+func (a *app) scanCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "scan",
+		Usage: "list the meters that are paired or in reach",
+		Description: `A line appears as soon as a meter does, and once more when what is known of it
+changes. A meter tells its name some seconds after its address, and is known
+for a PowerSpy only then; --all shows also what is no PowerSpy or has no name
+yet.
+
+Example:
+
+    powerspy scan --all --duration 30s`,
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "duration", DefaultText: "15s", Usage: "`TIME` to listen: 10s, 1m..."},
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, DisableDefaultText: true, Usage: "list all devices, not only meters"},
+		}, globalFlags(false)...),
+		Action: a.scan,
+	}
+}
+
+func (a *app) scan(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	duration := scanTime
+	if c.IsSet("duration") {
+		text := c.String("duration")
+		var err error
+		if duration, err = time.ParseDuration(text); err != nil || duration <= 0 {
+			return usagef(c, "duration %q is no time to listen; give one such as 10s or 1m", text)
+		}
+	}
+	s, err := a.session(c)
+	if err != nil {
+		return err
+	}
+	defer s.progress.End()
+	list := &scanList{session: s, all: c.Bool("all")}
+	// Writing fails when nobody reads any more: then listening is over, too.
+	ctx, cancel := context.WithCancel(c.Context)
+	defer cancel()
+	ctx, cancelTime := context.WithTimeout(ctx, duration)
+	defer cancelTime()
+	list.stop = cancel
+	s.progress.Report(meter.Status{Phase: meter.Discovering, Text: fmt.Sprintf("listening for %v", duration)})
+	err = meter.Scan(ctx, s.meter, list.add)
+	s.progress.End()
+	switch {
+	case list.err != nil:
+		return list.err
+	case interrupted(c.Context, err):
+		return nil
+	case err != nil:
+		return err
+	case list.lines == 0:
+		return &meter.Error{
+			Kind: meter.ErrNotFound, Op: "scan", Err: errors.New("no PowerSpy was heard in " + duration.String()),
+			Next: "check that it has power and is within some ten metres; `powerspy scan --all` lists other devices too",
+		}
+	}
+	return nil
+}
+
+// scanList prints what a scan finds.
+type scanList struct {
+	session *session
+	all     bool
+	stop    func()
+	lines   int
+	err     error
+}
+
+const scanLayout = "%-17s  %8s  %-24s  %s\n"
+
+func (l *scanList) add(c meter.Candidate) {
+	if !c.PowerSpy && !l.all || l.err != nil {
+		return
+	}
+	signal := "-"
+	if c.InRange {
+		signal = fmt.Sprintf("%d dBm", c.RSSI)
+	}
+	var state []string
+	for _, s := range []struct {
+		is   bool
+		name string
+	}{{c.Paired, "paired"}, {c.Trusted, "trusted"}, {c.Connected, "connected"}} {
+		if s.is {
+			state = append(state, s.name)
+		}
+	}
+	if len(state) == 0 {
+		state = []string{"new"}
+	}
+	name := c.Target.Name
+	if name == "" {
+		name = "(no name yet)"
+	}
+	if l.lines == 0 {
+		l.print("ADDRESS", "SIGNAL", "STATE", "NAME")
+	}
+	l.lines++
+	l.print(c.Target.Address.String(), signal, strings.Join(state, ","), name)
+}
+
+func (l *scanList) print(address, signal, state, name string) {
+	if l.err != nil {
+		return
+	}
+	// The line of progress, if there is one, gives way.
+	p := l.session.progress
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	if _, l.err = fmt.Fprintf(l.session.env.stdout, scanLayout, address, signal, state, name); l.err != nil {
+		l.stop()
+	}
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/meter"
+)
+
+func (a *app) setupCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "setup",
+		Usage: "find a meter, pair with it and remember it",
+		Description: `The meter becomes the default one of this user, for all other commands.
+
+Examples:
+
+    powerspy setup
+    powerspy setup --device "PowerSpy 4567" --alias bench --pin 1234`,
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "alias", Usage: "a `NAME` of your own for the meter, for --device"},
+			pin(),
+		}, globalFlags(false)...),
+		Action: a.setup,
+	}
+}
+
+func (a *app) setup(c *cli.Context) (err error) {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	alias := c.String("alias")
+	if c.IsSet("alias") {
+		if t, err := meter.ParseTarget(alias); err != nil || t.Kind != meter.Named {
+			return usagef(c, "alias %q would be taken for a device; give a plain name such as bench", alias)
+		}
+	}
+	s, err := a.session(c)
+	if err != nil {
+		return err
+	}
+	defer s.progress.End()
+	if err := s.readPIN(c); err != nil {
+		return err
+	}
+	m, err := meter.Setup(c.Context, s.meter)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, m)
+	s.progress.End()
+	t := m.Target()
+	if alias != "" {
+		t.Alias = alias
+	}
+	if err := s.remember(t); err != nil {
+		return err
+	}
+	id := m.Info().Identity
+	_, err = fmt.Fprintf(a.env.stdout, "%s is ready: serial %d, firmware 0x%02x, generation %s, mains %.2f Hz\nremembered in %s; `powerspy measure` uses it\n",
+		t, id.Serial, id.Firmware, id.Generation(), m.Info().Frequency, s.configPath)
+	return err
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Set by those who build from an archive, where the go command knows neither:
+//
+//	go build -ldflags '-X main.version=v1.2.3 -X main.commit=0123abc'
+var version, commit string
+
+// versionText is the version of the module, its commit, and the version of Go.
+func versionText() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return describeBuild(info, version, commit)
+}
+
+func describeBuild(info *debug.BuildInfo, version, commit string) string {
+	version = cmp.Or(version, info.Main.Version, "(devel)")
+	if commit == "" {
+		modified := ""
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				commit = s.Value
+			case s.Key == "vcs.modified" && s.Value == "true":
+				modified = ", modified"
+			}
+		}
+		if commit != "" {
+			commit = "commit " + commit[:min(12, len(commit))] + modified
+		}
+	} else {
+		commit = "commit " + commit
+	}
+	return fmt.Sprintf("%s, %s, %s %s/%s", version, cmp.Or(commit, "unknown commit"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+func (a *app) versionCommand() *cli.Command {
+	return &cli.Command{
+		Name:        "version",
+		Usage:       "print the version, the commit and the version of Go",
+		Description: "Example:\n\n    powerspy version",
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(a.env.stdout, "powerspy %s\n", versionText())
+			return err
+		},
+	}
+}
