@@ -158,7 +158,7 @@ func (c *Controller) Add(cfg DeviceConfig) (*Device, error) {
 			return nil, fmt.Errorf("air: %v is in the air already", cfg.Address)
 		}
 	}
-	d := &Device{c: c, cfg: cfg}
+	d := &Device{c: c, cfg: cfg, port: make(chan struct{}, 1)}
 	c.devices = append(c.devices, d)
 	return d, nil
 }

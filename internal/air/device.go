@@ -110,6 +110,10 @@ type Device struct {
 	link *link        // nil without
 	key  *[16]byte    // of the last pairing, nil when there is none
 
+	// port is held while the serial port is dialled or open: a channel opened
+	// anew waits until the one before it is closed to the end.
+	port chan struct{}
+
 	away      bool
 	hidden    bool
 	busy      bool

@@ -56,7 +56,15 @@ func (m *mux) newDLC(dlci byte, p parameters) {
 // serve is the life of a channel, from Dial to its end or the session's.
 func (d *dlc) serve(session context.Context, mu *sync.Mutex) {
 	defer d.cancel()
-	rw, err := d.m.device().cfg.Dial(d.ctx)
+	device := d.m.device()
+	rw, err := io.ReadWriteCloser(nil), error(nil)
+	select {
+	case device.port <- struct{}{}:
+		defer func() { <-device.port }()
+		rw, err = device.cfg.Dial(d.ctx)
+	case <-d.ctx.Done():
+		err = context.Cause(d.ctx)
+	}
 	if err != nil {
 		mu.Lock()
 		defer mu.Unlock()
