@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,20 +37,27 @@ func (h *host) dial(ctx context.Context, remote Addr, cfg *Config, level Securit
 	var giveUp time.Time // set by the first failure worth a retry
 	refusedLate := false
 	for {
-		began := time.Now()
-		s, local, err := h.attempt(ctx, remote, cfg, level)
-		if err == nil {
-			return s, local, nil
+		if err := ctx.Err(); err != nil {
+			return nil, Addr{}, err
 		}
-		switch {
-		case errors.Is(err, unix.EBUSY), errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.ENOTCONN):
+		fd, local, err := h.prepare(ctx, remote.Address, cfg, level)
+		if err != nil {
+			return nil, Addr{}, err
+		}
+		began := time.Now()
+		s, err := h.establish(ctx, fd, sockaddr(protocolRFCOMM, remote.Address, remote.Channel))
+		if err == nil {
+			return s, ownAddr(s, local), nil
+		}
+		switch errno := connectErrno(err); {
+		case errno == unix.EBUSY, errno == unix.ECONNRESET, errno == unix.ENOTCONN:
 			if giveUp.IsZero() {
 				giveUp = time.Now().Add(retryWindow)
 			}
 			if time.Now().After(giveUp) {
 				return nil, Addr{}, err
 			}
-		case errors.Is(err, unix.ECONNREFUSED) && !refusedLate && time.Since(began) >= lateRefusal:
+		case errno == unix.ECONNREFUSED && !refusedLate && time.Since(began) >= lateRefusal:
 			refusedLate = true
 		default:
 			return nil, Addr{}, err
@@ -60,37 +68,41 @@ func (h *host) dial(ctx context.Context, remote Addr, cfg *Config, level Securit
 	}
 }
 
-// attempt connects once.
-func (h *host) attempt(ctx context.Context, remote Addr, cfg *Config, level Security) (*socket, Addr, error) {
+// connectErrno gives the errno of a failed connect(2), 0 for an error of anything else.
+func connectErrno(err error) unix.Errno {
+	var serr *os.SyscallError
+	var errno unix.Errno
+	if errors.As(err, &serr) && serr.Syscall == "connect" && errors.As(serr.Err, &errno) {
+		return errno
+	}
+	return 0
+}
+
+// prepare makes sure that a connect is safe, and makes the socket for it, bound to the adapter that has seen the device.
+func (h *host) prepare(ctx context.Context, remote bdaddr.Address, cfg *Config, level Security) (fd int, local bdaddr.Address, err error) {
 	// First of all, so that nobody waits five seconds for a presence test before learning of it.
 	if err := h.checkRunning(); err != nil {
-		return nil, Addr{}, err
+		return -1, local, err
 	}
-	local := cfg.Local
+	local = cfg.Local
 	if !cfg.AssumePresent {
-		var err error
-		if local, err = h.reach(ctx, local, remote.Address); err != nil {
-			return nil, Addr{}, err
+		if local, err = h.reach(ctx, local, remote); err != nil {
+			return -1, local, err
 		}
 	}
-	fd, err := h.open(protocolRFCOMM, local, level)
-	if err != nil {
-		return nil, Addr{}, err
+	if fd, err = h.open(protocolRFCOMM, local, level); err != nil {
+		return -1, local, err
 	}
 	// Once more, now that the module is loaded: the presence test took time, and the connect cannot be taken back.
 	if err := h.checkRunning(); err != nil {
 		closeFD(fd)
-		return nil, Addr{}, err
+		return -1, local, err
 	}
-	s, err := h.establish(ctx, fd, sockaddr(protocolRFCOMM, remote.Address, remote.Channel))
-	if err != nil {
-		return nil, Addr{}, err
-	}
-	return s, h.localAddr(s, local), nil
+	return fd, local, nil
 }
 
-// localAddr is the address of the stream's own end, as the kernel knows it once connected, else as it was chosen.
-func (h *host) localAddr(s *socket, chosen bdaddr.Address) Addr {
+// ownAddr is the address of the stream's own end, as the kernel knows it once connected, else as it was chosen.
+func ownAddr(s *socket, chosen bdaddr.Address) Addr {
 	local := Addr{Address: chosen}
 	// Control fails only on a closed socket, and nobody else has this one yet.
 	_ = s.raw.Control(func(fd uintptr) {

@@ -125,7 +125,8 @@ func duplicate(f *os.File) (int, error) {
 	if err := raw.Control(func(old uintptr) {
 		fd, errno = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
 	}); err != nil {
-		return -1, err
+		// Control fails for no other reason.
+		return -1, os.ErrClosed
 	}
 	return fd, os.NewSyscallError("fcntl", errno)
 }

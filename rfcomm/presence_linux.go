@@ -48,8 +48,14 @@ func (h *host) reach(ctx context.Context, local, remote bdaddr.Address) (bdaddr.
 			return a.address, nil
 		}
 	}
-	_, err = h.askName(ctx, candidates[0], remote)
-	return candidates[0].address, err
+	first := candidates[0]
+	if _, err := h.askName(ctx, first, remote); err != nil {
+		// Unless somebody else has set the link up meanwhile, which may have been in the way.
+		if up, lerr := h.linkUp(first, remote); lerr != nil || !up {
+			return bdaddr.Address{}, err
+		}
+	}
+	return first.address, nil
 }
 
 // usable lists the adapters that are on and may carry a link to remote: all, or the one with the address local. There is
@@ -91,28 +97,33 @@ func (h *host) askName(ctx context.Context, a adapter, remote bdaddr.Address) (s
 	if err != nil {
 		return "", err
 	}
-	name, err := remoteName(ctx, s, remote)
+	name, err := remoteName(ctx, s, remote, presenceLimit)
 	if cerr := s.close(); err == nil && cerr != nil {
 		err = cerr
 	}
 	return name, err
 }
 
-// remoteName asks for a device's name on a raw HCI socket. It ends with presenceLimit at the latest.
-func remoteName(ctx context.Context, s *socket, remote bdaddr.Address) (string, error) {
-	limited, cancel := context.WithTimeout(ctx, presenceLimit)
+// remoteName asks for a device's name on a raw HCI socket, within limit.
+func remoteName(ctx context.Context, s *socket, remote bdaddr.Address, limit time.Duration) (string, error) {
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	name, err := awaitName(limited, s, remote)
 	if err == nil || limited.Err() == nil {
 		return name, adapterGone(err)
 	}
-	// Stop paging a device that nobody waits for any more. The command goes out at once or not at all: the request also
-	// ends by itself with the page timeout.
-	_ = s.writeMessage(context.Background(), appendRemoteNameCancel(nil, remote))
-	if ctx.Err() == nil && !errors.Is(err, statusDisallowed) {
-		return "", fmt.Errorf("%w: no end of a remote name request in %v: %w", ErrAdapterHung, presenceLimit, unix.ETIMEDOUT)
+	// Stop paging a device that nobody waits for any more. It does no harm if this fails: the page timeout ends the request
+	// as well. Control fails only on a closed socket.
+	_ = s.raw.Control(func(fd uintptr) {
+		_, _ = retryInterrupted(unix.Write, fd, appendRemoteNameCancel(nil, remote))
+	})
+	switch {
+	case ctx.Err() != nil:
+		return "", err
+	case errors.Is(err, statusDisallowed):
+		return "", fmt.Errorf("no presence test in %v: %w", limit, statusDisallowed)
 	}
-	return "", err
+	return "", fmt.Errorf("%w: no end of a remote name request in %v: %w", ErrAdapterHung, limit, unix.ETIMEDOUT)
 }
 
 // awaitName sends the request and reads events until one ends it. A raw HCI socket receives the events of everybody's

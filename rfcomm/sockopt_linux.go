@@ -51,11 +51,13 @@ func openSocket(p protocol, local bdaddr.Address, level Security) (fd int, err e
 
 // setSecurity sets BT_SECURITY, struct bt_security: the level and the key size, 0 for the kernel's choice.
 func setSecurity(fd int, level Security) error {
-	value := map[Security]byte{
-		SecurityLow:    btSecurityLow,
-		SecurityMedium: btSecurityMedium,
-		SecurityHigh:   btSecurityHigh,
-	}[level]
+	value := byte(btSecurityMedium)
+	switch level {
+	case SecurityLow:
+		value = btSecurityLow
+	case SecurityHigh:
+		value = btSecurityHigh
+	}
 	err := unix.SetsockoptString(fd, unix.SOL_BLUETOOTH, btSecurity, string([]byte{value, 0}))
 	return os.NewSyscallError("setsockopt", err)
 }
