@@ -42,6 +42,7 @@ type host struct {
 	err     chan error // of Run
 	stop    context.CancelFunc
 	handle  uint16
+	granted int // credits seen
 }
 
 // bubble runs f in a bubble with a controller under way and one device, an
@@ -112,8 +113,21 @@ func (h *host) send(s string) {
 	h.write(unhex(h.t, s))
 }
 
-// next returns the controller's next packet, Number Of Completed Packets left
-// out, however long it takes on the bubble's clock.
+// routine tells packets whose place among others depends on goroutines: Number
+// Of Completed Packets, and RFCOMM frames of nothing but credits, which it counts.
+func (h *host) routine(p []byte) bool {
+	if p[0] == packetEvent && p[1] == evCompletedPackets {
+		return true
+	}
+	if p[0] == packetACL && len(p) == 14 && p[7] == firstDynamicID && p[10] == frameUIH|pollFinal && p[11] == 1 {
+		h.granted += int(p[12])
+		return true
+	}
+	return false
+}
+
+// next returns the controller's next packet that is no routine, however long
+// it takes on the bubble's clock.
 func (h *host) next() []byte {
 	h.t.Helper()
 	for {
@@ -122,7 +136,7 @@ func (h *host) next() []byte {
 			if !ok {
 				h.t.Fatal("controller gone")
 			}
-			if p[0] == packetEvent && p[1] == evCompletedPackets {
+			if h.routine(p) {
 				continue
 			}
 			return p
@@ -150,7 +164,7 @@ func (h *host) quiet() {
 	for {
 		select {
 		case p := <-h.packets:
-			if p[0] == packetEvent && p[1] == evCompletedPackets {
+			if h.routine(p) {
 				continue
 			}
 			h.t.Fatalf("unexpected packet %x", p)
@@ -284,4 +298,21 @@ func (h *host) openPort() {
 	h.rfcomm("03 ef 09 e3 05 0b 8d")
 	h.wantRFCOMM("01 ef 09 e1 05 0b 8d")
 	h.rfcomm("03 ef 09 e1 05 0b 8d")
+}
+
+// data reads n bytes of the serial port of openPort.
+func (h *host) data(n int) string {
+	h.t.Helper()
+	var b []byte
+	for len(b) < n {
+		id, p := h.nextL2CAP()
+		f, ok := parseFrame(p)
+		if id != firstDynamicID || !ok || f.kind != frameUIH {
+			h.t.Fatalf("unexpected frame %x on channel %#x", p, id)
+		}
+		if f.dlci == 2 {
+			b = append(b, f.data...)
+		}
+	}
+	return string(b)
 }
