@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -118,6 +119,9 @@ func deviceAdapter(object dbus.ObjectPath) (id string, ok bool) {
 
 // deviceAddress returns the address of the device that an object stands for.
 func deviceAddress(object dbus.ObjectPath) (bdaddr.Address, error) {
+	if _, ok := deviceAdapter(object); !ok {
+		return bdaddr.Address{}, fmt.Errorf("%s is no device", object)
+	}
 	return bdaddr.Parse(strings.ReplaceAll(strings.TrimPrefix(path.Base(string(object)), "dev_"), "_", ":"))
 }
 
