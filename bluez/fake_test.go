@@ -240,6 +240,9 @@ func (f *fakeBluez) change(object dbus.ObjectPath, iface string, values map[stri
 	if values == nil {
 		values = map[string]dbus.Variant{}
 	}
+	if f.objects[object][iface] == nil {
+		f.objects[object][iface] = map[string]dbus.Variant{}
+	}
 	maps.Copy(f.objects[object][iface], values)
 	for _, name := range ceased {
 		delete(f.objects[object][iface], name)
