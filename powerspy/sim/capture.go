@@ -72,8 +72,8 @@ func (m *Meter) startCapture(now time.Time) {
 	m.capture = capture{on: true, checked: math.Ceil(m.mains.periods(m.seconds(now)))}
 }
 
-// triggerBits returns the trigger bits for the mains period before now.
+// triggerBits returns the trigger bits for the mains period that begins now.
 func (m *Meter) triggerBits(now time.Time) uint8 {
 	s := m.seconds(now)
-	return m.trigger.bits(m.electric(s-1/m.cfg.Frequency, s), m.scale)
+	return m.trigger.bits(m.electric(s, s+1/m.cfg.Frequency), m.scale)
 }

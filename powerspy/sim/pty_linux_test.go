@@ -74,8 +74,6 @@ func frameFrom(t *testing.T, r io.Reader, want func(frame string) bool) string {
 
 func is(want string) func(string) bool { return func(frame string) bool { return frame == want } }
 
-func measurement(frame string) bool { return len(frame) == 38 }
-
 func TestServePTY(t *testing.T) {
 	m := New(Config{Generation: V1, Serial: 1})
 	path := servePTY(t, m)
@@ -110,5 +108,67 @@ func TestServePTY(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A client that goes away without having read does not leave a blocked meter
+// behind: the next may have to read old answers, but gets its own.
+func TestServePTYUnread(t *testing.T) {
+	path := servePTY(t, New(Config{}))
+	f := openPTY(t, path)
+	for range 400 {
+		if _, err := io.WriteString(f, strings.Repeat("<V00>", 20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f = openPTY(t, path)
+	defer f.Close()
+	var got strings.Builder
+	buf := make([]byte, 4096)
+	for range 100 {
+		if _, err := io.WriteString(f, "<?>"); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.SetReadDeadline(time.Now().Add(within / 100)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := f.Read(buf)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+		got.Write(buf[:n])
+		if strings.Contains(got.String(), "<POWERSPYR01FF350311D7>") {
+			t.Logf("after %d bytes", got.Len())
+			return
+		}
+	}
+	t.Errorf("the next client is not answered after %d bytes", got.Len())
+}
+
+func TestServePTYContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	path, wait, err := New(Config{}).ServePTY(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := openPTY(t, path)
+	askPTY(t, f, "<V00>", is("<D7>"))
+	cancel() // With a client connected.
+	for range 2 {
+		if err := wait(); !errors.Is(err, context.Canceled) {
+			t.Errorf("ServePTY ended with %v", err)
+		}
+	}
+	if _, err := f.Read(make([]byte, 64)); err == nil {
+		_, err = f.Read(make([]byte, 64))
+		if err == nil {
+			t.Error("the terminal outlives the meter")
+		}
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -69,7 +69,7 @@ var keys = []Key{
 	}},
 	{"drift", "NUMBERppm", "largest wander of the mains frequency", func(c *Config, v string) error {
 		n, err := number(strings.TrimSuffix(v, "ppm"))
-		c.Drift = n * 1e-6
+		c.Drift = n / 1e6
 		return err
 	}},
 	{"delay", "DURATION", "constant delay of the link, each way", func(c *Config, v string) (err error) {

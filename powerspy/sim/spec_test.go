@@ -1,0 +1,139 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseSpec(t *testing.T) {
+	tests := []struct {
+		spec string
+		want func(c *Config)
+	}{
+		{"", func(*Config) {}},
+		{Example, func(c *Config) {
+			c.Load, c.Frequency, c.Drift, c.Stall = LoadWave, 49.985, 20e-6, 0.02
+		}},
+		{"load=wave,freq=49.985,drift=20ppm,delay=8ms,jitter=12ms,stall=0.02,gen=1,serial=4567,seed=1", func(c *Config) {
+			c.Load, c.Frequency, c.Drift, c.Stall = LoadWave, 49.985, 20e-6, 0.02
+			c.Delay, c.Jitter, c.Generation, c.Serial, c.Seed = 8*time.Millisecond, 12*time.Millisecond, V1, 4567, 1
+		}},
+		{"delay=0,jitter=0s,stall=0,drift=0,seed=0", func(c *Config) {
+			c.Delay, c.Jitter, c.Stall, c.Drift, c.Seed = 0, 0, 0, 0, 0
+		}},
+		{"watts=1200, low=0, period=1m30s, pf=1, volts=117, freq=60", func(c *Config) {
+			c.Power, c.LowPower, c.LoadPeriod, c.PF, c.Voltage, c.Frequency = 1200, 0, 90*time.Second, 1, 117, 60
+		}},
+		{"stallmin=1s,stallmax=2s", func(c *Config) { c.StallMin, c.StallMax = time.Second, 2*time.Second }},
+		{"eol=none,dots,busy=replace", func(c *Config) { c.EOL, c.Dots, c.Busy = EOLNone, true, BusyReplace }},
+		{"eol=crlf,dots=false,chop=true", func(c *Config) { c.EOL, c.Faults.Chop = "\r\n", true }},
+		{"refuse=J,mute=?Q,garbage=V,noise=0.05,chop", func(c *Config) {
+			c.Faults = Faults{Refuse: "J", Mute: "?Q", Garbage: "V", Noise: 0.05, Chop: true}
+		}},
+		{"silence=15s/3s,drop=30s,hang=1m", func(c *Config) {
+			c.Faults.SilenceAfter, c.Faults.SilenceFor = 15*time.Second, 3*time.Second
+			c.Faults.DropAfter, c.Faults.HangAfter = 30*time.Second, time.Minute
+		}},
+		{"silence=15s", func(c *Config) { c.Faults.SilenceAfter = 15 * time.Second }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.spec, func(t *testing.T) {
+			got, err := ParseSpec(tt.spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := DefaultConfig()
+			tt.want(&want)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("unexpected configuration (-want +got):\n%s", diff)
+			}
+			New(got) // Does not panic.
+		})
+	}
+}
+
+func TestParseSpecError(t *testing.T) {
+	tests := []struct{ spec, want string }{
+		{"lod=wave", `unknown simulator parameter "lod": the parameters are gen, serial, `},
+		{"lod=wave", "for example " + Example},
+		{",", `unknown simulator parameter ""`},
+		{"load=wave,", `unknown simulator parameter ""`},
+		{"load", "load needs a value: load=SHAPE"},
+		{"load=", "load needs a value"},
+		{"load=square", `load "square" is none of constant, step, wave, server, zero`},
+		{"gen=3", `gen: "3" is not a whole number from 1 to 2`},
+		{"serial=0", `serial: "0" is not`},
+		{"serial=65536", "from 1 to 65535"},
+		{"seed=-1", `seed: "-1"`},
+		{"watts=0", `watts: "0" is not above 0`},
+		{"watts=NaN", "not above 0"},
+		{"watts=1e9", "outside -3500 to 3500"},
+		{"low=x", `low: "x" is not a number`},
+		{"freq=400", "400 Hz is outside 40 to 70"},
+		{"drift=20%", `drift: "20%" is not a number`},
+		{"drift=1000000ppm", "outside 0 to 0.01"},
+		{"drift=NaN", "outside 0 to 0.01"},
+		{"delay=8", `delay: "8" is not a duration such as 8ms`},
+		{"jitter=-1ms", "jitter: "},
+		{"stall=2", "not a probability"},
+		{"stallmin=1s", "longest stall 600ms is below the shortest, 1s"},
+		{"period=0s", "period of 0"},
+		{"period=1ns", "below 10ms"},
+		{"pf=1.1", "power factor 1.1"},
+		{"volts=1000", "voltage 1000 V"},
+		{"eol=cr", `eol: "cr" is none of`},
+		{"busy=maybe", `busy "maybe" is none of`},
+		{"dots=maybe", `dots: "maybe"`},
+		{"refuse=5", `refuse: '5' is no command`},
+		{"mute=j", `mute: 'j' is no command`},
+		{"garbage=K", "no command"},
+		{"noise=1.5", "noise 1.5"},
+		{"noise=NaN", "noise NaN"},
+		{"silence=0s", `silence: "0s" is not above 0`},
+		{"silence=1s/", `silence: "" is not a duration`},
+		{"drop=never", `drop: "never"`},
+		{"hang=-1s", `hang: "-1s"`},
+		{"gen=1,gen=2", "gen is given twice"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.spec, func(t *testing.T) {
+			_, err := ParseSpec(tt.spec)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got error %v, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestKeys(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, k := range Keys() {
+		if k.Name == "" || k.Description == "" || seen[k.Name] {
+			t.Errorf("got %q: %q", k.Name, k.Description)
+		}
+		seen[k.Name] = true
+	}
+}
+
+func TestNewPanics(t *testing.T) {
+	defer func() {
+		if got := recover(); got != "sim: generation 9 is neither 1 nor 2" {
+			t.Errorf("recovered %v", got)
+		}
+	}()
+	New(Config{Generation: 9})
+}
+
+// Counts follow the factory's scales when the current ones are none.
+func TestInsaneCalibration(t *testing.T) {
+	m := New(Config{Current: Calibration{Voltage: -1, Current: 1}})
+	if m.scale != factoryCalibration {
+		t.Errorf("got %+v", m.scale)
+	}
+	if err := (Config{Current: Calibration{Voltage: -1}, Factory: Calibration{Voltage: 1}}).Validate(); err == nil {
+		t.Error("a meter without any scale passes")
+	}
+}
