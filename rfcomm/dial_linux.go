@@ -34,8 +34,7 @@ func dial(ctx context.Context, remote Addr, cfg *Config, level Security) (*strea
 
 // dial connects with a fresh socket for each attempt: one that failed is of no use any more.
 func (h *host) dial(ctx context.Context, remote Addr, cfg *Config, level Security) (*socket, Addr, error) {
-	var giveUp time.Time // set by the first failure worth a retry
-	refusedLate := false
+	var r retries
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, Addr{}, err
@@ -49,23 +48,35 @@ func (h *host) dial(ctx context.Context, remote Addr, cfg *Config, level Securit
 		if err == nil {
 			return s, ownAddr(s, local), nil
 		}
-		switch errno := connectErrno(err); {
-		case errno == unix.EBUSY, errno == unix.ECONNRESET, errno == unix.ENOTCONN:
-			if giveUp.IsZero() {
-				giveUp = time.Now().Add(retryWindow)
-			}
-			if time.Now().After(giveUp) {
-				return nil, Addr{}, err
-			}
-		case errno == unix.ECONNREFUSED && !refusedLate && time.Since(began) >= lateRefusal:
-			refusedLate = true
-		default:
+		if now := time.Now(); !r.allow(err, now, now.Sub(began)) {
 			return nil, Addr{}, err
 		}
 		if cerr := pause(ctx, retryPause); cerr != nil {
 			return nil, Addr{}, fmt.Errorf("%w after %w", cerr, classify(err))
 		}
 	}
+}
+
+// retries remembers what allow needs to know of the attempts before.
+type retries struct {
+	giveUp      time.Time // set by the first failure of a stream that is still being closed
+	refusedLate bool
+}
+
+// allow tells whether a connect that failed with err at the time now, after it took so long, is worth another attempt.
+func (r *retries) allow(err error, now time.Time, took time.Duration) bool {
+	switch connectErrno(err) {
+	case unix.EBUSY, unix.ECONNRESET, unix.ENOTCONN:
+		if r.giveUp.IsZero() {
+			r.giveUp = now.Add(retryWindow)
+		}
+		return now.Before(r.giveUp)
+	case unix.ECONNREFUSED:
+		late := took >= lateRefusal && !r.refusedLate
+		r.refusedLate = true
+		return late
+	}
+	return false
 }
 
 // connectErrno gives the errno of a failed connect(2), 0 for an error of anything else.

@@ -27,16 +27,26 @@ func (h *host) findChannel(ctx context.Context, local, remote bdaddr.Address, uu
 	var err error
 	for range sdpAttempts {
 		var channel uint8
-		channel, err = h.queryChannel(ctx, local, remote, uuid)
-		switch {
-		case err == nil:
+		if channel, err = h.queryChannel(ctx, local, remote, uuid); err == nil {
 			return channel, nil
-		case ctx.Err() != nil, errors.Is(err, ErrNoService), errors.Is(err, ErrAbsent),
-			errors.Is(err, ErrAdapterDown), errors.Is(err, ErrNotSupported):
-			return 0, err
+		}
+		if err = classify(err); ctx.Err() != nil || isAnswer(err) {
+			break
 		}
 	}
 	return 0, err
+}
+
+// isAnswer tells whether a service query failed in a way that another attempt would not change.
+func isAnswer(err error) bool {
+	for _, answer := range []error{
+		ErrNoService, ErrAbsent, ErrRefused, ErrKeyRefused, ErrAdapterDown, ErrAdapterHung, ErrKernelStuck, ErrNotSupported,
+	} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
 }
 
 // queryChannel asks once, on a socket of its own.

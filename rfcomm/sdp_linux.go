@@ -134,6 +134,9 @@ func recordChannel(attributes []byte) (uint8, error) {
 			if stack, stacks, err = nextElement(stacks); err != nil {
 				return 0, err
 			}
+			if stack.kind != typeSequence {
+				return 0, errMalformed
+			}
 			if channel, err := stackChannel(stack.data); err != nil || channel != 0 {
 				return channel, err
 			}
