@@ -13,7 +13,7 @@ const eepromSize = 256
 // them. If p reaches beyond address 0xFF the error is [ErrOutOfRange]; after
 // any error p holds nothing of use.
 func (c *Client) ReadEEPROM(ctx context.Context, addr uint8, p []byte) error {
-	op := fmt.Sprintf("read EEPROM %#04x", addr)
+	op := fmt.Sprintf("read EEPROM 0x%02x", addr)
 	if int(addr)+len(p) > eepromSize {
 		return &Error{Op: op, Err: fmt.Errorf("%d bytes: %w", len(p), ErrOutOfRange)}
 	}
@@ -25,7 +25,7 @@ func (c *Client) readEEPROM(ctx context.Context, addr uint8, p []byte) error {
 	for i := range p {
 		at := addr + uint8(i)
 		if err := c.readByte(ctx, at, &p[i]); err != nil {
-			return &Error{Op: fmt.Sprintf("read EEPROM %#04x", at), Err: err}
+			return &Error{Op: fmt.Sprintf("read EEPROM 0x%02x", at), Err: err}
 		}
 	}
 	return nil

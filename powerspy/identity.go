@@ -106,6 +106,9 @@ func parseIdentity(frame []byte) (Identity, bool) {
 
 // Identity asks the meter who it is (request ?, §3.3.1). It also synchronises
 // the client, and so is the first thing to ask over a new link.
+//
+// After an Identity that was given up, the next may return the answer that
+// came late: only the status and the trigger in it can differ.
 func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	const op = "identify the meter"
 	var id Identity

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"testing"
 	"time"
 )
@@ -118,27 +119,37 @@ func respond(t *testing.T, answer func(request string) string) *Client {
 	t.Helper()
 	host, meter := net.Pipe()
 	c := NewClient(host, nil)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	// See playback. There is room for every answer that no request reads:
+	// a client takes the answer to a canceled ? for that to the next.
+	out := make(chan string, 10000)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(out)
 		for r := bufio.NewReader(meter); ; {
 			request, err := r.ReadString('>')
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					t.Errorf("failed to read a request: %v", err)
-				}
+			if errors.Is(err, io.EOF) {
 				return
 			}
-			if _, err := io.WriteString(meter, answer(request)); err != nil {
-				return // the client is gone
+			if err != nil {
+				t.Errorf("failed to read a request: %v", err)
+				return
+			}
+			out <- answer(request)
+		}
+	})
+	wg.Go(func() {
+		var err error
+		for s := range out {
+			if err == nil { // until the client is gone
+				_, err = io.WriteString(meter, s)
 			}
 		}
-	}()
+	})
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Errorf("failed to close: %v", err)
 		}
-		<-done
+		wg.Wait()
 	})
 	return c
 }
