@@ -176,3 +176,45 @@ func TestDotsAndEOL(t *testing.T) {
 		}
 	})
 }
+
+// Whatever a client sends, the meter gives at most one answer to each closing
+// bracket, each of them well-formed, and still answers afterwards.
+func FuzzRequests(f *testing.F) {
+	for _, seed := range []string{
+		"<?>", "<L64><S><?><C>", "<T0110" + strings.Repeat("0001", 8) + "><S><?>", "<W0E00><V0E>",
+		"<F><J0001><?><Q>", "<J01><Q>", "<R>", "<<>>", "<V0", "<Y120906.DAT>", "<X120906 0000>\xff<Z>",
+	} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, requests string, first bool) {
+		cfg := Config{Generation: V2}
+		if first {
+			cfg.Generation = V1
+		}
+		m := New(cfg)
+		var p parser
+		answers := 0
+		for _, b := range []byte(requests) {
+			request, ok := p.feed(b)
+			if !ok {
+				continue
+			}
+			answer := m.execute(m.epoch, request)
+			if answer == "" {
+				continue
+			}
+			answers++
+			if inside := strings.TrimSuffix(strings.TrimPrefix(answer, "<"), ">"); len(inside) != len(answer)-2 ||
+				strings.Trim(inside, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+				t.Errorf("%q answered %q", request, answer)
+			}
+		}
+		if answers > strings.Count(requests, ">") {
+			t.Errorf("%d answers to %q", answers, requests)
+		}
+		if got := m.execute(m.epoch, "?"); !strings.HasPrefix(got, "<POWERSPY") || len(got) != 23 {
+			t.Errorf("afterwards the identity is %q", got)
+		}
+	})
+}
