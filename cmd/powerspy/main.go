@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/term"
+
+	"powerspy2/internal/output"
 )
 
 func main() {
@@ -30,7 +32,7 @@ func mainStatus() int {
 
 	e := env{
 		args:           os.Args,
-		stdout:         os.Stdout,
+		stdout:         output.NewDirect(os.Stdout),
 		stderr:         os.Stderr,
 		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),

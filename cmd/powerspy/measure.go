@@ -83,7 +83,7 @@ func (a *app) measure(c *cli.Context) (err error) {
 				err = fmt.Errorf("output %s: %w", want.output, cause(cerr))
 			}
 		}()
-		w, terminal = &fileWriter{f}, false
+		w, terminal = &fileWriter{output.NewDirect(f), want.output}, false
 	}
 	if want.format == "" {
 		want.format = output.Plain
@@ -243,12 +243,15 @@ func parseInterval(text string) (time.Duration, error) {
 }
 
 // fileWriter makes sentences of the errors of a file.
-type fileWriter struct{ f *os.File }
+type fileWriter struct {
+	w    io.Writer
+	name string
+}
 
-func (w *fileWriter) Write(p []byte) (int, error) {
-	n, err := w.f.Write(p)
+func (f *fileWriter) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
 	if err != nil {
-		err = fmt.Errorf("output %s: %w", w.f.Name(), cause(err))
+		err = fmt.Errorf("output %s: %w", f.name, cause(err))
 	}
 	return n, err
 }

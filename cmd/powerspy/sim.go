@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -172,9 +173,8 @@ func (a *app) simPTY(c *cli.Context, m *sim.Meter) (err error) {
 				err = errors.Join(err, os.Remove(link))
 			}
 		}()
-		path = link
 	}
-	device := path
+	device := cmp.Or(c.Path("link"), path)
 	if !strings.Contains(device, "/") {
 		device = "./" + device // a path and not a name
 	}
