@@ -44,7 +44,12 @@ func Member(t testing.TB) User {
 	return User{Name: "member", UID: 1001, Groups: []uint32{uint32(gid)}}
 }
 
-func (u User) home() string { return filepath.Join("/home", u.Name) }
+func (u User) home() string {
+	if u.UID == 0 {
+		return "/root"
+	}
+	return filepath.Join("/home", u.Name)
+}
 
 // makeHomes empties the users' homes.
 func makeHomes(t testing.TB) {

@@ -43,6 +43,16 @@ func KernelRFCOMMAlive(t testing.TB) bool {
 	return false
 }
 
+// kernelRelease returns what `uname -r` prints.
+func kernelRelease(t testing.TB) string {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
 // connectRFCOMM connects to a device as programs do that do not look first
 // whether it is there, and returns what the kernel says.
 func connectRFCOMM(t testing.TB, a bdaddr.Address, channel uint8) error {

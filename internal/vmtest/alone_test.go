@@ -1,0 +1,74 @@
+//go:build integration && linux
+
+package vmtest
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"powerspy2/bdaddr"
+)
+
+// Another program connects to a meter that is not there. On Linux 6.1.192
+// (Debian's 6.1.0-55 and -56) this kills the kernel's RFCOMM, and every connect
+// hangs from then on: powerspy has to say so, and not to hang. On other kernels
+// nothing has happened, and it measures.
+func TestIntegrationAloneForeignConnect(t *testing.T) {
+	m := Shared(t)
+	m.AddMeter(t, constant)
+	checkStatus(t, Run(t, Cmd{Args: []string{"setup", "--pin", "1234"}}), 0)
+	m.dooms = true
+
+	for range 5 { // the kernel's fault is a race, which it loses nearly always
+		err := connectRFCOMM(t, bdaddr.Address{0x00, 0x0b, 0xce, 0x07, 0xff, 0xfe}, 1)
+		if !errors.Is(err, syscall.EHOSTDOWN) {
+			t.Fatalf("connecting to an absent meter: %v, want %v", err, syscall.EHOSTDOWN)
+		}
+		if !KernelRFCOMMAlive(t) {
+			break
+		}
+	}
+	measure := Cmd{Args: []string{"measure", "--count", "2", "--interval", "200ms"}}
+	if KernelRFCOMMAlive(t) {
+		t.Logf("Linux %s survives a failed connect", kernelRelease(t))
+		r := Run(t, measure)
+		checkStatus(t, r, 0)
+		checkPlain(t, r, 2, 2, 200*time.Millisecond)
+		return
+	}
+	t.Logf("Linux %s does not survive a failed connect", kernelRelease(t))
+	for _, args := range [][]string{measure.Args, {"info"}, {"doctor"}} {
+		r := Run(t, Cmd{Args: args, Timeout: 20 * time.Second})
+		if said := r.Text() + r.Stderr; r.Status != 4 || !strings.Contains(said, "reboot") {
+			t.Errorf("%v: want exit status 4 and word of a reboot: %v", args, r)
+		}
+		if r.Elapsed > promptly {
+			t.Errorf("%v took %v", args, r.Elapsed)
+		}
+	}
+}
+
+// The main path through an air that is none of ours: btvirt's two controllers,
+// one of them the meter of `powerspy sim --rfcomm`.
+func TestIntegrationAloneBtvirt(t *testing.T) {
+	m, meter := Btvirt(t)
+	r := Run(t, Cmd{Args: []string{
+		"measure", "--adapter", hci0, "--pin", "1234", "--duration", "10s", "--interval", "1s", "--format", "plain",
+	}})
+	checkStatus(t, r, 0)
+	checkPlain(t, r, 9, 11, time.Second)
+	for _, flag := range []string{"Paired", "Trusted"} {
+		if !m.DeviceFlag(t, meter, flag) {
+			t.Errorf("the meter is not %s for BlueZ", flag)
+		}
+	}
+	r = Run(t, Cmd{Args: []string{"measure", "--count", "5", "--interval", "200ms"}})
+	checkStatus(t, r, 0)
+	checkPlain(t, r, 5, 5, 200*time.Millisecond)
+	if first := r.Stdout[0].At; first > 3*time.Second {
+		t.Errorf("the first reading came after %v, want 3 s at most", first)
+	}
+}
