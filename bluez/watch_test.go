@@ -250,15 +250,11 @@ func TestWatchForged(t *testing.T) {
 func TestWatchClose(t *testing.T) {
 	b := startBus(t)
 	startFake(t, b)
-	c := b.dial(t)
 	for name, closeIt := range map[string]func(w *Watcher) error{
 		"watcher": (*Watcher).Close,
-		"client":  func(*Watcher) error { return c.Close() },
+		"client":  func(w *Watcher) error { return w.c.Close() },
 	} {
-		if name == "client" {
-			c = b.dial(t)
-		}
-		w := watch(t, c)
+		w := watch(t, b.dial(t))
 		checkEvents(t, w, "DaemonUp", "AdapterAdded hci0")
 		result := make(chan error, 1)
 		go func() {
