@@ -167,9 +167,17 @@ func TestContextWhileQueued(t *testing.T) {
 type gatedLink struct {
 	net.Conn
 	entered, gate chan struct{}
+
+	mu   sync.Mutex // guards last
+	last time.Time  // read deadline
 }
 
 func (l *gatedLink) SetReadDeadline(t time.Time) error {
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.last = t
+	}()
 	if t.Equal(past) {
 		close(l.entered)
 		<-l.gate
@@ -212,6 +220,11 @@ func TestLateCancellation(t *testing.T) {
 		}
 		close(l.gate)
 		synctest.Wait()
+		l.mu.Lock()
+		if !l.last.IsZero() {
+			t.Errorf("the request left a deadline behind: %v", l.last)
+		}
+		l.mu.Unlock()
 		go func() {
 			answer()
 			reply()
@@ -360,5 +373,102 @@ func TestTimeoutUnderChatter(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Errorf("failed to close: %v", err)
 		}
+	})
+}
+
+func TestStrings(t *testing.T) {
+	tests := []struct {
+		got, want string
+	}{
+		{Sent.String(), "sent"}, {Received.String(), "received"}, {Direction(9).String(), "Direction(9)"},
+		{V1.String(), "V1"}, {V2.String(), "V2"}, {Generation(9).String(), "Generation(9)"},
+		{Ready.String(), "ready"}, {Waiting.String(), "waiting for trigger"}, {Acquiring.String(), "acquiring"},
+		{Complete.String(), "capture complete"}, {Streaming.String(), "streaming"}, {Status('X').String(), "Status('X')"},
+	}
+	for _, tt := range tests {
+		if tt.got != tt.want {
+			t.Errorf("unexpected text: %s, want %s", tt.got, tt.want)
+		}
+	}
+}
+
+// What was there before a request cannot be its answer.
+func TestDiscardsEarlierBytes(t *testing.T) {
+	c := play(t, script(synced,
+		onWant("<F>", "<F6C00>\n\r<11><22><3"),
+		onWant("<V0E>", "3><6C>"),
+	)...)
+	if _, err := c.Frequency(t.Context(), V2); err != nil {
+		t.Fatalf("failed to read the frequency: %v", err)
+	}
+	var p [1]byte
+	if err := c.ReadEEPROM(t.Context(), 0x0E, p[:]); err != nil || p[0] != 0x6C {
+		t.Fatalf("unexpected byte: %#02x, %v", p[0], err)
+	}
+}
+
+// A hastyLink has its hook called when a deadline is about to be set, once.
+type hastyLink struct {
+	net.Conn
+	hook func()
+}
+
+func (l *hastyLink) SetReadDeadline(t time.Time) error {
+	if hook := l.hook; hook != nil && !t.Equal(past) {
+		l.hook = nil
+		hook()
+	}
+	return l.Conn.SetReadDeadline(t)
+}
+
+// A cancellation is not lost if its watcher acts just before the deadline of
+// the request, or of the stream, is set over its own.
+func TestEarlyCancellation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host, meter := net.Pipe()
+		l := &hastyLink{Conn: host}
+		c := NewClient(l, nil)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for _, s := range script(synced, onWant("<J0032>", "<K>")) {
+				if _, err := io.ReadFull(meter, make([]byte, len(s.want))); err != nil {
+					t.Errorf("failed to read: %v", err)
+				}
+				if _, err := io.WriteString(meter, s.send); err != nil {
+					t.Errorf("failed to write: %v", err)
+				}
+			}
+		})
+		arm := func() context.Context {
+			ctx, cancel := context.WithCancel(t.Context())
+			l.hook = func() {
+				cancel()
+				synctest.Wait() // for the watcher
+			}
+			return ctx
+		}
+
+		start := time.Now()
+		if _, err := c.Identity(arm()); !errors.Is(err, context.Canceled) {
+			t.Errorf("unexpected error: %v, want %v", err, context.Canceled)
+		}
+		ctx := arm()
+		hook := l.hook // for Next, not for the start
+		l.hook = nil
+		r, err := c.StartRealtime(ctx, V2, 50)
+		if err != nil {
+			t.Fatalf("failed to start: %v", err)
+		}
+		l.hook = hook
+		if _, _, err := r.Next(start.Add(time.Hour)); !errors.Is(err, context.Canceled) {
+			t.Errorf("unexpected error of Next: %v, want %v", err, context.Canceled)
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("took %v", took)
+		}
+		if err := c.Close(); err != nil {
+			t.Errorf("failed to close: %v", err)
+		}
+		wg.Wait()
 	})
 }

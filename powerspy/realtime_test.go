@@ -259,13 +259,13 @@ func TestStopFailsAndIsRepeated(t *testing.T) {
 		if err := r.Stop(t.Context()); !errors.Is(err, ErrNoAnswer) {
 			t.Fatalf("unexpected error: %v, want %v", err, ErrNoAnswer)
 		}
-		if err := r.Stop(t.Context()); err != nil {
+		if err := c.Stop(t.Context()); err != nil {
 			t.Fatalf("failed to stop: %v", err)
 		}
 		again := stream(t.Context(), t, c)
 		// The old stream is over: it may not stop the new one.
 		if err := r.Stop(t.Context()); err != nil {
-			t.Fatalf("failed to stop a third time: %v", err)
+			t.Fatalf("failed to stop the old stream: %v", err)
 		}
 		wantFrames(t, again, 1)
 	})
@@ -328,4 +328,82 @@ func BenchmarkNext(b *testing.B) {
 			b.Fatalf("unexpected error: %v", err)
 		}
 	}
+}
+
+// A start that was given up may have been heard: Stop puts that right.
+func TestStartRealtimeUnanswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := play(t, script(synced,
+			[]step{want("<J0032>"), pause(3 * time.Second), send("<K>" + frameText(1))},
+			onWant("<Q>", frameText(2)+"<K>"),
+			onWant("<?>", "<"+v2Identity+">"),
+			onWant("<J0032>", "<Z>"),
+			onWant("<J0032>", "<K>"+frameText(3)),
+		)...)
+		if _, err := c.StartRealtime(t.Context(), V2, 50); !errors.Is(err, ErrNoAnswer) {
+			t.Fatalf("unexpected error: %v, want %v", err, ErrNoAnswer)
+		}
+		<-time.After(5 * time.Second)
+		if err := c.Stop(t.Context()); err != nil {
+			t.Fatalf("failed to stop: %v", err)
+		}
+		if _, err := c.StartRealtime(t.Context(), V2, 50); !errors.Is(err, ErrRefused) {
+			t.Fatalf("unexpected error: %v, want %v", err, ErrRefused)
+		}
+		wantFrames(t, stream(t.Context(), t, c), 3)
+	})
+}
+
+// Once a stream was stopped, its context is of no consequence.
+func TestStopForgetsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := play(t, script(synced, onWant("<J0032>", "<K>"), onWant("<Q>", "<K>"),
+			[]step{want("<F>"), pause(time.Second), send("<F6C00>")})...)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		r := stream(ctx, t, c)
+		if err := r.Stop(t.Context()); err != nil {
+			t.Fatalf("failed to stop: %v", err)
+		}
+		if _, err := c.Frequency(t.Context(), V2); err != nil {
+			t.Fatalf("failed after the stream: %v", err)
+		}
+	})
+}
+
+// A Stop that queues behind the start stops the stream that is just starting.
+func TestStopQueuedBehindStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := play(t, script(synced,
+			[]step{want("<J0032>"), pause(time.Second), send("<K>")},
+			onWant("<Q>", "<K>"))...)
+		started := make(chan *Realtime)
+		go func() {
+			r, err := c.StartRealtime(t.Context(), V2, 50)
+			if err != nil {
+				t.Errorf("failed to start: %v", err)
+			}
+			started <- r
+		}()
+		synctest.Wait()
+		stopped := make(chan error)
+		go func() { stopped <- c.Stop(t.Context()) }()
+		r := <-started
+		if err := <-stopped; err != nil {
+			t.Errorf("failed to stop: %v", err)
+		}
+		if _, _, err := r.Next(time.Now().Add(time.Second)); !errors.Is(err, ErrStopped) {
+			t.Errorf("unexpected error: %v, want %v", err, ErrStopped)
+		}
+	})
+}
+
+// The <K> that an unsynchronised client gets proves nothing by itself.
+func TestStopIsConfirmed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := play(t, script(onWant("<Q>", "<K>"), []step{want("<?>")})...)
+		if err := c.Stop(t.Context()); !errors.Is(err, ErrNoAnswer) {
+			t.Fatalf("unexpected error: %v, want %v", err, ErrNoAnswer)
+		}
+	})
 }
