@@ -142,7 +142,13 @@ func TestCaptureStatus(t *testing.T) {
 		c.want("<C>", "<Z>")
 		c.want("<?>", "<POWERSPYR01FF35020001>")
 		c.want("<S>", "")
+		time.Sleep(3 * time.Second) // At 10.5 s the load is small again.
+		c.want("<?>", "<POWERSPYC01BF35020001>")
 		c.want("<R>", "")
+		c.want("<?>", "<POWERSPYR01FF35020001>")
+		c.want("<S>", "")
+		c.want("<J64>", "<K>") // Ends the capture.
+		c.want("<Q>", "<K>")
 		c.want("<?>", "<POWERSPYR01FF35020001>")
 	})
 }

@@ -151,7 +151,7 @@ func appendFrame(b []byte, t Truth, scale Calibration) []byte {
 	return fmt.Appendf(b, "<%08X %08X %08X %04X %04X>",
 		count(u*u, 0, math.MaxUint32),
 		count(i*i, 0, math.MaxUint32),
-		uint32(int32(count(t.Power/(us*is), math.MinInt32, math.MaxInt32))),
+		uint32(count(t.Power/(us*is), math.MinInt32, math.MaxInt32)), // Two's complement.
 		count(t.VoltagePeak/us, 0, math.MaxUint16),
 		count(t.CurrentPeak/is, 0, math.MaxUint16))
 }

@@ -220,6 +220,34 @@ func TestFramesInFlightAfterStop(t *testing.T) {
 	})
 }
 
+// A frame whose window ended before Q was obeyed is sent, also when nothing
+// has looked at it until then.
+func TestStopCollectsFrames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(Config{})
+		s := &session{m: m, opened: time.Now(), wake: make(chan struct{}, 1)}
+		var p parser
+		s.obey(&p, []byte("<J0001>"))
+		time.Sleep(1010 * time.Millisecond)
+		s.obey(&p, []byte("<Q>"))
+		if len(s.queue) != 52 || string(s.queue[0].text) != "<K>\n\r" || string(s.queue[51].text) != "<K>\n\r" {
+			t.Errorf("got %d messages", len(s.queue))
+		}
+
+		// Of a long time in which nobody looked, the last frames are kept.
+		s.queue = nil
+		s.obey(&p, []byte("<J0001>"))
+		s.queue = nil
+		time.Sleep(time.Hour)
+		s.collect(time.Now())
+		stream, _ := m.Stream()
+		oldest, _ := m.Truth(stream.Windows - backlog)
+		if want := string(appendFrame(nil, oldest, m.scale)) + "\n\r"; len(s.queue) != backlog || string(s.queue[0].text) != want {
+			t.Errorf("%d frames are kept, the first %s, want %s", len(s.queue), s.queue[0].text, want)
+		}
+	})
+}
+
 // The delay is what was asked for: never less than the constant part, with
 // the mean of the exponential part, in order, and stalls that end in a burst.
 func TestDelay(t *testing.T) {

@@ -105,17 +105,22 @@ func TestBusyWait(t *testing.T) {
 }
 
 func TestBusyReplace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := New(Config{Busy: BusyReplace})
-		first := dial(t, m)
-		second := dial(t, m)
-		if _, err := first.Read(make([]byte, 1)); err != io.EOF {
-			t.Errorf("first client got %v", err)
-		}
-		first.close()
-		second.want("<V00>", "<D7>")
-		second.close()
-	})
+	for name, settle := range map[string]func(){"at once": func() {}, "later": synctest.Wait} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := New(Config{Busy: BusyReplace})
+				first := dial(t, m)
+				settle()
+				second := dial(t, m)
+				if _, err := first.Read(make([]byte, 1)); err != io.EOF {
+					t.Errorf("first client got %v", err)
+				}
+				first.close()
+				second.want("<V00>", "<D7>")
+				second.close()
+			})
+		})
+	}
 }
 
 func TestDialContext(t *testing.T) {

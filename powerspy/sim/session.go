@@ -32,8 +32,7 @@ type session struct {
 	wake   chan struct{} // Holds a token when the sender has to look again.
 
 	// Guarded by m.mu.
-	queue  []message // In the order of sending.
-	last   time.Time // When the youngest message is due: none overtakes.
+	queue  []message // In the order of sending: none overtakes, however late the one before.
 	stream *realtime // Whose frames are being queued; nil for none.
 	next   int       // The first window that is not queued yet.
 	hung   bool
@@ -138,7 +137,6 @@ func (s *session) obey(p *parser, b []byte) {
 	defer m.mu.Unlock()
 	now := m.now()
 	if s.deaf(now) {
-		p.inside = false
 		return
 	}
 	for _, c := range b {
@@ -192,10 +190,6 @@ func (s *session) enqueue(now time.Time, text []byte, n, k uint64) {
 		span := float64(m.cfg.StallMax - m.cfg.StallMin)
 		due = due.Add(m.cfg.StallMin + time.Duration(span*m.rnd.unit(forStallLength, n, k)))
 	}
-	if due.Before(s.last) {
-		due = s.last
-	}
-	s.last = due
 	if m.cfg.EOL != EOLNone {
 		text = append(text, m.cfg.EOL...)
 	}
