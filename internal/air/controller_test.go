@@ -112,7 +112,6 @@ func TestStream(t *testing.T) {
 }
 
 func TestRunEnds(t *testing.T) {
-	failure := errors.New("wire cut")
 	for _, tt := range []struct {
 		name string
 		end  func(h *host)
@@ -122,7 +121,6 @@ func TestRunEnds(t *testing.T) {
 		{"not HCI", func(h *host) { h.send("77 00") }, errPacketType},
 		{"unplugged", func(h *host) { h.c.Unplug() }, ErrUnplugged},
 		{"context", func(h *host) { h.stop() }, context.Canceled},
-		{"write fails", func(h *host) { h.c.session.cancel(failure) }, failure},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -145,6 +143,54 @@ func TestRunEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// deaf takes no packet.
+type deaf struct{ net.Conn }
+
+var errDeaf = errors.New("deaf")
+
+func (deaf) Write([]byte) (int, error) { return 0, errDeaf }
+
+func TestRunWriteFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		ended := make(chan error, 1)
+		go func() { ended <- New(Config{}).Run(t.Context(), deaf{far}) }()
+		if _, err := near.Write(unhex(t, "01 030c 00")); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-ended; !errors.Is(err, errDeaf) {
+			t.Errorf("Run: %v, want %v", err, errDeaf)
+		}
+	})
+}
+
+// TestBackpressure has a host that writes and does not read.
+func TestBackpressure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		c := New(Config{})
+		ended := make(chan error, 1)
+		ctx, stop := context.WithCancel(t.Context())
+		go func() { ended <- c.Run(ctx, far) }()
+		if err := near.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		sent := 0
+		for ; sent < 10*outputLimit; sent++ {
+			if _, err := near.Write([]byte{packetCommand, 0x03, 0x0c, 0}); err != nil {
+				break
+			}
+		}
+		if sent < outputLimit || sent > outputLimit+4 {
+			t.Errorf("%d commands taken without a reader, want about %d", sent, outputLimit)
+		}
+		stop()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run: %v", err)
+		}
+	})
 }
 
 func TestRunTwice(t *testing.T) {

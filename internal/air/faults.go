@@ -1,8 +1,6 @@
 package air
 
-import (
-	"time"
-)
+import "time"
 
 // set changes a device with the lock held.
 func (d *Device) set(f func()) {
