@@ -63,11 +63,8 @@ func TestDiagnose(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithCancel(t.Context())
-				defer synctest.Wait()
-				defer cancel()
 				h := &tt.host
-				h.t, h.ctx = t, ctx
+				h.t = t
 				p := &patient{
 					cfg: &Config{}, sys: tt.sys, link: openLink,
 					kernel: func() error { return tt.kernel },
@@ -80,7 +77,7 @@ func TestDiagnose(t *testing.T) {
 				}
 				var names []string
 				var failed []Check
-				err := p.diagnose(ctx, func(c Check) {
+				err := p.diagnose(t.Context(), func(c Check) {
 					names = append(names, c.Name)
 					if !c.OK && !c.Skipped {
 						failed = append(failed, c)

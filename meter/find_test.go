@@ -33,7 +33,6 @@ type fakeHost struct {
 	air      []*fakeDevice
 	denied   error // of every call to BlueZ
 	log      []string
-	ctx      context.Context // of the simulated meters
 }
 
 type fakeDevice struct {
@@ -171,13 +170,7 @@ func (h *fakeHost) Dial(ctx context.Context, remote rfcomm.Addr, _ *rfcomm.Confi
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	ours, theirs := net.Pipe()
-	go func() {
-		if err := sim.New(cfg).ServeConn(h.ctx, theirs); err != nil && h.ctx.Err() == nil {
-			h.t.Errorf("simulated meter: %v", err)
-		}
-	}()
-	return ours, nil
+	return sim.New(cfg).Dial(ctx)
 }
 
 func (h *fakeHost) FindChannel(_ context.Context, _, a bdaddr.Address, _ uint16) (uint8, error) {
@@ -334,12 +327,9 @@ func TestOpen(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ctx, cancel := context.WithCancel(t.Context())
-				defer synctest.Wait()
-				defer cancel()
-				h := &fakeHost{t: t, adapters: []bluez.Adapter{testAdapter}, air: tt.air, ctx: ctx}
+				h := &fakeHost{t: t, adapters: []bluez.Adapter{testAdapter}, air: tt.air}
 				start := time.Now()
-				m, err := open(ctx, tt.cfg, h.dial)
+				m, err := open(t.Context(), tt.cfg, h.dial)
 				took := time.Since(start)
 				if !errors.Is(err, tt.err) {
 					t.Fatalf("unexpected error: %v, want %v", err, tt.err)

@@ -41,24 +41,16 @@ func openLink(ctx context.Context, t Target) (powerspy.Link, func() error, error
 		if err != nil {
 			return nil, nil, &Error{Kind: ErrUsage, Op: op, Err: err}
 		}
-		return openSimulated(sim.New(cfg))
+		return openSimulated(ctx, sim.New(cfg))
 	}
 	return nil, nil, &Error{Kind: ErrUsage, Op: op, Err: fmt.Errorf("not a link without Bluetooth"), Next: "give " + DeviceHelp}
 }
 
-// openSimulated serves a meter in this process. Closing waits for it.
-func openSimulated(m *sim.Meter) (powerspy.Link, func() error, error) {
-	ours, theirs := net.Pipe()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- m.ServeConn(ctx, theirs) }()
-	return ours, func() error {
-		cancel()
-		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
-			return fmt.Errorf("simulated meter: %w", err)
-		}
-		return nil
-	}, nil
+// openSimulated connects to a meter in this process. Closing the link waits
+// for it.
+func openSimulated(ctx context.Context, m *sim.Meter) (powerspy.Link, func() error, error) {
+	l, err := m.Dial(ctx)
+	return l, func() error { return nil }, err
 }
 
 // serialError says what can be done about a serial line that can't be opened.

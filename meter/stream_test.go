@@ -21,7 +21,7 @@ func openSim(t *testing.T, spec string) (*Meter, *sim.Meter) {
 	}
 	simulated := sim.New(cfg)
 	m, err := initialised(t.Context(), &Config{}, Target{Kind: Simulated, Sim: spec},
-		func() (powerspy.Link, func() error, error) { return openSimulated(simulated) })
+		func() (powerspy.Link, func() error, error) { return openSimulated(t.Context(), simulated) })
 	if err != nil {
 		t.Fatal(err)
 	}
