@@ -1,0 +1,244 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/creack/pty"
+)
+
+// process is the command in a process of its own.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	stdout *bufio.Reader
+	out    io.Closer
+	stderr *bufio.Reader
+}
+
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command("powerspy", args...)}
+	p.cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=", "POWERSPY_DEVICE=")
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.stdout, p.out, p.stderr = bufio.NewReader(stdout), stdout, bufio.NewReader(stderr)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			if err := errors.Join(p.cmd.Process.Kill(), p.cmd.Wait()); err != nil {
+				t.Log(err)
+			}
+		}
+	})
+	return p
+}
+
+// line reads a line of standard output.
+func (p *process) line() string {
+	p.t.Helper()
+	l, err := p.stdout.ReadString('\n')
+	if err != nil {
+		p.t.Fatalf("standard output: %v", err)
+	}
+	return strings.TrimSuffix(l, "\n")
+}
+
+// told reads standard error until a line is the wanted one.
+func (p *process) told(want string) {
+	p.t.Helper()
+	for {
+		l, err := p.stderr.ReadString('\n')
+		if err != nil {
+			p.t.Fatalf("standard error ended without %q: %v", want, err)
+		}
+		if l == want+"\n" {
+			return
+		}
+	}
+}
+
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// wait returns how the process ended.
+func (p *process) wait() *os.ProcessState {
+	p.t.Helper()
+	var exit *exec.ExitError
+	if err := p.cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		p.t.Fatal(err)
+	}
+	return p.cmd.ProcessState
+}
+
+// Ctrl-C and SIGTERM: the meter is told to stop, and that was it.
+func TestSignalStopsTheMeter(t *testing.T) {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		p := start(t, "measure", "-v", "--device", quickSim, "--interval", "20ms")
+		p.line()
+		p.signal(s)
+		p.told("> <Q>")
+		p.told(`< <K>\n\r`)
+		if got := p.wait(); got.ExitCode() != 0 {
+			t.Errorf("%v: %v", s, got)
+		}
+	}
+}
+
+// The second Ctrl-C does not wait for a meter that does not answer.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	p := start(t, "measure", "-v", "--device", quickSim+",mute=Q", "--interval", "20ms")
+	p.line()
+	p.signal(os.Interrupt)
+	p.told("> <Q>")
+	p.signal(os.Interrupt)
+	got := p.wait()
+	if ws, ok := got.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() || ws.Signal() != syscall.SIGINT {
+		t.Errorf("got %v, want an end by SIGINT", got)
+	}
+}
+
+// Closing standard output while readings come: the meter is stopped.
+func TestReaderGoesAway(t *testing.T) {
+	p := start(t, "measure", "-v", "--device", quickSim, "--interval", "20ms")
+	p.line()
+	if err := p.out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p.told("> <Q>")
+	p.told(`< <K>\n\r`)
+	if got := p.wait(); got.ExitCode() != 0 {
+		t.Error(got)
+	}
+}
+
+func TestInterruptedBeforeAnswer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for command, want := range map[string]int{"measure": 0, "info": 1, "setup": 1, "doctor": 1} {
+		p := start(t, command, "-v", "--device", "tcp://"+l.Addr().String())
+		p.told("> <?>")
+		p.signal(os.Interrupt)
+		if want == 1 {
+			p.told("powerspy: interrupted")
+		}
+		if got := p.wait(); got.ExitCode() != want {
+			t.Errorf("%s: %v, want exit status %d", command, got, want)
+		}
+	}
+}
+
+// The simulator as a program of its own, and the command that it says to try.
+func TestSimulatorServes(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "meter")
+	for _, args := range [][]string{
+		{"sim", "--tcp", "delay=0s,jitter=0s,stall=0,serial=11"},
+		{"sim", "--tcp=127.0.0.1:0", "delay=0s,jitter=0s,stall=0,serial=11"},
+		{"sim", "--tcp", "127.0.0.1:0", "delay=0s,jitter=0s,stall=0,serial=11"},
+		{"sim", "--pty", "delay=0s,jitter=0s,stall=0,serial=11"},
+		{"sim", "--pty", "--link", link, "sim:delay=0s,jitter=0s,stall=0,serial=11"},
+	} {
+		p := start(t, args...)
+		if l := p.line(); !strings.HasPrefix(l, "a simulated PowerSpy listens on ") {
+			t.Fatalf("%v: %q", args, l)
+		}
+		try, ok := strings.CutPrefix(p.line(), "try: powerspy measure --device ")
+		if !ok {
+			t.Fatalf("%v: does not say what to try", args)
+		}
+		for range 2 { // one client after the other
+			m := start(t, "measure", "-q", "--device", try, "--interval", "20ms", "--count", "3")
+			for range 3 {
+				m.line()
+			}
+			if got := m.wait(); got.ExitCode() != 0 {
+				t.Errorf("%v: measure: %v", args, got)
+			}
+		}
+		m := start(t, "info", "-q", "--device", try)
+		m.line()
+		if l := m.line(); l != "serial number        11" {
+			t.Errorf("%v: info: %q", args, l)
+		}
+		m.wait()
+		p.signal(syscall.SIGTERM)
+		if got := p.wait(); got.ExitCode() != 0 {
+			t.Errorf("%v: %v", args, got)
+		}
+	}
+	if _, err := os.Lstat(link); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the link was left behind: %v", err)
+	}
+}
+
+// startOnTerminal runs the command with a terminal as all of its files, and as
+// the one whose Ctrl-C it gets.
+func startOnTerminal(t *testing.T, args ...string) (*person, *exec.Cmd) {
+	t.Helper()
+	cmd := exec.Command("powerspy", args...)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=", "POWERSPY_DEVICE=")
+	master, err := pty.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { master.Close() })
+	return &person{t, master, bufio.NewReader(master)}, cmd
+}
+
+func TestTableOnTerminal(t *testing.T) {
+	person, cmd := startOnTerminal(t, "measure", "--device", quickSim, "--interval", "20ms")
+	if seen := person.until("total/J\r\n"); seen != "time              power/W voltage/V current/A  factor    energy/J       total/J\r\n" {
+		t.Errorf("the first line is %q", seen)
+	}
+	person.until("\r\n")
+	person.typeIn("\x03")
+	go person.drain()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProgressThenCtrlC(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	person, cmd := startOnTerminal(t, "info", "--device", "tcp://"+l.Addr().String())
+	if seen := person.until("(1s)"); !strings.HasPrefix(seen, clearLine+"| ") {
+		t.Errorf("progress: %q", seen)
+	}
+	person.typeIn("\x03")
+	person.until(clearLine + "powerspy: interrupted")
+	go person.drain()
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Errorf("got %v, want exit status 1", err)
+	}
+}
+
+// drain reads what else there is, so that the other end can finish.
+func (p *person) drain() { _, _ = io.Copy(io.Discard, p.seen) }

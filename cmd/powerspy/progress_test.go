@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"powerspy2/meter"
+)
+
+// buffer is a bytes.Buffer for two goroutines.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) take() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.b.Reset()
+	return b.b.String()
+}
+
+// after advances the bubble's clock and returns what was written meanwhile.
+func (b *buffer) after(d time.Duration) string {
+	<-time.After(d)
+	synctest.Wait()
+	return b.take()
+}
+
+func TestProgressOnTerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out buffer
+		p := &progress{w: &out, terminal: true}
+		p.Report(meter.Status{Phase: meter.Discovering, Text: "looking"})
+		if got := out.after(900 * time.Millisecond); got != "" {
+			t.Errorf("after 0.9 s: %q, want nothing yet", got)
+		}
+		if got := out.after(150 * time.Millisecond); got != clearLine+"| looking (1s)" {
+			t.Errorf("after 1.05 s: %q", got)
+		}
+		if got := out.after(time.Second); !strings.HasSuffix(got, "looking (2s)") {
+			t.Errorf("after 2.05 s: %q", got)
+		}
+		p.Line("a line")
+		if got := out.take(); got != clearLine+"powerspy: a line\n" {
+			t.Errorf("line: %q", got)
+		}
+		if got := out.after(150 * time.Millisecond); !strings.HasSuffix(got, "looking (2s)") {
+			t.Errorf("after the line: %q", got)
+		}
+		p.Report(meter.Status{Phase: meter.Pairing, Text: "trying PIN 1234"})
+		synctest.Wait()
+		if got := out.take(); got != clearLine+clearLine+"| trying PIN 1234 (0s)" {
+			t.Errorf("pairing: %q", got)
+		}
+		p.Report(meter.Status{Phase: meter.Streaming, Text: "streaming"})
+		if got := out.after(time.Minute); got != clearLine {
+			t.Errorf("streaming: %q, want the line removed and nothing more", got)
+		}
+		p.End()
+		p.End()
+	})
+}
+
+func TestProgressElsewhere(t *testing.T) {
+	var out buffer
+	p := &progress{w: &out}
+	for _, text := range []string{"one", "one", "two"} {
+		p.Report(meter.Status{Phase: meter.Connecting, Text: text})
+	}
+	p.End()
+	if got := out.take(); got != "powerspy: one\npowerspy: two\n" {
+		t.Errorf("got %q", got)
+	}
+	p = &progress{w: &out, quiet: true}
+	p.Report(meter.Status{Phase: meter.Connecting, Text: "one"})
+	p.Line("two")
+	if got := out.take(); got != "" {
+		t.Errorf("quiet: %q", got)
+	}
+}
+
+func TestTrace(t *testing.T) {
+	var out buffer
+	p := &progress{w: &out, quiet: true}
+	p.trace(true, []byte("<?>"))
+	p.trace(false, []byte("<POWERSPY>\n\r\x00\\\xff"))
+	if got, want := out.take(), "> <?>\n< <POWERSPY>\\n\\r\\x00\\\\\\xff\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes this test binary the command, for scripts and for tests that
+// need a process.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"powerspy": main})
+}
+
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			home := filepath.Join(e.WorkDir, "home")
+			e.Setenv("HOME", home)
+			e.Setenv("sim", quickSim)
+			// Nothing of the machine that runs the tests.
+			e.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+filepath.Join(e.WorkDir, "no-bus"))
+			return os.Mkdir(home, 0o700)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+	})
+}
+
+// quickSim is a meter that answers at once, and sends its frames on time.
+const quickSim = "sim:delay=0s,jitter=0s,stall=0"
+
+// exits runs a command that has to end with an exit status: exits STATUS
+// COMMAND [ARGUMENT...]. The argument sh-full, dropped, gives it a standard
+// output without space.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND [ARGUMENT...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	command := args[1:]
+	if len(command) > 1 && command[1] == "sh-full" {
+		command = append([]string{"sh", "-c", `exec "$@" >/dev/full`, "sh", command[0]}, command[2:]...)
+	}
+	err = ts.Exec(command[0], command[1:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%q: exit status %d, want %d", args[1:], got, want)
+	}
+}
