@@ -184,10 +184,7 @@ var (
 	bufferSizes   = []byte{0x36, 0x01, 64, 10, 0, 8, 0} // ten ACL packets of 310 bytes
 )
 
-const (
-	slotMicroseconds = 625
-	aclBuffers       = 10
-)
+const slotMicroseconds = 625
 
 // slots converts a time in slots, as HCI gives it.
 func slots(n uint16) time.Duration { return time.Duration(n) * slotMicroseconds * time.Microsecond }

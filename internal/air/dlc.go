@@ -57,14 +57,13 @@ func (m *mux) newDLC(dlci byte, p parameters) {
 func (d *dlc) serve(session context.Context, mu *sync.Mutex) {
 	defer d.cancel()
 	device := d.m.device()
-	rw, err := io.ReadWriteCloser(nil), error(nil)
 	select {
 	case device.port <- struct{}{}:
 		defer func() { <-device.port }()
-		rw, err = device.cfg.Dial(d.ctx)
-	case <-d.ctx.Done():
-		err = context.Cause(d.ctx)
+	case <-d.ctx.Done(): // whoever ended it has removed it, or the session ends
+		return
 	}
+	rw, err := device.cfg.Dial(d.ctx)
 	if err != nil {
 		mu.Lock()
 		defer mu.Unlock()
