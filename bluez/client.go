@@ -91,7 +91,7 @@ func dial(ctx context.Context, connect func(...dbus.ConnOption) (*dbus.Conn, err
 	}
 	// Asked before the first call to BlueZ: on some systems such a call makes
 	// the bus try to start the daemon, and hang with it.
-	body, _, err := c.callBus(ctx, "NameHasOwner", bluezName)
+	body, _, err := c.callBus(caller, "NameHasOwner", bluezName)
 	if err == nil {
 		var owned bool
 		owned, err = only[bool](body, "NameHasOwner")
