@@ -21,11 +21,12 @@ func main() {
 
 // mainStatus is main with an exit status, so that its deferred calls run.
 func mainStatus() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// The first signal asks the command to end. A second one ends it at once,
-	// as if it had never been caught.
-	context.AfterFunc(ctx, stop)
+	ctx, interrupt := context.WithCancel(context.Background())
+	listening := interruptOnSignal(ctx, interrupt)
+	defer func() {
+		interrupt()
+		<-listening
+	}()
 	// Go ends a program that writes to a standard output nobody reads any
 	// more. The meter has to be told to stop first, so that has to be an error.
 	signal.Ignore(syscall.SIGPIPE)
@@ -37,10 +38,34 @@ func mainStatus() int {
 		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		getenv:         os.Getenv,
-		interrupt:      stop,
+		interrupt:      interrupt,
 	}
 	if e.stderrTerminal && term.IsTerminal(int(os.Stdin.Fd())) {
 		e.terminal = openTerminal
 	}
 	return run(ctx, e)
+}
+
+// interruptOnSignal calls interrupt on the first SIGINT or SIGTERM. A second one
+// ends the program at once, as if it had never been caught: that holds from
+// before interrupt is called. The channel is closed when ctx has ended and
+// nothing more will happen.
+func interruptOnSignal(ctx context.Context, interrupt func()) <-chan struct{} {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	// Shells let background commands ignore Ctrl-C, which is not for them.
+	if !signal.Ignored(os.Interrupt) {
+		signal.Notify(signals, os.Interrupt)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+		interrupt()
+	}()
+	return done
 }

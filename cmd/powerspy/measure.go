@@ -148,7 +148,7 @@ func (s *session) stream(ctx context.Context, m *meter.Meter, want *measurement,
 		switch e.Kind {
 		case meter.ReadingEvent:
 			n++
-			measured += e.Reading.End.Sub(e.Reading.Start)
+			measured += lasted(&e.Reading)
 		case meter.GapEvent:
 			gaps.count++
 			gaps.total += e.Gap.To.Sub(e.Gap.From)
@@ -165,6 +165,16 @@ func (s *session) stream(ctx context.Context, m *meter.Meter, want *measurement,
 		return &gaps
 	}
 	return nil
+}
+
+// lasted returns how much time a reading covers. Energy is power over the true
+// length of its windows, and so tells it better than the reading's start and
+// end, which are estimates from frames that arrive late.
+func lasted(r *meter.Reading) time.Duration {
+	if seconds := r.Energy / r.Power; seconds > 0 && seconds < 1e6 {
+		return time.Duration(seconds * float64(time.Second))
+	}
+	return r.End.Sub(r.Start)
 }
 
 const gapTime = "15:04:05.000"

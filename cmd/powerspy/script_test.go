@@ -14,8 +14,17 @@ import (
 // TestMain makes this test binary the command, for scripts and for tests that
 // need a process.
 func TestMain(m *testing.M) {
+	// The race detector sleeps for a second at the end of each process unless
+	// told not to.
+	if os.Getenv(raceOptions) == "" {
+		if err := os.Setenv(raceOptions, "atexit_sleep_ms=0"); err != nil {
+			panic(err)
+		}
+	}
 	testscript.Main(m, map[string]func(){"powerspy": main})
 }
+
+const raceOptions = "GORACE"
 
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -24,6 +33,7 @@ func TestScript(t *testing.T) {
 			home := filepath.Join(e.WorkDir, "home")
 			e.Setenv("HOME", home)
 			e.Setenv("sim", quickSim)
+			e.Setenv(raceOptions, os.Getenv(raceOptions))
 			// Nothing of the machine that runs the tests.
 			e.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+filepath.Join(e.WorkDir, "no-bus"))
 			return os.Mkdir(home, 0o700)
