@@ -73,7 +73,7 @@ func Btvirt(t testing.TB) (m *Machine, meter bdaddr.Address) {
 	makeHomes(t)
 	p := Start(t, Cmd{
 		User:    User{Name: "root"},
-		Args:    []string{"sim", "--rfcomm", "--adapter", hci1, "--pin", "1234", "--name", "PowerSpy 4567", "load=constant,power=200"},
+		Args:    []string{"sim", "--rfcomm", "--adapter", hci1, "--pin", "1234", "--name", "PowerSpy 4567", "load=constant,watts=200"},
 		Timeout: 10 * time.Minute,
 	})
 	p.WaitLines(t, 2)

@@ -53,15 +53,31 @@ var (
 	sharedOnce sync.Once
 )
 
+// quickInquiry makes an inquiry of the shared machine last two seconds instead
+// of ten, which nearly every test has to wait for.
+const quickInquiry = 256 * time.Millisecond
+
 // Shared returns the machine that the tests of this guest share, with a
 // synthetic air, BlueZ running and hci0 switched on; the test gets a user and
-// an air of its own: see Reset.
+// an air of its own: see Reset. Inquiries are quicker than real ones.
 func Shared(t testing.TB) *Machine {
+	t.Helper()
+	return synthetic(t, quickInquiry)
+}
+
+// Alone is Shared for a test that is alone in its guest: inquiries last as long
+// as real ones.
+func Alone(t testing.TB) *Machine {
+	t.Helper()
+	return synthetic(t, 0)
+}
+
+func synthetic(t testing.TB, inquiryUnit time.Duration) *Machine {
 	t.Helper()
 	inGuest(t)
 	sharedOnce.Do(func() {
 		m := newMachine(t)
-		m.Air = air.New(air.Config{})
+		m.Air = air.New(air.Config{InquiryUnit: inquiryUnit})
 		m.plug(t)
 		m.StartDaemon(t)
 		shared = m
