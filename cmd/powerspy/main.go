@@ -4,6 +4,10 @@
 // that is needed, and prints readings. `powerspy help` lists the rest.
 package main
 
+// The runtime would look every second or so whether the number of processors
+// has changed, which matters nothing to a program that waits for a meter.
+//go:debug updatemaxprocs=0
+
 import (
 	"context"
 	"os"
