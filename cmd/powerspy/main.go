@@ -1,12 +1,13 @@
+// The runtime would look every second or so whether the number of processors
+// has changed, which matters nothing to a program that waits for a meter.
+//
+//go:debug updatemaxprocs=0
+
 // Command powerspy measures electric power with an Alciom PowerSpy2.
 //
 // `powerspy measure` is the main job: it finds the meter, pairs with it when
 // that is needed, and prints readings. `powerspy help` lists the rest.
 package main
-
-// The runtime would look every second or so whether the number of processors
-// has changed, which matters nothing to a program that waits for a meter.
-//go:debug updatemaxprocs=0
 
 import (
 	"context"
