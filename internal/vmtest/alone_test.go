@@ -53,6 +53,37 @@ func TestIntegrationAloneForeignConnect(t *testing.T) {
 	}
 }
 
+// Another computer is connected to the meter, which tells its name but refuses
+// links. That, too, fails a connect before there is a link; the command has to
+// end and say so, whatever becomes of the kernel.
+func TestIntegrationAloneBusyElsewhere(t *testing.T) {
+	m := Alone(t)
+	meter := m.AddMeter(t, constant)
+	m.dooms = strings.HasPrefix(kernelRelease(t), "6.1.")
+	measure := Cmd{Args: []string{"measure", "--pin", "1234", "--count", "2", "--interval", "200ms"}, Timeout: 30 * time.Second}
+	checkStatus(t, Run(t, measure), 0)
+	m.waitUnlinked(t, meter)
+	meter.SetBusy(true)
+	r := Run(t, measure)
+	if r.Elapsed > promptly {
+		t.Errorf("it took %v", r.Elapsed)
+	}
+	dead := !KernelRFCOMMAlive(t)
+	if m.dooms && dead {
+		t.Logf("Linux %s does not survive it", kernelRelease(t))
+	}
+	// Where the kernel's death is seen at once, it is what matters more.
+	if !m.dooms || !dead || r.Status != 4 {
+		checkStatus(t, r, 6, "connected")
+	} else {
+		checkStatus(t, r, 4, "reboot")
+	}
+	if !dead {
+		meter.SetBusy(false)
+		checkStatus(t, Run(t, measure), 0)
+	}
+}
+
 // A meter that authenticates while the link comes up, and has forgotten the
 // key, makes the kernel's connect fail before there is a link. Nothing tells
 // beforehand, so where that kills the kernel's RFCOMM (see above) only the
