@@ -72,7 +72,7 @@ func (f *finder) dial(ctx context.Context, local bdaddr.Address, t *Target) (net
 		first = usualChannel
 	}
 	c, err := try(first)
-	if !errors.Is(err, rfcomm.ErrRefused) {
+	if !errors.Is(err, rfcomm.ErrRefused) || errors.Is(err, rfcomm.ErrOccupied) {
 		return c, err
 	}
 	channel, serr := f.radio.FindChannel(ctx, local, t.Address, serialPort)

@@ -49,12 +49,30 @@ func (h *host) dial(ctx context.Context, remote Addr, cfg *Config, level Securit
 			return s, ownAddr(s, local), nil
 		}
 		if now := time.Now(); !r.allow(err, now, now.Sub(began)) {
+			if connectErrno(err) == unix.ECONNREFUSED && !h.linked(local, remote.Address) {
+				// A channel is refused over a link, which stays up for some two seconds after it.
+				err = fmt.Errorf("%w: %w", ErrOccupied, classify(err))
+			}
 			return nil, Addr{}, err
 		}
 		if cerr := pause(ctx, retryPause); cerr != nil {
 			return nil, Addr{}, fmt.Errorf("%w after %w", cerr, classify(err))
 		}
 	}
+}
+
+// linked tells whether a link to the device is up. When that can't be learnt it is taken to be.
+func (h *host) linked(local, remote bdaddr.Address) bool {
+	candidates, err := h.usable(local, remote)
+	if err != nil {
+		return true
+	}
+	for _, a := range candidates {
+		if up, err := h.linkUp(a, remote); err != nil || up {
+			return true
+		}
+	}
+	return false
 }
 
 // retries remembers what allow needs to know of the attempts before.

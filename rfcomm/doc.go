@@ -11,6 +11,10 @@
 // ([Present], [ErrAbsent]), which pages the device without touching RFCOMM. connect(2) itself runs where nothing waits
 // for it longer than two seconds.
 //
+// One case remains that no presence test sees coming: a device that tells its name and then refuses the link, because it
+// is connected to another host (ErrRefused) or because it asks for a key at link set-up and has forgotten it
+// (ErrKeyRefused). On those kernels the attempt after such a one finds ErrKernelStuck.
+//
 // # Errors
 //
 // Errors are [*net.OpError] with the operation and the addresses. errors.Is finds in them the errno, os.ErrDeadlineExceeded,

@@ -29,9 +29,14 @@ var (
 	// last): another program holds it. Close that program; /proc/net/rfcomm shows its user.
 	ErrBusy = errors.New("another program on this machine holds the channel")
 
-	// ErrRefused means that the device refused (ECONNREFUSED): nothing listens on the channel, or it is busy with
-	// another host. Free it there, or ask for its channel with FindChannel.
+	// ErrRefused means that the device refused (ECONNREFUSED): nothing listens on the channel, in which case FindChannel
+	// tells the right one, or it is busy with another host (then ErrOccupied matches, too).
 	ErrRefused = errors.New("refused by the device")
+
+	// ErrOccupied means that the device refused not only the channel but the link (ECONNREFUSED, with no link after it):
+	// it is busy with another host. Free it there. Asking such a device for its channel is of no use, and on kernels that
+	// do not survive a failed link (see the package's comment) is harmful.
+	ErrOccupied = errors.New("device is busy with another host")
 
 	// ErrAdapterDown means that there is no adapter, not the one that was asked for, or that it is off or blocked
 	// (EHOSTUNREACH). Plug it in, unblock it, power it on.

@@ -17,6 +17,9 @@ const (
 	sdpPatience = 5 * time.Second
 	// sdpAttempts is how often the question is put.
 	sdpAttempts = 2
+	// sdpLimit bounds one attempt whatever the kernel does: setting the link up takes up to a page timeout, and the kernel
+	// gives an L2CAP connect 40 s (L2CAP_CONN_TIMEOUT).
+	sdpLimit = 50 * time.Second
 )
 
 func findChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
@@ -49,8 +52,42 @@ func isAnswer(err error) bool {
 	return false
 }
 
-// queryChannel asks once, on a socket of its own.
+// queryChannel asks once, and returns also when the kernel does not.
+//
+// NB: the query runs in a goroutine that nothing waits for unconditionally: a kernel that does not survive a failed link
+// ends the thread that closes the socket, and with it this goroutine.
 func (h *host) queryChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
+	type answer struct {
+		channel uint8
+		err     error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		channel, err := h.askOnce(ctx, local, remote, uuid)
+		answers <- answer{channel, err}
+	}()
+	limit := time.NewTimer(sdpLimit)
+	defer limit.Stop()
+	select {
+	case a := <-answers:
+		return a.channel, a.err
+	case <-limit.C:
+		return 0, fmt.Errorf("%w: a service query has not returned for %v", ErrKernelStuck, sdpLimit)
+	case <-ctx.Done():
+	}
+	// The query notices the end of ctx by itself, unless it is stuck.
+	grace := time.NewTimer(stuckAfter)
+	defer grace.Stop()
+	select {
+	case a := <-answers:
+		return a.channel, a.err
+	case <-grace.C:
+		return 0, ctx.Err()
+	}
+}
+
+// askOnce asks on a socket of its own.
+func (h *host) askOnce(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
 	// NB: an L2CAP connect that cannot set up the link is as dangerous as one of RFCOMM: the kernel that has the bug
 	// kills the process that closes the socket.
 	local, err := h.reach(ctx, local, remote)
