@@ -193,8 +193,21 @@ func TestConnWriteErrorEndsReads(t *testing.T) {
 	if n, err := c.Read(buf); err != nil || string(buf[:n]) != "buffered" {
 		t.Errorf("got %q, %v, want what was received", buf[:n], err)
 	}
-	if _, err := c.Read(buf); !errors.Is(err, unix.EPIPE) {
-		t.Errorf("got %v, want EPIPE", err)
+	// A deadline set meanwhile must not make the next Read wait for what will never come.
+	if err := c.SetReadDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_, err := c.Read(buf)
+		result <- err
+	}()
+	select {
+	case err := <-result:
+		if !errors.Is(err, unix.EPIPE) {
+			t.Errorf("got %v, want EPIPE", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("Read waits on a broken stream")
 	}
 }
 

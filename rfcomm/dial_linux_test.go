@@ -202,6 +202,24 @@ func TestRetriesAllow(t *testing.T) {
 	}
 }
 
+// A refusal that leaves no link behind is one of the link itself, by a device that is busy with another host.
+func TestDialOccupied(t *testing.T) {
+	for _, linked := range []bool{false, true} {
+		h := newFakeHost(t, unix.ECONNREFUSED)
+		h.linkUp = func(adapter, bdaddr.Address) (bool, error) { return linked && len(h.began) > 0, nil }
+		h.openHCI = scriptedHCI(t, status(0), named(0, testMeter, "x"))
+		_, _, err := h.dial(context.Background(), testRemote, &Config{}, SecurityMedium)
+		err = opError(opDial, err, Addr{}, testRemote)
+		if !errors.Is(err, ErrRefused) || !errors.Is(err, unix.ECONNREFUSED) {
+			t.Errorf("got %v, want ErrRefused", err)
+		}
+		if errors.Is(err, ErrOccupied) == linked {
+			t.Errorf("link up after the refusal %t: got %v", linked, err)
+		}
+		h.checkClosed(0)
+	}
+}
+
 func TestDialBinds(t *testing.T) {
 	other := bdaddr.Address{1, 2, 3, 4, 5, 6}
 	tests := []struct {

@@ -15,7 +15,7 @@ import (
 // sentinels is every sentinel of the package, to show that an error matches no other than its own.
 var sentinels = []error{
 	ErrNotSupported, ErrAbsent, ErrKernelStuck, ErrKeyRefused, ErrBusy, ErrRefused, ErrAdapterDown, ErrAdapterHung,
-	ErrLinkLost, ErrNoService,
+	ErrLinkLost, ErrNoService, ErrOccupied,
 }
 
 func Test_opError(t *testing.T) {

@@ -1,0 +1,145 @@
+//go:build integration
+
+package rfcomm_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"powerspy2/bdaddr"
+	"powerspy2/internal/air"
+	"powerspy2/internal/vmtest"
+	"powerspy2/rfcomm"
+)
+
+// The adapter's hanging spoils the machine for others.
+func TestIntegrationAloneAdapterHung(t *testing.T) {
+	m := vmtest.Shared(t)
+	d := addDevice(t, m.Air, nil)
+	m.Air.SetHung(true)
+	defer m.Air.SetHung(false)
+	asNobody(t)
+	if _, err := rfcomm.Present(testContext(t), bdaddr.Address{}, d.addr.Address); !errors.Is(err, rfcomm.ErrAdapterHung) {
+		t.Errorf("got %v, want ErrAdapterHung", err)
+	}
+}
+
+// ownAir makes an adapter of the synthetic air for a test that leaves the kernel spoilt, and switches it on, without BlueZ.
+func ownAir(t *testing.T) *air.Controller {
+	t.Helper()
+	if name, err := os.Hostname(); err != nil || name != "powerspy-vm" {
+		t.Fatalf("this test spoils the kernel it runs on: run it with scripts/vm/test (host name %q, %v)", name, err)
+	}
+	controller := air.New(air.Config{})
+	rw, err := air.OpenVHCI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- controller.Run(ctx, rw) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	fd, err := unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.BTPROTO_HCI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	const hciDevUp = 0x400448c9 // HCIDEVUP, include/net/bluetooth/hci_sock.h
+	for deadline := time.Now().Add(patience); ; {
+		err := unix.IoctlSetInt(fd, hciDevUp, 0)
+		if err == nil || err == unix.EALREADY {
+			return controller
+		}
+		// ENODEV until the kernel has taken the adapter.
+		if err != unix.ENODEV || time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		runtime.Gosched()
+	}
+}
+
+// foreignConnect connects as programs do that do not look first whether the device is there.
+func foreignConnect(t *testing.T, addr rfcomm.Addr) error {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.BTPROTO_RFCOMM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = unix.Connect(fd, sockaddr(addr))
+	if cerr := unix.Close(fd); cerr != nil {
+		t.Error(cerr)
+	}
+	return err
+}
+
+// Another program's connect to a device that is not there kills RFCOMM on the kernels that have the bug. Dial must say so
+// instead of hanging; on the others it must work.
+func TestIntegrationAloneStuck(t *testing.T) {
+	d := addDevice(t, ownAir(t), nil)
+	d.SetAway(true)
+	for range 5 { // the bug is a race
+		if err := foreignConnect(t, d.addr); err != unix.EHOSTDOWN {
+			t.Fatalf("got %v, want EHOSTDOWN", err)
+		}
+		if !vmtest.KernelRFCOMMAlive(t) {
+			break
+		}
+	}
+	stuck := !vmtest.KernelRFCOMMAlive(t)
+	t.Logf("RFCOMM is stuck: %t", stuck)
+	d.SetAway(false)
+	asNobody(t)
+
+	began := time.Now()
+	state, stateErr := rfcomm.KernelState()
+	c, dialErr := rfcomm.Dial(testContext(t), d.addr, low)
+	if dialErr == nil {
+		c.Close()
+	}
+	if !stuck {
+		if state != rfcomm.StateRunning || stateErr != nil || dialErr != nil {
+			t.Errorf("got %v, %v and %v of a kernel that is well", state, stateErr, dialErr)
+		}
+		return
+	}
+	if state != rfcomm.StateStuck || !errors.Is(stateErr, rfcomm.ErrKernelStuck) || !errors.Is(dialErr, rfcomm.ErrKernelStuck) {
+		t.Errorf("got %v, %v and %v of a kernel that is stuck", state, stateErr, dialErr)
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("took %v to say so", took)
+	}
+}
+
+// A device that is connected to another host tells its name and then refuses the link. No presence test sees that coming,
+// so that the kernels that have the bug do not survive it; but it must be told apart, and what follows must not hang.
+func TestIntegrationAloneBusyElsewhere(t *testing.T) {
+	d := addDevice(t, ownAir(t), nil)
+	d.SetBusy(true)
+	asNobody(t)
+	c, err := rfcomm.Dial(testContext(t), d.addr, low)
+	if err == nil {
+		c.Close()
+	}
+	if !errors.Is(err, rfcomm.ErrOccupied) || !errors.Is(err, rfcomm.ErrRefused) || !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("got %v, want ErrOccupied", err)
+	}
+	alive := vmtest.KernelRFCOMMAlive(t)
+	t.Logf("RFCOMM is stuck: %t", !alive)
+	d.SetBusy(false)
+	c, err = rfcomm.Dial(testContext(t), d.addr, low)
+	if err == nil {
+		c.Close()
+	}
+	if alive && err != nil || !alive && !errors.Is(err, rfcomm.ErrKernelStuck) {
+		t.Errorf("got %v afterwards", err)
+	}
+}
