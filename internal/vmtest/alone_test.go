@@ -84,26 +84,50 @@ func TestIntegrationAloneBusyElsewhere(t *testing.T) {
 	}
 }
 
-// A meter that authenticates while the link comes up, and has forgotten the
-// key, makes the kernel's connect fail before there is a link. Nothing tells
-// beforehand, so where that kills the kernel's RFCOMM (see above) only the
-// truth can be told; elsewhere it is healed.
-func TestIntegrationAloneForgottenKeyAtLinkSetUp(t *testing.T) {
-	m := Alone(t)
-	meter := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) { constant(d, s); d.SecurityMode = 3 })
-	m.dooms = strings.HasPrefix(kernelRelease(t), "6.1.")
-	measure := Cmd{Args: []string{"measure", "--pin", "1234", "--count", "2", "--interval", "200ms"}}
-	checkStatus(t, Run(t, measure), 0)
-	m.waitUnlinked(t, meter)
-	meter.ForgetKey()
-	r := Run(t, measure)
-	if m.dooms && !KernelRFCOMMAlive(t) {
-		t.Logf("Linux %s does not survive it", kernelRelease(t))
-		checkStatus(t, r, 4, "reboot")
-		return
+// A key that the meter has forgotten, or replaced, is healed by pairing anew.
+//
+// An authentication that fails takes the link down, and on Linux 6.1.192 that
+// may kill the kernel's RFCOMM: now and then when the link was up, for certain
+// when the meter authenticates while the link comes up. Nothing tells
+// beforehand, so there the truth is all that can be asked for.
+func TestIntegrationAloneForgottenKey(t *testing.T) {
+	healed := 0
+	for _, how := range []struct {
+		name string
+		mode int
+		lose func(*air.Device)
+	}{
+		{"forgotten", 2, (*air.Device).ForgetKey},
+		{"replaced", 2, (*air.Device).CorruptKey},
+		{"forgotten, asked for at link set-up", 3, (*air.Device).ForgetKey},
+	} {
+		survived := t.Run(how.name, func(t *testing.T) {
+			m := Alone(t)
+			meter := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) { constant(d, s); d.SecurityMode = how.mode })
+			m.dooms = strings.HasPrefix(kernelRelease(t), "6.1.")
+			measure := Cmd{Args: []string{"measure", "--pin", "1234", "--count", "2", "--interval", "200ms"}}
+			checkStatus(t, Run(t, measure), 0)
+			m.waitUnlinked(t, meter)
+			how.lose(meter.Device)
+			r := Run(t, measure)
+			if m.dooms && !KernelRFCOMMAlive(t) {
+				t.Logf("Linux %s did not survive it", kernelRelease(t))
+				checkStatus(t, r, 4, "reboot")
+				return
+			}
+			checkStatus(t, r, 0)
+			checkPlain(t, r, 2, 2, 200*time.Millisecond)
+			if !meter.Status().Paired || !m.DeviceFlag(t, meter.Address(), "Paired") || !m.DeviceFlag(t, meter.Address(), "Trusted") {
+				t.Error("it measured, but is not paired and trusted anew")
+			}
+			t.Logf("healed: first reading after %v", r.Stdout[0].At.Round(time.Millisecond))
+			healed++
+		})
+		if !survived || !KernelRFCOMMAlive(t) {
+			break
+		}
 	}
-	checkStatus(t, r, 0)
-	checkPlain(t, r, 2, 2, 200*time.Millisecond)
+	t.Logf("healed %d of 3", healed)
 }
 
 // The main path through an air that is none of ours: btvirt's two controllers,
