@@ -4,7 +4,9 @@
 // A frame closes one window of a whole number of mains periods, and windows
 // follow each other without a gap. The frame comes over Bluetooth: never
 // before the window's end, usually some milliseconds after it, now and then
-// hundreds. A [Base] makes the best of that for one real-time stream.
+// hundreds. A [Base] makes the best of that for one real-time stream: [Filter]
+// a good one, [Arrival] none. A [WallClock] notices that the wall clock was
+// set.
 package timebase
 
 import (
@@ -15,28 +17,40 @@ import (
 // A Base places the windows of one real-time stream in time. It is told of
 // every frame in order, and is for one goroutine. Arrivals must carry the
 // monotonic clock, as those of powerspy.Realtime do; the times returned then
-// carry it too, and are right even if the wall clock is set.
+// carry it too, and are right even if the wall clock is set: their wall clock
+// is that of the start of the stream.
 type Base interface {
 	// Window returns the start and end of the next window, whose frame
 	// arrived at the given time. Starts and ends never go back, and no window
 	// starts before the one before it has ended.
 	Window(arrival time.Time) (start, end time.Time)
 
+	// Missed returns how many windows that have no frame, be they lost or
+	// skipped by the meter, were found just before the last window. There is
+	// then a gap from the end of the window before it to its start. A skip is
+	// found only after some time, and the gap placed where it was found.
+	Missed() int
+
 	// Lost says that n frames came damaged, or not at all, before the next.
 	Lost(n int)
 
 	// Length returns the best knowledge of the length of a window: the
 	// factor between its mean power and its energy. End minus start is a
-	// poorer one where frames arrive in bursts.
+	// poorer one, since it corrects what was wrong with the windows before.
 	Length() time.Duration
+
+	// Frequency returns the mains frequency in hertz that goes with Length.
+	Frequency() float64
 }
 
 // An Arrival is the simplest Base: a window ends when its frame arrives. It is
 // as good as the link is prompt: frames held up and delivered together leave
 // one long-looking gap and then windows squeezed to nothing.
 type Arrival struct {
-	length time.Duration
-	last   time.Time // end of the window before
+	length       time.Duration
+	hertz        float64
+	last         time.Time // end of the window before
+	lost, missed int
 }
 
 var _ Base = &Arrival{}
@@ -46,23 +60,33 @@ var _ Base = &Arrival{}
 // which may be zero: the earliest moment at which the first window can have
 // begun.
 func NewArrival(began time.Time, periods int, hertz float64) (*Arrival, error) {
-	if periods < 1 {
-		return nil, fmt.Errorf("timebase: window of %d mains periods", periods)
+	length, err := windowLength(periods, hertz)
+	if err != nil {
+		return nil, err
 	}
-	length := float64(periods) / hertz * float64(time.Second)
-	if !(hertz > 0 && length >= 1 && length < float64(maxLength)) {
-		return nil, fmt.Errorf("timebase: window of %d mains periods at %g Hz", periods, hertz)
-	}
-	return &Arrival{length: time.Duration(length + 0.5), last: began}, nil
+	return &Arrival{length: length, hertz: hertz, last: began}, nil
 }
 
 // maxLength is far above the longest window of a meter, 65535 periods, and far
 // below the range of a time.Duration.
 const maxLength = 24 * time.Hour
 
+// windowLength returns periods over frequency.
+func windowLength(periods int, hertz float64) (time.Duration, error) {
+	if periods < 1 {
+		return 0, fmt.Errorf("timebase: window of %d mains periods", periods)
+	}
+	length := float64(periods) / hertz * float64(time.Second)
+	if !(hertz > 0 && length >= 1 && length < float64(maxLength)) {
+		return 0, fmt.Errorf("timebase: window of %d mains periods at %g Hz", periods, hertz)
+	}
+	return time.Duration(length + 0.5), nil
+}
+
 // Window implements [Base]: end is arrival, and start is one length earlier,
 // though not before the end of the window before.
 func (a *Arrival) Window(arrival time.Time) (start, end time.Time) {
+	a.missed, a.lost = a.lost, 0
 	end = arrival
 	if end.Before(a.last) {
 		end = a.last
@@ -75,8 +99,14 @@ func (a *Arrival) Window(arrival time.Time) (start, end time.Time) {
 	return start, end
 }
 
+// Missed implements [Base]: what Lost was told.
+func (a *Arrival) Missed() int { return a.missed }
+
 // Lost implements [Base]. Arrival times do not depend on it.
-func (a *Arrival) Lost(int) {}
+func (a *Arrival) Lost(n int) { a.lost = min(a.lost+min(max(n, 0), mostLost), mostLost) }
 
 // Length implements [Base]: periods over frequency.
 func (a *Arrival) Length() time.Duration { return a.length }
+
+// Frequency implements [Base]: what was given.
+func (a *Arrival) Frequency() float64 { return a.hertz }

@@ -30,8 +30,12 @@ func TestArrival(t *testing.T) {
 		{"prompt again", 2000, 1800, 2000},
 	}
 	for _, tt := range tests {
-		a.Lost(1) // makes no difference
+		a.Lost(1) // makes no difference to times
+		a.Lost(2)
 		start, end := a.Window(at(tt.arrival))
+		if n := a.Missed(); n != 3 {
+			t.Errorf("%s: %d windows missed, want 3", tt.name, n)
+		}
 		if !start.Equal(at(tt.start)) || !end.Equal(at(tt.end)) {
 			t.Errorf("%s: window from %v to %v, want %d ms to %d ms", tt.name, start.Sub(began), end.Sub(began), tt.start, tt.end)
 		}
@@ -43,8 +47,14 @@ func TestArrivalWithoutBeginning(t *testing.T) {
 	if err != nil {
 		t.Fatalf("failed to make: %v", err)
 	}
+	if got := a.Frequency(); got != 49.985 {
+		t.Errorf("%v Hz", got)
+	}
 	now := time.Now()
 	start, end := a.Window(now)
+	if n := a.Missed(); n != 0 {
+		t.Errorf("%d windows missed", n)
+	}
 	// 50 / 49.985 s, to the nanosecond.
 	if want := 1000300090 * time.Nanosecond; !end.Equal(now) || end.Sub(start) != want || a.Length() != want {
 		t.Fatalf("window of %v, length %v, want %v", end.Sub(start), a.Length(), want)
