@@ -243,7 +243,10 @@ func seconds(s float64) time.Duration {
 	return time.Duration(math.Round(min(max(s*1e9, -limit), limit)))
 }
 
-// Missed implements [Base].
+// Missed returns how many windows that have no frame, be they lost or skipped
+// by the meter, were found just before the last window. There is then a gap
+// from the end of the window before it to its start. A skip is found only
+// after some time, and the gap placed where it was found.
 func (f *Filter) Missed() int { return f.missed }
 
 // Lost implements [Base].
@@ -255,8 +258,8 @@ func (f *Filter) Length() time.Duration {
 	return seconds(length)
 }
 
-// Frequency implements [Base]. It is that of the mains over the last seconds
-// by the host's monotonic clock.
+// Frequency returns the mains frequency in hertz that goes with Length: that
+// over the last seconds, by the host's monotonic clock.
 func (f *Filter) Frequency() float64 {
 	_, length, _ := f.states.estimate()
 	return f.periods / length

@@ -25,12 +25,6 @@ type Base interface {
 	// starts before the one before it has ended.
 	Window(arrival time.Time) (start, end time.Time)
 
-	// Missed returns how many windows that have no frame, be they lost or
-	// skipped by the meter, were found just before the last window. There is
-	// then a gap from the end of the window before it to its start. A skip is
-	// found only after some time, and the gap placed where it was found.
-	Missed() int
-
 	// Lost says that n frames came damaged, or not at all, before the next.
 	Lost(n int)
 
@@ -38,9 +32,6 @@ type Base interface {
 	// factor between its mean power and its energy. End minus start is a
 	// poorer one, since it corrects what was wrong with the windows before.
 	Length() time.Duration
-
-	// Frequency returns the mains frequency in hertz that goes with Length.
-	Frequency() float64
 }
 
 // An Arrival is the simplest Base: a window ends when its frame arrives. It is
@@ -99,7 +90,8 @@ func (a *Arrival) Window(arrival time.Time) (start, end time.Time) {
 	return start, end
 }
 
-// Missed implements [Base]: what Lost was told.
+// Missed returns how many windows were lost just before the last one: as many
+// as Lost was told of.
 func (a *Arrival) Missed() int { return a.missed }
 
 // Lost implements [Base]. Arrival times do not depend on it.
@@ -108,5 +100,5 @@ func (a *Arrival) Lost(n int) { a.lost = min(a.lost+min(max(n, 0), mostLost), mo
 // Length implements [Base]: periods over frequency.
 func (a *Arrival) Length() time.Duration { return a.length }
 
-// Frequency implements [Base]: what was given.
+// Frequency returns the mains frequency in hertz: what was given.
 func (a *Arrival) Frequency() float64 { return a.hertz }
