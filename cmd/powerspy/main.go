@@ -13,6 +13,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/term"
@@ -26,6 +27,9 @@ func main() {
 
 // mainStatus is main with an exit status, so that its deferred calls run.
 func mainStatus() int {
+	// The program does one thing at a time, often on the machine that is being
+	// measured. With one processor the scheduler has no other to wake for it.
+	runtime.GOMAXPROCS(1)
 	ctx, interrupt := context.WithCancel(context.Background())
 	listening := interruptOnSignal(ctx, interrupt)
 	defer func() {

@@ -152,6 +152,10 @@ func Start(t testing.TB, c Cmd) *Process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// In a shell of the user's the pipe would be the user's.
+	if err := cmd.Stdout.(*os.File).Chown(int(c.User.UID), int(c.User.UID)); err != nil {
+		t.Fatal(err)
+	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 

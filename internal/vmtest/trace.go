@@ -15,11 +15,11 @@ import (
 
 var (
 	callBegins = regexp.MustCompile(`^\d+ +([a-z0-9_]+)\(`)
-	lineWrites = regexp.MustCompile(`^\d+ +write\(1,`)
+	lineWrites = regexp.MustCompile(`^\d+ +write\(\d+, "\d{16} `)
 )
 
 // syscalls counts the system calls in strace's output (-f -o) between the
-// writes of two lines to standard output, by name. Calls that were interrupted
+// writes of two plain lines, by name. Calls that were interrupted
 // and resumed count once; strace's own remarks do not.
 func syscalls(t testing.TB, path string, from, to int) (n int, kinds map[string]int) {
 	t.Helper()
