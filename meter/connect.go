@@ -61,7 +61,7 @@ func (f *finder) dialHealed(ctx context.Context, p place, t *Target) (net.Conn, 
 // one in the meter's service record. The channel that answered is kept in t.
 func (f *finder) dial(ctx context.Context, local bdaddr.Address, t *Target) (net.Conn, error) {
 	try := func(channel uint8) (net.Conn, error) {
-		c, err := f.radio.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, &rfcomm.Config{Local: local})
+		c, err := f.radio.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, &rfcomm.Config{Local: local, Steady: true})
 		if err == nil {
 			t.Channel = channel
 		}

@@ -39,6 +39,9 @@ type Stream struct {
 // frame.
 const firstFrame = 2 * time.Second
 
+// lastLook is how long a silent link is looked at once more.
+const lastLook = 10 * time.Millisecond
+
 // Stream asks the meter for real-time readings. ctx governs the whole stream:
 // when it ends, Next returns its error. The stream should be stopped with
 // Stop, also then. Errors match ErrInterval or ErrNoAnswer.
@@ -93,6 +96,11 @@ func (s *Stream) Next() (Event, error) {
 			return Event{}, s.failed
 		}
 		frame, arrival, err := s.rt.Next(time.Now().Add(s.silence))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			// The link may have ended along with its last data, which only a
+			// read after the deadline sees: see rfcomm.Config.Steady.
+			frame, arrival, err = s.rt.Next(time.Now().Add(lastLook))
+		}
 		if err != nil {
 			s.failed = s.explain(err)
 			continue

@@ -21,7 +21,19 @@ var (
 func testConn(t testing.TB) (c *Conn, peer int) {
 	t.Helper()
 	a, b := socketPair(t, unix.SOCK_STREAM)
-	return &Conn{stream: newStream(testSocket(t, a)), local: testLocal, remote: testRemote}, b
+	return &Conn{stream: testStream(t, a), local: testLocal, remote: testRemote}, b
+}
+
+// testStream makes a stream of fd and closes it at the end of the test.
+func testStream(t testing.TB, fd int) *stream {
+	t.Helper()
+	s, err := newSocket(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := newStream(s, false)
+	t.Cleanup(func() { st.close() })
+	return st
 }
 
 func TestConnConformance(t *testing.T) {
@@ -36,7 +48,7 @@ func TestConnConformance(t *testing.T) {
 			if err != nil {
 				return nil, nil, nil, err
 			}
-			conns[i] = &Conn{stream: newStream(s), local: testLocal, remote: testRemote}
+			conns[i] = &Conn{stream: newStream(s, false), local: testLocal, remote: testRemote}
 		}
 		return conns[0], conns[1], func() {
 			conns[0].Close()
@@ -100,7 +112,7 @@ func tcpPair(t testing.TB) (c *Conn, peer *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { accepted.Close() })
-	return &Conn{stream: newStream(testSocket(t, fd)), local: testLocal, remote: testRemote}, accepted.(*net.TCPConn)
+	return &Conn{stream: testStream(t, fd), local: testLocal, remote: testRemote}, accepted.(*net.TCPConn)
 }
 
 // reset ends a TCP connection so that the other end gets ECONNRESET.
@@ -235,7 +247,7 @@ func TestConnWriteBroken(t *testing.T) {
 // Write sends everything although the kernel takes it in pieces, and counts what it took when it cannot.
 func TestConnWriteLong(t *testing.T) {
 	c, peer := testConn(t)
-	other := &Conn{stream: newStream(testSocket(t, peer))}
+	other := &Conn{stream: testStream(t, peer)}
 	long := make([]byte, 4<<20)
 	for i := range long {
 		long[i] = byte(i % 251)
@@ -402,5 +414,99 @@ func TestListenerAccept(t *testing.T) {
 	var oerr *net.OpError
 	if !errors.Is(err, net.ErrClosed) || !errors.As(err, &oerr) || oerr.Addr != net.Addr(testLocal) {
 		t.Errorf("got %v, want net.ErrClosed", err)
+	}
+}
+
+// A steady stream saves the read(2) that finds nothing, sees its end together with the last data after a deadline at the
+// latest, and closes while it is between two reads.
+func TestConnSteady(t *testing.T) {
+	a, peer := socketPair(t, unix.SOCK_STREAM)
+	s, err := newSocket(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Conn{stream: newStream(s, true), local: testLocal, remote: testRemote}
+	reads := 0
+	readFn := c.stream.readFn
+	c.stream.readFn = func(fd uintptr) bool { reads++; return readFn(fd) }
+
+	const pieces = 100
+	write := make(chan struct{})
+	go func() {
+		defer unix.Close(peer)
+		for range pieces {
+			<-write
+			if _, err := unix.Write(peer, []byte("piece")); err != nil {
+				t.Errorf("write: %v", err)
+			}
+		}
+	}()
+	b := make([]byte, 64)
+	for i := range pieces {
+		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Millisecond, func() { write <- struct{}{} })
+		if n, err := c.Read(b); err != nil || string(b[:n]) != "piece" {
+			t.Fatalf("read %d: %q, %v", i, b[:n], err)
+		}
+	}
+	if reads > pieces+pieces/4 {
+		t.Errorf("%d system calls for %d pieces", reads, pieces)
+	}
+
+	// The end may or may not have come together with the last piece.
+	err = os.ErrDeadlineExceeded
+	for i := 0; i < 2 && errors.Is(err, os.ErrDeadlineExceeded); i++ {
+		if err := c.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Read(b)
+	}
+	if err != io.EOF {
+		t.Errorf("unexpected error at the end: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Errorf("close: %v", err)
+	}
+}
+
+// Closing a steady stream between two reads, and during one.
+func TestConnSteadyClose(t *testing.T) {
+	for _, during := range []bool{false, true} {
+		a, peer := socketPair(t, unix.SOCK_STREAM)
+		defer unix.Close(peer)
+		s, err := newSocket(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &Conn{stream: newStream(s, true), local: testLocal, remote: testRemote}
+		if _, err := unix.Write(peer, []byte("piece")); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 64)
+		if _, err := c.Read(b); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		if during {
+			go func() {
+				_, err := c.Read(b)
+				ended <- err
+			}()
+		}
+		if err := c.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+		if !during {
+			_, err := c.Read(b)
+			ended <- err
+		}
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("unexpected error of a read: %v", err)
+		}
+		if err := c.Close(); err != nil {
+			t.Errorf("second close: %v", err)
+		}
 	}
 }

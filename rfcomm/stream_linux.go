@@ -21,6 +21,9 @@ type stream struct {
 	// that no call allocates, work on. close takes neither, so that it can wake them.
 	reader, writer  transfer
 	readFn, writeFn func(fd uintptr) bool
+	// steady is Config.Steady, and pieces the wait for data that then lasts from read to read; guarded by reader.mu.
+	steady bool
+	pieces pieces
 	// final is the first error of a read that is no deadline; guarded by reader.mu.
 	final error
 
@@ -47,8 +50,8 @@ func promptRead(fd int, p []byte) (int, error) {
 	return int(n), nil
 }
 
-func newStream(s *socket) *stream {
-	st := &stream{socket: s}
+func newStream(s *socket, steady bool) *stream {
+	st := &stream{socket: s, steady: steady}
 	st.readFn = func(fd uintptr) bool {
 		t := &st.reader
 		t.n, t.err = retryInterrupted(promptRead, fd, t.p)
@@ -88,7 +91,12 @@ func (s *stream) read(p []byte) (int, error) {
 	}
 	t.p = p
 	defer func() { t.p = nil }()
-	err := s.socket.wait(context.Background(), reading, s.readFn)
+	var err error
+	if s.steady {
+		err = s.await()
+	} else {
+		err = s.socket.wait(context.Background(), reading, s.readFn)
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		if broken := s.brokenBy(); broken != nil {
 			return s.readLast(broken)
@@ -186,4 +194,14 @@ func (s *stream) setReadDeadline(t time.Time) error {
 
 func (s *stream) setWriteDeadline(t time.Time) error { return s.socket.setDeadline(writing, t) }
 
-func (s *stream) close() error { return s.socket.close() }
+// close wakes a read under way and ends the wait that it leaves behind, which holds on to the descriptor.
+func (s *stream) close() error {
+	if s.socket.closed.Swap(true) {
+		return nil
+	}
+	derr := s.socket.file.SetReadDeadline(longAgo)
+	s.reader.mu.Lock()
+	s.pieces.end()
+	s.reader.mu.Unlock()
+	return errors.Join(derr, s.socket.file.Close())
+}
