@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
 	"powerspy2/bdaddr"
 	"powerspy2/powerspy"
@@ -17,6 +18,9 @@ const serialPort = 0x1101
 
 // usualChannel is the RFCOMM channel of every PowerSpy seen so far.
 const usualChannel = 1
+
+// refusalPause is how long a device that refused its own channel is left alone.
+const refusalPause = time.Second
 
 // connect opens a link to a paired device and makes a meter of it.
 func (f *finder) connect(ctx context.Context, p place, t Target) (*Meter, error) {
@@ -82,7 +86,14 @@ func (f *finder) dial(ctx context.Context, local bdaddr.Address, t *Target) (net
 	case serr != nil:
 		return nil, fmt.Errorf("%w (and asking for its channel: %v)", err, serr)
 	case channel == first:
-		return nil, err
+		// The channel is right, so the refusal may be of the moment: a device
+		// that is still busy with the security of a link that has just come up
+		// was seen to refuse once.
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(refusalPause):
+		}
 	}
 	return try(channel)
 }

@@ -309,7 +309,13 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name: "in use elsewhere", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.dialErr = rfcomm.ErrRefused })},
-			err: ErrNoAnswer, text: "somebody else", log: []string{"dial 1"},
+			err: ErrNoAnswer, text: "somebody else", log: []string{"dial 1", "dial 1"},
+		},
+		{
+			name: "in use by another computer", air: []*fakeDevice{with(paired(), func(d *fakeDevice) {
+				d.dialErr = fmt.Errorf("%w: %w", rfcomm.ErrOccupied, rfcomm.ErrRefused)
+			})},
+			err: ErrNoAnswer, text: "another computer", log: []string{"dial 1"},
 		},
 		{
 			name: "dead kernel", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.dialErr = rfcomm.ErrKernelStuck })},
