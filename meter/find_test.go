@@ -74,13 +74,6 @@ func (h *fakeHost) Devices(context.Context) ([]bluez.Device, error) {
 	return ds, h.denied
 }
 
-func (h *fakeHost) Device(_ context.Context, _ string, a bdaddr.Address) (bluez.Device, error) {
-	if d := h.find(a); d != nil && d.known {
-		return d.Device, nil
-	}
-	return bluez.Device{}, os.ErrNotExist
-}
-
 func (h *fakeHost) Discover(ctx context.Context, adapter string, found func(bluez.Device) bool) error {
 	h.note("discover %s", adapter)
 	start := time.Now()

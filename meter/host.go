@@ -13,7 +13,6 @@ import (
 type daemon interface {
 	Adapters(ctx context.Context) ([]bluez.Adapter, error)
 	Devices(ctx context.Context) ([]bluez.Device, error)
-	Device(ctx context.Context, adapter string, addr bdaddr.Address) (bluez.Device, error)
 	Discover(ctx context.Context, adapter string, found func(bluez.Device) bool) error
 	Pair(ctx context.Context, adapter string, addr bdaddr.Address, pin func(context.Context) (string, error)) error
 	SetTrusted(ctx context.Context, adapter string, addr bdaddr.Address, trusted bool) error
