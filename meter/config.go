@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"powerspy2/bdaddr"
 )
@@ -71,13 +72,14 @@ func (p Phase) String() string {
 
 // A Status tells a person what is going on.
 type Status struct {
+	Time  time.Time
 	Phase Phase
 	Text  string // such as "looking for a PowerSpy", without a final dot
 }
 
 func (c *Config) report(p Phase, format string, args ...any) {
 	if c.Report != nil {
-		c.Report(Status{Phase: p, Text: fmt.Sprintf(format, args...)})
+		c.Report(Status{Time: time.Now(), Phase: p, Text: fmt.Sprintf(format, args...)})
 	}
 }
 

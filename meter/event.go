@@ -2,27 +2,59 @@ package meter
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
 // A Reading is what was measured during one interval. It is made of whole
-// averaging windows.
+// averaging windows that follow each other without a gap.
 type Reading struct {
-	Start, End  time.Time
-	Windows     int     // averaging windows in it, at least 1
+	// Start and End are those of its first and last window, as well as they
+	// can be told from frames that arrive late: see package timebase. They
+	// always increase, from reading to reading.
+	Start, End time.Time
+
+	// Length is the true length of its windows, a whole number of mains
+	// periods. It is better known than End minus Start, which also corrects
+	// what was wrong with the times before.
+	Length  time.Duration
+	Windows int // averaging windows in it, at least 1
+
+	// Partial tells that the interval was measured in part only: windows of it
+	// were lost, and are in a Gap next to the reading, or the stream ended.
+	Partial bool
+
 	Power       float64 // mean power in W; negative when power flows backwards
+	PowerMin    float64 // lowest mean power of a window in W
+	PowerMax    float64 // highest mean power of a window in W
 	Voltage     float64 // rms voltage in V
 	Current     float64 // rms current in A
 	VoltagePeak float64 // highest voltage in V
 	CurrentPeak float64 // highest current in A
-	Energy      float64 // energy in J over the true length of the windows
+	Energy      float64 // energy in J over Length
 	Frequency   float64 // mains frequency in Hz
+
+	// Delay is how long after End its last frame arrived.
+	Delay time.Duration
+}
+
+// ApparentPower returns the product of rms voltage and rms current in VA.
+func (r *Reading) ApparentPower() float64 { return r.Voltage * r.Current }
+
+// PowerFactor returns power over apparent power: -1 to 1, but for the rounding
+// of small currents. It is NaN when there is no apparent power.
+func (r *Reading) PowerFactor() float64 {
+	if s := r.ApparentPower(); s > 0 {
+		return r.Power / s
+	}
+	return math.NaN()
 }
 
 // A Gap is a time that was not measured. It is never a zero and never
 // silently bridged.
 type Gap struct {
 	From, To time.Time
+	Windows  int // averaging windows that are missing; 0 if not known
 	Reason   string
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"time"
 
@@ -17,20 +16,28 @@ type StreamConfig struct {
 	// Interval is the length of a reading: from one mains period to
 	// MaxInterval. Zero: one second.
 	Interval time.Duration
+
+	// Averaging is the length of an averaging window in mains periods, up to
+	// one second of them. Zero is 1: every reading ends within half a period
+	// of its interval's end, and times are at their best. Windows of more
+	// periods cost the radio and the processor less, and readings end within
+	// half a window.
+	Averaging int
 }
 
 // A Stream yields readings. Its methods must not be called concurrently.
 type Stream struct {
-	m        *Meter
-	rt       *powerspy.Realtime
-	base     timebase.Base
-	schedule schedule
-	silence  time.Duration // how long the meter may be silent
+	m       *Meter
+	rt      *powerspy.Realtime
+	base    timebase.Base
+	wall    timebase.WallClock
+	grid    grid
+	silence time.Duration // how long the meter may be silent
 
 	sum      sum
 	rejected uint64
 	lastEnd  time.Time // end of the last window; zero before the first
-	queue    [3]Event  // what one frame can yield beyond the first event
+	queue    [4]Event  // what one frame can yield
 	queued   int
 	failed   error // final
 }
@@ -44,31 +51,36 @@ const lastLook = 10 * time.Millisecond
 
 // Stream asks the meter for real-time readings. ctx governs the whole stream:
 // when it ends, Next returns its error. The stream should be stopped with
-// Stop, also then. Errors match ErrInterval or ErrNoAnswer.
+// Stop, also then. Errors match ErrInterval, ErrUsage or ErrNoAnswer.
 func (m *Meter) Stream(ctx context.Context, cfg StreamConfig) (*Stream, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = time.Second
 	}
+	if cfg.Averaging == 0 {
+		cfg.Averaging = 1
+	}
 	if err := CheckInterval(cfg.Interval); err != nil {
 		return nil, err
 	}
-	g := m.info.Identity.Generation()
-	sched, err := newSchedule(cfg.Interval, m.info.Frequency, g)
-	if err != nil {
+	g, frequency := m.info.Identity.Generation(), m.info.Frequency
+	if err := checkWindows(cfg.Interval, cfg.Averaging, frequency, g); err != nil {
 		return nil, err
 	}
-	rt, err := m.client.StartRealtime(ctx, g, sched.periods)
+	rt, err := m.client.StartRealtime(ctx, g, cfg.Averaging)
 	if err != nil {
 		m.stopStray(ctx)
 		return nil, explain("start measuring with "+m.target.String(), err)
 	}
-	began, _ := rt.Began()
-	base, err := timebase.NewArrival(began, sched.periods, m.info.Frequency)
+	sent, acknowledged := rt.Began()
+	base, err := timebase.NewFilter(timebase.Config{
+		Periods: cfg.Averaging, Frequency: frequency,
+		Sent: sent, Acknowledged: acknowledged, RoundTrip: m.client.RoundTrip(),
+	})
 	if err != nil {
 		return nil, explain("start measuring with "+m.target.String(), err)
 	}
 	return &Stream{
-		m: m, rt: rt, schedule: sched, base: base,
+		m: m, rt: rt, grid: grid{interval: cfg.Interval}, base: base,
 		silence: max(3*base.Length(), time.Second) + firstFrame,
 	}, nil
 }
@@ -89,7 +101,7 @@ func (m *Meter) stopStray(ctx context.Context) {
 // Next returns the next event. It blocks until there is one. An error is
 // final: the context's own, or one that matches ErrNoAnswer when the meter
 // falls silent or the link fails. What was measured of an unfinished reading
-// is then lost.
+// comes before it, as a partial one.
 func (s *Stream) Next() (Event, error) {
 	for s.queued == 0 {
 		if s.failed != nil {
@@ -103,6 +115,7 @@ func (s *Stream) Next() (Event, error) {
 		}
 		if err != nil {
 			s.failed = s.explain(err)
+			s.cut()
 			continue
 		}
 		s.take(frame, arrival)
@@ -127,34 +140,62 @@ func (s *Stream) explain(err error) error {
 
 // take adds a frame, and queues what it completes.
 func (s *Stream) take(f powerspy.Frame, arrival time.Time) {
-	lost := int(s.rt.Rejected() - s.rejected)
-	if lost > 0 {
-		s.base.Lost(lost)
+	if step := s.wall.Step(arrival); step != 0 {
+		s.push(Event{Kind: StatusEvent, Status: clockStep(arrival, step)})
+	}
+	damaged := int(s.rt.Rejected() - s.rejected)
+	if damaged > 0 {
+		s.rejected += uint64(damaged)
+		s.base.Lost(damaged)
 	}
 	start, end := s.base.Window(arrival)
+	length, lost := s.base.Length(), s.base.Missed()
 	if lost > 0 {
-		// What came before the damage is a shorter reading, so that no reading
-		// bridges the gap.
-		s.rejected += uint64(lost)
-		s.flush()
+		// What came before the gap is a shorter reading, so that none
+		// bridges it.
+		s.cut()
 		if from := s.lastEnd; !from.IsZero() && from.Before(start) {
-			s.push(Event{Kind: GapEvent, Gap: Gap{From: from, To: start, Reason: "damaged data from the meter"}})
+			reason := "the meter left data out"
+			if damaged > 0 {
+				reason = "damaged data from the meter"
+			}
+			s.push(Event{Kind: GapEvent, Gap: Gap{From: from, To: start, Windows: lost, Reason: reason}})
 		}
-		s.schedule.restart()
 	}
-	s.sum.add(start, end, s.m.calibration.Convert(f))
+	s.sum.add(start, end, length, arrival.Sub(end), s.m.calibration.Convert(f))
 	s.lastEnd = end
-	if s.schedule.next() {
+	ends, cut := s.grid.add(end, length, lost)
+	s.sum.partial = s.sum.partial || cut
+	if ends {
+		s.flush()
+	}
+}
+
+// clockStep reports that the wall clock was set, which moves no reading.
+func clockStep(now time.Time, step time.Duration) Status {
+	way := "forward"
+	if step < 0 {
+		way = "back"
+	}
+	return Status{
+		Time: now, Phase: Streaming,
+		Text: fmt.Sprintf("the wall clock was set %s by %v; readings keep the time of the clock at the start of the stream",
+			way, step.Abs().Round(time.Millisecond)),
+	}
+}
+
+// cut queues what there is of a reading that will not be complete.
+func (s *Stream) cut() {
+	if s.sum.n > 0 {
+		s.sum.partial = true
 		s.flush()
 	}
 }
 
 // flush queues the reading made of the windows since the last one.
 func (s *Stream) flush() {
-	if s.sum.n > 0 {
-		s.push(Event{Kind: ReadingEvent, Reading: s.sum.reading(s.base.Length(), s.m.info.Frequency)})
-		s.sum = sum{}
-	}
+	s.push(Event{Kind: ReadingEvent, Reading: s.sum.reading(s.base.Frequency())})
+	s.sum = sum{}
 }
 
 func (s *Stream) push(e Event) {
@@ -166,43 +207,4 @@ func (s *Stream) push(e Event) {
 // stream's own context ended; ctx bounds it.
 func (s *Stream) Stop(ctx context.Context) error {
 	return explain("stop measuring with "+s.m.target.String(), s.rt.Stop(ctx))
-}
-
-// A sum collects windows for a reading. All windows have the same length, so
-// means need no weights.
-type sum struct {
-	n                        int
-	start, end               time.Time
-	power                    float64
-	voltage2, current2       float64
-	voltagePeak, currentPeak float64
-}
-
-func (s *sum) add(start, end time.Time, m powerspy.Measurement) {
-	if s.n == 0 {
-		s.start = start
-	}
-	s.n++
-	s.end = end
-	s.power += m.Power
-	s.voltage2 += m.Voltage * m.Voltage
-	s.current2 += m.Current * m.Current
-	s.voltagePeak = max(s.voltagePeak, m.VoltagePeak)
-	s.currentPeak = max(s.currentPeak, m.CurrentPeak)
-}
-
-// reading returns the means, and the energy over windows of the given true
-// length, which is a whole number of mains periods whatever interval was asked
-// for.
-func (s *sum) reading(length time.Duration, frequency float64) Reading {
-	n := float64(s.n)
-	return Reading{
-		Start: s.start, End: s.end, Windows: s.n,
-		Power:       s.power / n,
-		Voltage:     math.Sqrt(s.voltage2 / n),
-		Current:     math.Sqrt(s.current2 / n),
-		VoltagePeak: s.voltagePeak, CurrentPeak: s.currentPeak,
-		Energy:    s.power * length.Seconds(),
-		Frequency: frequency,
-	}
 }

@@ -221,7 +221,7 @@ func TestStreamCancel(t *testing.T) {
 // TestStreamAllocs: a reading makes no garbage.
 func TestStreamAllocs(t *testing.T) {
 	s := &Stream{m: &Meter{calibration: powerspy.Calibration{Voltage: 0.08, Current: 0.0005}}}
-	s.schedule = schedule{periods: 1, perReading: 1}
+	s.grid = grid{interval: 20 * time.Millisecond}
 	s.base = fixedBase{}
 	s.rt = new(powerspy.Realtime)
 	now := time.Now()
@@ -242,7 +242,9 @@ func (fixedBase) Window(arrival time.Time) (time.Time, time.Time) {
 	return arrival.Add(-20 * time.Millisecond), arrival
 }
 func (fixedBase) Lost(int)              {}
+func (fixedBase) Missed() int           { return 0 }
 func (fixedBase) Length() time.Duration { return 20 * time.Millisecond }
+func (fixedBase) Frequency() float64    { return 50 }
 
 // TestOpenPlain opens the meters that need no Bluetooth, by their text form.
 func TestOpenPlain(t *testing.T) {

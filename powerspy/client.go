@@ -77,6 +77,8 @@ type Client struct {
 	failed   error     // the link is dead, and this is why
 	dryReads int       // reads in a row that gave neither bytes nor error
 
+	fastest atomic.Int64 // see RoundTrip; 0 for none yet
+
 	// stream is changed by the owner and read by whoever interrupts it.
 	stream atomic.Pointer[Realtime]
 
@@ -118,6 +120,18 @@ func (c *Client) Close() error {
 		}
 	})
 	return c.closeErr
+}
+
+// RoundTrip returns the shortest time so far from sending a request to having
+// received its answer; 0 before the first. Real-time frames take about half of
+// it, if they are not held up.
+func (c *Client) RoundTrip() time.Duration { return time.Duration(c.fastest.Load()) }
+
+// timed takes in a round trip. Only the owner of the link calls it.
+func (c *Client) timed(trip time.Duration) {
+	if fastest := c.fastest.Load(); fastest == 0 || int64(trip) < fastest {
+		c.fastest.Store(max(int64(trip), 1))
+	}
 }
 
 // lock makes the caller the owner of the link.
@@ -240,6 +254,9 @@ func (c *Client) exchange(ctx context.Context, request string, judge func(frame 
 			switch judge(frame) {
 			case accept:
 				c.synced = synced
+				if synced {
+					c.timed(c.arrival.Sub(c.sent))
+				}
 				return nil
 			case refuse:
 				c.synced = synced

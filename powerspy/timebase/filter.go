@@ -243,10 +243,9 @@ func seconds(s float64) time.Duration {
 	return time.Duration(math.Round(min(max(s*1e9, -limit), limit)))
 }
 
-// Missed returns how many windows that have no frame, be they lost or skipped
-// by the meter, were found just before the last window. There is then a gap
-// from the end of the window before it to its start. A skip is found only
-// after some time, and the gap placed where it was found.
+// Missed implements [Base]. It counts the windows that were lost and those that
+// the meter skipped. A skip is found only after some time, and the gap placed
+// where it was found.
 func (f *Filter) Missed() int { return f.missed }
 
 // Lost implements [Base].
@@ -258,8 +257,8 @@ func (f *Filter) Length() time.Duration {
 	return seconds(length)
 }
 
-// Frequency returns the mains frequency in hertz that goes with Length: that
-// over the last seconds, by the host's monotonic clock.
+// Frequency implements [Base]: that over the last seconds, by the host's
+// monotonic clock.
 func (f *Filter) Frequency() float64 {
 	_, length, _ := f.states.estimate()
 	return f.periods / length

@@ -28,10 +28,18 @@ type Base interface {
 	// Lost says that n frames came damaged, or not at all, before the next.
 	Lost(n int)
 
+	// Missed returns how many windows without a frame there are just before
+	// the last one. There is then a gap from the end of the window before
+	// them to its start.
+	Missed() int
+
 	// Length returns the best knowledge of the length of a window: the
 	// factor between its mean power and its energy. End minus start is a
 	// poorer one, since it corrects what was wrong with the windows before.
 	Length() time.Duration
+
+	// Frequency returns the mains frequency in hertz that goes with Length.
+	Frequency() float64
 }
 
 // An Arrival is the simplest Base: a window ends when its frame arrives. It is
@@ -90,8 +98,7 @@ func (a *Arrival) Window(arrival time.Time) (start, end time.Time) {
 	return start, end
 }
 
-// Missed returns how many windows were lost just before the last one: as many
-// as Lost was told of.
+// Missed implements [Base]: as many as Lost was told of.
 func (a *Arrival) Missed() int { return a.missed }
 
 // Lost implements [Base]. Arrival times do not depend on it.
@@ -100,5 +107,5 @@ func (a *Arrival) Lost(n int) { a.lost = min(a.lost+min(max(n, 0), mostLost), mo
 // Length implements [Base]: periods over frequency.
 func (a *Arrival) Length() time.Duration { return a.length }
 
-// Frequency returns the mains frequency in hertz: what was given.
+// Frequency implements [Base]: what was given.
 func (a *Arrival) Frequency() float64 { return a.hertz }
