@@ -60,38 +60,13 @@ func Dial(ctx context.Context) (*Client, error) {
 // dial is Dial on the bus that connect connects to.
 func dial(ctx context.Context, connect func(...dbus.ConnOption) (*dbus.Conn, error)) (*Client, error) {
 	const op = "connect"
-	caller := ctx
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-
-	// connect takes no context of its own. Closing the connection is what ends
-	// a handshake that hangs, and the end of its context closes it.
-	connCtx, closeConn := context.WithCancel(context.Background())
-	stop := context.AfterFunc(ctx, closeConn)
-	// Signals have to stay in order for property changes to make sense; the
-	// default handler reorders them under load.
-	conn, err := connect(dbus.WithContext(connCtx), dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
-	if !stop() {
-		if conn != nil {
-			// The context has closed it, or is about to.
-			_ = conn.Close()
-		}
-		return nil, &Error{Op: op, Err: dialContextError(caller)}
-	}
+	c, err := dialBus(ctx, connect)
 	if err != nil {
-		closeConn()
-		return nil, &Error{Op: op, Err: dialError(err)}
-	}
-
-	c := &Client{
-		conn:        conn,
-		timeout:     callTimeout,
-		pairTimeout: pairTimeout,
-		discovering: make(map[string]bool),
+		return nil, &Error{Op: op, Err: err}
 	}
 	// Asked before the first call to BlueZ: on some systems such a call makes
 	// the bus try to start the daemon, and hang with it.
-	body, _, err := c.callBus(caller, "NameHasOwner", bluezName)
+	body, _, err := c.callBus(ctx, "NameHasOwner", bluezName)
 	if err == nil {
 		var owned bool
 		owned, err = only[bool](body, "NameHasOwner")
@@ -106,6 +81,37 @@ func dial(ctx context.Context, connect func(...dbus.ConnOption) (*dbus.Conn, err
 		return nil, err
 	}
 	return c, nil
+}
+
+// dialBus connects to the bus, whether BlueZ is on it or not.
+func dialBus(caller context.Context, connect func(...dbus.ConnOption) (*dbus.Conn, error)) (*Client, error) {
+	ctx, cancel := context.WithTimeout(caller, callTimeout)
+	defer cancel()
+
+	// connect takes no context of its own. Closing the connection is what ends
+	// a handshake that hangs, and the end of its context closes it.
+	connCtx, closeConn := context.WithCancel(context.Background())
+	stop := context.AfterFunc(ctx, closeConn)
+	// Signals have to stay in order for property changes to make sense; the
+	// default handler reorders them under load.
+	conn, err := connect(dbus.WithContext(connCtx), dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
+	if !stop() {
+		if conn != nil {
+			// The context has closed it, or is about to.
+			_ = conn.Close()
+		}
+		return nil, dialContextError(caller)
+	}
+	if err != nil {
+		closeConn()
+		return nil, dialError(err)
+	}
+	return &Client{
+		conn:        conn,
+		timeout:     callTimeout,
+		pairTimeout: pairTimeout,
+		discovering: make(map[string]bool),
+	}, nil
 }
 
 // dialContextError tells why the context of a Dial ended: the caller's did, or

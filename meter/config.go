@@ -49,6 +49,8 @@ const (
 	Connecting
 	Initialising
 	Streaming
+	Stalled    // readings have ended, though nobody wanted that
+	Recovering // something is done about it
 )
 
 // String returns the phase in one word.
@@ -66,6 +68,10 @@ func (p Phase) String() string {
 		return "initialising"
 	case Streaming:
 		return "streaming"
+	case Stalled:
+		return "stalled"
+	case Recovering:
+		return "recovering"
 	}
 	return fmt.Sprintf("Phase(%d)", uint8(p))
 }
@@ -74,6 +80,7 @@ func (p Phase) String() string {
 type Status struct {
 	Time  time.Time
 	Phase Phase
+	Step  Step   // Recovering: the step that is being taken, 0 for a pause
 	Text  string // such as "looking for a PowerSpy", without a final dot
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"powerspy2/bdaddr"
-	"powerspy2/powerspy"
 	"powerspy2/rfcomm"
 )
 
@@ -22,50 +21,37 @@ const usualChannel = 1
 // refusalPause is how long a device that refused its own channel is left alone.
 const refusalPause = time.Second
 
-// connect opens a link to a paired device and makes a meter of it.
-func (f *finder) connect(ctx context.Context, p place, t Target) (*Meter, error) {
-	link := func() (powerspy.Link, func() error, error) {
-		f.cfg.report(Connecting, "connecting to %s", t)
-		c, err := f.dialHealed(ctx, p, &t)
-		if err != nil {
-			return nil, nil, explain("connect to "+t.String(), err)
-		}
-		return c, func() error { return nil }, nil
-	}
-	m, err := initialised(ctx, f.cfg, t, link)
+// isKeyRefused tells that the meter does not accept this machine's key.
+func isKeyRefused(err error) bool { return errors.Is(err, rfcomm.ErrKeyRefused) }
+
+// rebond forgets the key of a Bluetooth meter that it refuses, and pairs anew.
+func (r *route) rebond(ctx context.Context) error {
+	d, err := r.host.bus(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	m.target, m.info.Target = t, t // with the channel that was found
-	return m, nil
+	defer d.Close() // nothing is lost when hanging up fails
+	f := &finder{cfg: &r.cfg, daemon: d, radio: r.host.radio}
+	a, err := f.adapter(ctx, r.target)
+	if err != nil {
+		return err
+	}
+	if err := d.Remove(ctx, a.ID, r.target.Address); err != nil && !isUnknown(err) {
+		return explainBlueZ("forget the refused key of "+r.target.String(), err)
+	}
+	p, err := f.appear(ctx, r.target, a)
+	if err != nil {
+		return err
+	}
+	return f.pair(ctx, p, r.target)
 }
 
-// dialHealed dials, and when the meter refuses the key that this machine
-// remembers (it was reset, or paired with too many others since) forgets the
-// key, pairs anew and dials once more.
-func (f *finder) dialHealed(ctx context.Context, p place, t *Target) (net.Conn, error) {
-	c, err := f.dial(ctx, p.adapter.Address, t)
-	if !errors.Is(err, rfcomm.ErrKeyRefused) {
-		return c, err
-	}
-	f.cfg.report(Pairing, "%s forgot this machine, pairing anew", t)
-	if err := f.daemon.Remove(ctx, p.adapter.ID, t.Address); err != nil && !isUnknown(err) {
-		return nil, explainBlueZ("forget the refused key of "+t.String(), err)
-	}
-	if p, err = f.appear(ctx, *t, p.adapter); err != nil {
-		return nil, err
-	}
-	if err := f.pair(ctx, p, *t); err != nil {
-		return nil, err
-	}
-	return f.dial(ctx, p.adapter.Address, t)
-}
-
-// dial connects to the remembered channel, else to the usual one, else to the
-// one in the meter's service record. The channel that answered is kept in t.
-func (f *finder) dial(ctx context.Context, local bdaddr.Address, t *Target) (net.Conn, error) {
+// dialChannel connects to the remembered channel, else to the usual one, else
+// to the one in the meter's service record. The channel that answered is kept
+// in t.
+func dialChannel(ctx context.Context, r radio, local bdaddr.Address, t *Target) (net.Conn, error) {
 	try := func(channel uint8) (net.Conn, error) {
-		c, err := f.radio.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, &rfcomm.Config{Local: local, Steady: true})
+		c, err := r.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, &rfcomm.Config{Local: local, Steady: true})
 		if err == nil {
 			t.Channel = channel
 		}
@@ -79,7 +65,7 @@ func (f *finder) dial(ctx context.Context, local bdaddr.Address, t *Target) (net
 	if !errors.Is(err, rfcomm.ErrRefused) || errors.Is(err, rfcomm.ErrOccupied) {
 		return c, err
 	}
-	channel, serr := f.radio.FindChannel(ctx, local, t.Address, serialPort)
+	channel, serr := r.FindChannel(ctx, local, t.Address, serialPort)
 	switch {
 	case errors.Is(serr, rfcomm.ErrNoService):
 		return nil, serr

@@ -26,15 +26,13 @@ type Check struct {
 // A patient is what a diagnosis has learnt so far.
 type patient struct {
 	cfg    *Config
-	dial   dialHost
+	host   host
 	sys    fs.FS
 	kernel func() error // state of the kernel's RFCOMM
-	link   func(context.Context, Target) (powerspy.Link, func() error, error)
 
 	target   Target
 	adapters []string // of the kernel
 	daemon   daemon
-	radio    radio
 	all      []bluez.Adapter
 	place    place
 	meter    *Meter
@@ -70,7 +68,7 @@ var steps = []step{
 // check that failed; nil when all is well.
 func Diagnose(ctx context.Context, cfg Config, report func(Check)) error {
 	p := &patient{
-		cfg: &cfg, dial: systemHost, sys: sysfs(), link: openLink,
+		cfg: &cfg, host: system, sys: sysfs(),
 		kernel: func() error { _, err := rfcomm.KernelState(); return err },
 	}
 	return p.diagnose(ctx, report)
@@ -169,14 +167,14 @@ func (p *patient) checkService(ctx context.Context) (string, error) {
 	if !p.wireless() {
 		return "", errSkip
 	}
-	d, r, err := p.dial(ctx)
+	d, err := p.host.bus(ctx)
 	if errors.Is(err, os.ErrPermission) {
 		return "bluetoothd is on the bus, its state is the next check", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	p.daemon, p.radio = d, r
+	p.daemon = d
 	return "bluetoothd is on the bus", nil
 }
 
@@ -185,7 +183,7 @@ func (p *patient) checkRights(ctx context.Context) (string, error) {
 		return "", errSkip
 	}
 	if p.daemon == nil {
-		_, _, err := p.dial(ctx)
+		_, err := p.host.bus(ctx)
 		return "", cmp.Or(err, denied("rights", os.ErrPermission))
 	}
 	all, err := p.daemon.Adapters(ctx)
@@ -200,7 +198,7 @@ func (p *patient) checkPower(ctx context.Context) (string, error) {
 	if !p.wireless() {
 		return "", errSkip
 	}
-	f := &finder{cfg: p.cfg, daemon: p.daemon, radio: p.radio}
+	f := &finder{cfg: p.cfg, daemon: p.daemon, radio: p.host.radio}
 	on, err := f.adapters(ctx, p.target)
 	if err != nil {
 		return "", err
@@ -217,7 +215,7 @@ func (p *patient) checkPairing(ctx context.Context) (string, error) {
 	if !p.wireless() {
 		return "", errSkip
 	}
-	f := &finder{cfg: p.cfg, daemon: p.daemon, radio: p.radio}
+	f := &finder{cfg: p.cfg, daemon: p.daemon, radio: p.host.radio}
 	known, err := f.known(ctx, p.all)
 	if err != nil {
 		return "", err
@@ -260,7 +258,7 @@ func (p *patient) checkReach(ctx context.Context) (string, error) {
 	if !p.wireless() {
 		return "", errSkip
 	}
-	name, err := p.radio.Present(ctx, p.place.adapter.Address, p.target.Address)
+	name, err := p.host.radio.Present(ctx, p.place.adapter.Address, p.target.Address)
 	if err != nil {
 		return "", explain("reach", err)
 	}
@@ -269,25 +267,24 @@ func (p *patient) checkReach(ctx context.Context) (string, error) {
 
 func (p *patient) checkConnection(ctx context.Context) (string, error) {
 	if !p.wireless() {
-		l, closeLink, err := p.link(ctx, p.target)
+		l, err := openLink(ctx, p.target)
 		if err != nil {
 			return "", err
 		}
-		p.attach(l, closeLink)
+		p.attach(l)
 		return p.target.String() + " is open", nil
 	}
-	f := &finder{cfg: p.cfg, daemon: p.daemon, radio: p.radio}
-	l, err := f.dial(ctx, p.place.adapter.Address, &p.target)
+	l, err := dialChannel(ctx, p.host.radio, p.place.adapter.Address, &p.target)
 	if err != nil {
 		return "", explain("connection", err)
 	}
-	p.attach(l, func() error { return nil })
+	p.attach(l)
 	return fmt.Sprintf("RFCOMM channel %d is open", p.target.Channel), nil
 }
 
-func (p *patient) attach(l powerspy.Link, closeLink func() error) {
+func (p *patient) attach(l powerspy.Link) {
 	p.meter = &Meter{
-		target: p.target, close: closeLink,
+		target: p.target,
 		client: powerspy.NewClient(l, &powerspy.Config{Trace: tracer(p.cfg.Trace)}),
 	}
 }

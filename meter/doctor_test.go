@@ -66,14 +66,11 @@ func TestDiagnose(t *testing.T) {
 				h := &tt.host
 				h.t = t
 				p := &patient{
-					cfg: &Config{}, sys: tt.sys, link: openLink,
+					cfg: &Config{}, sys: tt.sys, host: h.host(),
 					kernel: func() error { return tt.kernel },
-					dial: func(context.Context) (daemon, radio, error) {
-						if tt.dial != nil {
-							return nil, nil, tt.dial
-						}
-						return h, h, nil
-					},
+				}
+				if tt.dial != nil {
+					p.host.bus = func(context.Context) (daemon, error) { return nil, tt.dial }
 				}
 				var names []string
 				var failed []Check

@@ -44,16 +44,16 @@ func (p place) target() Target {
 	return Target{Kind: Bluetooth, Address: p.device.Address, Name: p.device.Name, Adapter: p.adapter.Address}
 }
 
-// open finds the meter, pairs with it when that is needed, and connects.
-func (f *finder) open(ctx context.Context, t Target) (*Meter, error) {
+// find finds the meter and pairs with it when that is needed.
+func (f *finder) find(ctx context.Context, t Target) (Target, error) {
 	f.cfg.report(Checking, "checking this machine's Bluetooth")
 	adapters, err := f.adapters(ctx, t)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
 	p, err := f.locate(ctx, t, adapters)
 	if err != nil {
-		return nil, err
+		return t, err
 	}
 	if t.Kind == Bluetooth {
 		t.Name = cmp.Or(p.device.Name, t.Name)
@@ -63,10 +63,20 @@ func (f *finder) open(ctx context.Context, t Target) (*Meter, error) {
 	}
 	if !p.device.Paired {
 		if err := f.pair(ctx, p, t); err != nil {
-			return nil, err
+			return t, err
 		}
 	}
-	return f.connect(ctx, p, t)
+	return t, nil
+}
+
+// adapter returns the adapter through which a meter that was found is reached.
+func (f *finder) adapter(ctx context.Context, t Target) (bluez.Adapter, error) {
+	adapters, err := f.adapters(ctx, t)
+	if err != nil {
+		return bluez.Adapter{}, err
+	}
+	i := slices.IndexFunc(adapters, func(a bluez.Adapter) bool { return a.Address == t.Adapter })
+	return adapters[max(i, 0)], nil
 }
 
 // adapters returns the adapters that may be used and are switched on.

@@ -47,6 +47,7 @@ type fakeDevice struct {
 	dialErr     error
 	pairErr     error
 	meterConfig string
+	sim         *sim.Meter // in place of meterConfig: the same one each time
 }
 
 func (h *fakeHost) note(format string, args ...any) {
@@ -136,6 +137,22 @@ func (h *fakeHost) Remove(_ context.Context, _ string, a bdaddr.Address) error {
 	return nil
 }
 
+func (h *fakeHost) Disconnect(_ context.Context, _ string, a bdaddr.Address) error {
+	h.note("disconnect")
+	h.find(a).Connected = false
+	return nil
+}
+
+func (h *fakeHost) SetPowered(_ context.Context, id string, on bool) error {
+	h.note("power %s %t", id, on)
+	for i := range h.adapters {
+		if h.adapters[i].ID == id {
+			h.adapters[i].Powered = on
+		}
+	}
+	return nil
+}
+
 func (h *fakeHost) Close() error { return nil }
 
 func (h *fakeHost) Present(_ context.Context, _, a bdaddr.Address) (string, error) {
@@ -158,6 +175,10 @@ func (h *fakeHost) Dial(ctx context.Context, remote rfcomm.Addr, _ *rfcomm.Confi
 		return nil, d.dialErr
 	case remote.Channel != d.channel:
 		return nil, rfcomm.ErrRefused
+	}
+	d.Connected = true
+	if d.sim != nil {
+		return d.sim.Dial(ctx)
 	}
 	cfg, err := sim.ParseSpec(d.meterConfig)
 	if err != nil {
@@ -328,7 +349,7 @@ func TestOpen(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := &fakeHost{t: t, adapters: []bluez.Adapter{testAdapter}, air: tt.air}
 				start := time.Now()
-				m, err := open(t.Context(), tt.cfg, h.dial)
+				m, err := open(t.Context(), tt.cfg, h.host())
 				took := time.Since(start)
 				if !errors.Is(err, tt.err) {
 					t.Fatalf("unexpected error: %v, want %v", err, tt.err)
@@ -360,7 +381,13 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-func (h *fakeHost) dial(context.Context) (daemon, radio, error) { return h, h, nil }
+// host returns the machine whose Bluetooth this is.
+func (h *fakeHost) host() host {
+	return host{
+		bus:   func(context.Context) (daemon, error) { return h, nil },
+		radio: h,
+	}
+}
 
 func TestOpenMachineNotReady(t *testing.T) {
 	off := testAdapter
@@ -379,7 +406,7 @@ func TestOpenMachineNotReady(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := open(t.Context(), tt.cfg, tt.host.dial)
+			_, err := open(t.Context(), tt.cfg, tt.host.host())
 			if !errors.Is(err, ErrNotReady) {
 				t.Fatalf("unexpected error: %v", err)
 			}

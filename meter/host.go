@@ -9,10 +9,32 @@ import (
 	"powerspy2/rfcomm"
 )
 
-// A daemon is what finding and pairing needs of BlueZ.
+// A host is the Bluetooth of a machine.
+type host struct {
+	bus     func(context.Context) (daemon, error) // connects to BlueZ
+	radio   radio
+	restart func(context.Context) error // restarts the Bluetooth service
+}
+
+// system is the host of this machine.
+var system = host{
+	bus: func(ctx context.Context) (daemon, error) {
+		c, err := bluez.Dial(ctx)
+		if err != nil {
+			return nil, explainBlueZ("reach the Bluetooth service", err)
+		}
+		return c, nil
+	},
+	radio:   kernel{},
+	restart: bluez.RestartService,
+}
+
+// A daemon is what finding, pairing and recovering needs of BlueZ.
 type daemon interface {
 	Adapters(ctx context.Context) ([]bluez.Adapter, error)
+	SetPowered(ctx context.Context, adapter string, on bool) error
 	Devices(ctx context.Context) ([]bluez.Device, error)
+	Disconnect(ctx context.Context, adapter string, addr bdaddr.Address) error
 	Discover(ctx context.Context, adapter string, found func(bluez.Device) bool) error
 	Pair(ctx context.Context, adapter string, addr bdaddr.Address, pin func(context.Context) (string, error)) error
 	SetTrusted(ctx context.Context, adapter string, addr bdaddr.Address, trusted bool) error

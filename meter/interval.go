@@ -68,6 +68,8 @@ type grid struct {
 	current  int64     // number of the interval being filled
 	windows  int64     // so far, lost ones too, as long as origin is not known
 	origin   time.Time // where interval 0 begins
+	last     time.Time // end of the last window
+	resumed  bool      // the next window comes after a gap of unknown length
 }
 
 // settled is the age of a stream at which the times of windows are trusted.
@@ -75,22 +77,35 @@ type grid struct {
 // move by more than the half window that decides about an interval.
 const settled = 10 * time.Second
 
+// resume begins, or goes on with another stream.
+func (g *grid) resume(interval time.Duration) {
+	g.interval = interval
+	g.resumed = !g.last.IsZero()
+}
+
 // add takes in a window of the given end and length, after so many that were
 // lost. It tells whether the reading ends with that window, and whether
 // windows before it were lost from its interval. A reading under way has to
 // be closed before if windows were lost.
 func (g *grid) add(end time.Time, length time.Duration, lost int) (ends, cut bool) {
 	var at time.Duration // of the window's end, since the origin
-	if g.origin.IsZero() {
+	switch {
+	case !g.origin.IsZero():
+		at = end.Sub(g.origin)
+	case g.resumed:
+		// Too early for the first stream to have settled: its best knowledge.
+		g.origin = g.last.Add(-time.Duration(g.windows) * length)
+		at = end.Sub(g.origin)
+	default:
 		g.windows += 1 + int64(lost)
 		at = time.Duration(g.windows) * length
 		if at >= settled {
 			g.origin = end.Add(-at)
 		}
-	} else {
-		at = end.Sub(g.origin)
 	}
-	if lost > 0 {
+	g.last = end
+	if lost > 0 || g.resumed {
+		g.resumed = false
 		begin := at - length
 		g.current = max(g.current, g.over(begin, length))
 		cut = begin-time.Duration(g.current)*g.interval >= length/2

@@ -11,46 +11,61 @@ import (
 	"powerspy2/powerspy/sim"
 )
 
-// openLink opens a link to a target that needs no Bluetooth of ours. The
-// returned function closes what stands behind the link.
-func openLink(ctx context.Context, t Target) (powerspy.Link, func() error, error) {
-	none := func() error { return nil }
+// link opens a link to the meter.
+func (r *route) link(ctx context.Context) (powerspy.Link, error) {
+	if r.target.Kind == Bluetooth {
+		r.cfg.report(Connecting, "connecting to %s", r.target)
+		c, err := dialChannel(ctx, r.host.radio, r.target.Adapter, &r.target)
+		if err != nil {
+			return nil, explain("connect to "+r.target.String(), err)
+		}
+		return c, nil
+	}
+	r.cfg.report(Connecting, "opening %s", r.target)
+	return openLink(ctx, r.target)
+}
+
+// openLink opens a link to a target that needs no Bluetooth of ours.
+func openLink(ctx context.Context, t Target) (powerspy.Link, error) {
 	op := "open " + t.String()
 	switch t.Kind {
 	case Serial:
 		l, err := openSerial(t.Path)
 		if err != nil {
-			return nil, nil, serialError(op, err)
+			return nil, serialError(op, err)
 		}
-		return l, none, nil
+		return l, nil
 	case TCP:
 		var d net.Dialer
 		c, err := d.DialContext(ctx, "tcp", t.Host)
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil, nil, fmt.Errorf("%s: %w", op, ctx.Err())
+				return nil, fmt.Errorf("%s: %w", op, ctx.Err())
 			}
-			return nil, nil, &Error{
+			return nil, &Error{
 				Kind: ErrNotFound, Op: op, Err: err,
 				Next: "check that something listens there (`powerspy sim --tcp HOST:PORT` is one)",
 			}
 		}
-		return c, none, nil
+		return c, nil
 	case Simulated:
 		cfg, err := sim.ParseSpec(t.Sim)
 		if err != nil {
-			return nil, nil, &Error{Kind: ErrUsage, Op: op, Err: err}
+			return nil, &Error{Kind: ErrUsage, Op: op, Err: err}
 		}
 		return openSimulated(ctx, sim.New(cfg))
 	}
-	return nil, nil, &Error{Kind: ErrUsage, Op: op, Err: fmt.Errorf("not a link without Bluetooth"), Next: "give " + DeviceHelp}
+	return nil, &Error{Kind: ErrUsage, Op: op, Err: fmt.Errorf("not a link without Bluetooth"), Next: "give " + DeviceHelp}
 }
 
 // openSimulated connects to a meter in this process. Closing the link waits
 // for it.
-func openSimulated(ctx context.Context, m *sim.Meter) (powerspy.Link, func() error, error) {
+func openSimulated(ctx context.Context, m *sim.Meter) (powerspy.Link, error) {
 	l, err := m.Dial(ctx)
-	return l, func() error { return nil }, err
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // serialError says what can be done about a serial line that can't be opened.

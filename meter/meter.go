@@ -2,7 +2,6 @@ package meter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"powerspy2/powerspy"
@@ -21,7 +20,6 @@ type Info struct {
 type Meter struct {
 	target      Target
 	client      *powerspy.Client
-	close       func() error // of the link and what stands behind it
 	info        Info
 	calibration powerspy.Calibration
 }
@@ -34,9 +32,7 @@ func (m *Meter) Target() Target { return m.target }
 func (m *Meter) Info() Info { return m.info }
 
 // Close closes the link. It does not stop a stream first: see Stream.Stop.
-func (m *Meter) Close() error {
-	return errors.Join(m.client.Close(), m.close())
-}
+func (m *Meter) Close() error { return m.client.Close() }
 
 // initialise reads what is needed to understand the meter's frames. A client
 // that died may have left the meter streaming; it is told to stop first.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"powerspy2/bluez"
 	"powerspy2/powerspy"
 )
 
@@ -13,7 +12,7 @@ import (
 // calibration. A key that the meter forgot is healed by pairing anew. Errors
 // match one of the sentinels of this package.
 func Open(ctx context.Context, cfg Config) (*Meter, error) {
-	return open(ctx, cfg, systemHost)
+	return open(ctx, cfg, system)
 }
 
 // Setup is Open for a person who sets a meter up: a remembered meter is not
@@ -22,22 +21,19 @@ func Setup(ctx context.Context, cfg Config) (*Meter, error) {
 	if cfg.Target.Kind == Any {
 		cfg.Remembered = nil
 	}
-	return open(ctx, cfg, systemHost)
+	return open(ctx, cfg, system)
 }
 
-// A dialHost returns the BlueZ and the radio to use.
-type dialHost func(ctx context.Context) (daemon, radio, error)
-
-// systemHost is the machine's own BlueZ and kernel.
-func systemHost(ctx context.Context) (daemon, radio, error) {
-	c, err := bluez.Dial(ctx)
+func open(ctx context.Context, cfg Config, h host) (*Meter, error) {
+	r, err := resolve(ctx, cfg, h)
 	if err != nil {
-		return nil, nil, explainBlueZ("reach the Bluetooth service", err)
+		return nil, err
 	}
-	return c, kernel{}, nil
+	return r.open(ctx)
 }
 
-func open(ctx context.Context, cfg Config, dial dialHost) (*Meter, error) {
+// resolve finds the meter, and pairs with it when it is not paired.
+func resolve(ctx context.Context, cfg Config, h host) (*route, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -45,19 +41,21 @@ func open(ctx context.Context, cfg Config, dial dialHost) (*Meter, error) {
 	if r, ok := recall(t, cfg.Remembered); ok {
 		t = r
 	}
+	r := &route{cfg: cfg, host: h, target: t}
 	switch t.Kind {
 	case Serial, TCP, Simulated:
-		return openPlain(ctx, cfg, t)
+		return r, nil
 	}
-	d, r, err := dial(ctx)
+	d, err := h.bus(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// The bus is needed no longer once the link is open: the kernel carries it
-	// alone, and nothing is lost when hanging up fails.
+	// The bus is needed no longer once the meter is found: the kernel carries
+	// the link alone, and nothing is lost when hanging up fails.
 	defer d.Close()
-	f := &finder{cfg: &cfg, daemon: d, radio: r}
-	return f.open(ctx, t)
+	f := &finder{cfg: &cfg, daemon: d, radio: h.radio}
+	r.target, err = f.find(ctx, t)
+	return r, err
 }
 
 // recall finds a target among the remembered ones.
@@ -73,10 +71,12 @@ func recall(t Target, remembered []Target) (Target, bool) {
 	return t, false
 }
 
-// openPlain opens a target that needs no Bluetooth of ours.
-func openPlain(ctx context.Context, cfg Config, t Target) (*Meter, error) {
-	cfg.report(Connecting, "opening %s", t)
-	return initialised(ctx, &cfg, t, func() (powerspy.Link, func() error, error) { return openLink(ctx, t) })
+// A route leads to one meter, as often as is needed. A Bluetooth meter is
+// paired.
+type route struct {
+	cfg    Config
+	host   host
+	target Target // Bluetooth, Serial, TCP or Simulated
 }
 
 // attempts is how often a meter that answers wrongly or not at all is given a
@@ -84,31 +84,44 @@ func openPlain(ctx context.Context, cfg Config, t Target) (*Meter, error) {
 // reopen it and start again.
 const attempts = 2
 
-// initialised opens a link and makes a meter of it.
-func initialised(ctx context.Context, cfg *Config, t Target, link func() (powerspy.Link, func() error, error)) (*Meter, error) {
+// open connects and makes a meter of it. A key that a Bluetooth meter refuses
+// (it was reset, or paired with too many others since) is healed.
+func (r *route) open(ctx context.Context) (*Meter, error) {
 	for try := 1; ; try++ {
-		l, closeLink, err := link()
+		l, err := r.link(ctx)
+		if isKeyRefused(err) {
+			r.cfg.report(Pairing, "%s forgot this machine, pairing anew", r.target)
+			if err = r.rebond(ctx); err == nil {
+				l, err = r.link(ctx)
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
-		cfg.report(Initialising, "reading the calibration of %s", t)
-		m := &Meter{
-			target: t, close: closeLink,
-			client: powerspy.NewClient(l, &powerspy.Config{Trace: tracer(cfg.Trace)}),
+		r.cfg.report(Initialising, "reading the calibration of %s", r.target)
+		m, err := r.initialised(ctx, l)
+		if err == nil || try == attempts || ctx.Err() != nil {
+			return m, err
 		}
-		err = m.initialise(ctx)
-		if err == nil {
-			return m, nil
-		}
-		err = explain("talk to "+t.String(), err)
-		if cerr := m.Close(); cerr != nil {
-			err = fmt.Errorf("%w (and closing it: %v)", err, cerr)
-		}
-		if try == attempts || ctx.Err() != nil {
-			return nil, err
-		}
-		cfg.report(Connecting, "the meter did not answer properly, connecting again")
+		r.cfg.report(Connecting, "the meter did not answer properly, connecting again")
 	}
+}
+
+// initialised makes a meter of a link, which it closes when that fails.
+func (r *route) initialised(ctx context.Context, l powerspy.Link) (*Meter, error) {
+	m := &Meter{
+		target: r.target,
+		client: powerspy.NewClient(l, &powerspy.Config{Trace: tracer(r.cfg.Trace)}),
+	}
+	err := m.initialise(ctx)
+	if err == nil {
+		return m, nil
+	}
+	err = explain("talk to "+r.target.String(), err)
+	if cerr := m.Close(); cerr != nil {
+		err = fmt.Errorf("%w (and closing it: %v)", err, cerr)
+	}
+	return nil, err
 }
 
 // tracer fits a Config's Trace to package powerspy.

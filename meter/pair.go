@@ -3,7 +3,6 @@ package meter
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"powerspy2/bluez"
 )
@@ -58,7 +57,7 @@ func (f *finder) tryPINs(ctx context.Context, p place, t Target) error {
 }
 
 func pinRefused(t Target, what, next string) error {
-	return &Error{Kind: ErrPairing, Op: "pair with " + t.String(), Err: fmt.Errorf("the meter refused %s", what), Next: next}
+	return &Error{Kind: ErrPairing, Op: "pair with " + t.String(), Err: because("the meter refused "+what, errPIN), Next: next}
 }
 
 // tryPIN pairs with one PIN. A PIN that the meter refused is (false, nil).

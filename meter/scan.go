@@ -24,19 +24,19 @@ type Candidate struct {
 // That ctx ended is no error. found is never called concurrently. Errors match
 // ErrNotReady.
 func Scan(ctx context.Context, cfg Config, found func(Candidate)) error {
-	return scan(ctx, cfg, found, systemHost)
+	return scan(ctx, cfg, found, system)
 }
 
-func scan(ctx context.Context, cfg Config, found func(Candidate), dial dialHost) error {
+func scan(ctx context.Context, cfg Config, found func(Candidate), h host) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	d, r, err := dial(ctx)
+	d, err := h.bus(ctx)
 	if err != nil {
 		return err
 	}
 	defer d.Close() // nothing is lost when hanging up fails
-	f := &finder{cfg: &cfg, daemon: d, radio: r}
+	f := &finder{cfg: &cfg, daemon: d, radio: h.radio}
 	adapters, err := f.adapters(ctx, Target{})
 	if err != nil {
 		return err

@@ -25,64 +25,106 @@ type StreamConfig struct {
 	Averaging int
 }
 
+// check fills in defaults and checks what can be checked before the meter is
+// known.
+func (c *StreamConfig) check() error {
+	if c.Interval == 0 {
+		c.Interval = time.Second
+	}
+	if c.Averaging == 0 {
+		c.Averaging = 1
+	}
+	return CheckInterval(c.Interval)
+}
+
 // A Stream yields readings. Its methods must not be called concurrently.
 type Stream struct {
-	m       *Meter
-	rt      *powerspy.Realtime
-	base    timebase.Base
-	wall    timebase.WallClock
-	grid    grid
-	silence time.Duration // how long the meter may be silent
+	m      *Meter
+	rt     *powerspy.Realtime
+	base   timebase.Base
+	thread *thread
+	spread time.Duration // the longest delay of late, which wears off
 
 	sum      sum
 	rejected uint64
+	begun    time.Time // start of the first window; zero before it
 	lastEnd  time.Time // end of the last window; zero before the first
 	queue    [4]Event  // what one frame can yield
 	queued   int
 	failed   error // final
 }
 
-// firstFrame is what the meter may need in addition to a window for its first
-// frame.
-const firstFrame = 2 * time.Second
+// A thread runs through all the streams of a measurement.
+type thread struct {
+	grid grid
+	wall timebase.WallClock
 
-// lastLook is how long a silent link is looked at once more.
-const lastLook = 10 * time.Millisecond
+	// reference is the moment whose wall clock the times of readings go by.
+	reference time.Time
+}
+
+// place returns the moment with the wall clock that readings go by. The
+// moment is about now, and a stream begins: its readings may go by the clock as
+// it is now, if that puts none before an earlier one.
+func (t *thread) place(moment time.Time) time.Time {
+	placed := t.reference.Add(moment.Sub(t.reference))
+	if t.reference.IsZero() || placed.Round(0).Before(moment.Round(0)) {
+		t.reference = moment
+		return moment
+	}
+	return placed
+}
+
+const (
+	// minSilence is how long a meter has to be silent to be given up, beyond
+	// the delays that were seen. firstFrame is what it may need in addition to a
+	// window for its first frame.
+	minSilence = time.Second
+	firstFrame = 2 * time.Second
+
+	// maxSpread bounds the delays that are waited for.
+	maxSpread = 5 * time.Second
+
+	// wearOff is the share by which the longest delay seen wears off with each
+	// window.
+	wearOff = 1. / 2000
+
+	// lastLook is how long a silent link is looked at once more.
+	lastLook = 10 * time.Millisecond
+)
 
 // Stream asks the meter for real-time readings. ctx governs the whole stream:
 // when it ends, Next returns its error. The stream should be stopped with
 // Stop, also then. Errors match ErrInterval, ErrUsage or ErrNoAnswer.
 func (m *Meter) Stream(ctx context.Context, cfg StreamConfig) (*Stream, error) {
-	if cfg.Interval == 0 {
-		cfg.Interval = time.Second
-	}
-	if cfg.Averaging == 0 {
-		cfg.Averaging = 1
-	}
-	if err := CheckInterval(cfg.Interval); err != nil {
+	return m.stream(ctx, cfg, &thread{})
+}
+
+// stream is Stream for one that may go on from another.
+func (m *Meter) stream(ctx context.Context, cfg StreamConfig, t *thread) (*Stream, error) {
+	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	g, frequency := m.info.Identity.Generation(), m.info.Frequency
 	if err := checkWindows(cfg.Interval, cfg.Averaging, frequency, g); err != nil {
 		return nil, err
 	}
+	op := "start measuring with " + m.target.String()
 	rt, err := m.client.StartRealtime(ctx, g, cfg.Averaging)
 	if err != nil {
 		m.stopStray(ctx)
-		return nil, explain("start measuring with "+m.target.String(), err)
+		return nil, explain(op, err)
 	}
 	sent, acknowledged := rt.Began()
 	base, err := timebase.NewFilter(timebase.Config{
 		Periods: cfg.Averaging, Frequency: frequency,
-		Sent: sent, Acknowledged: acknowledged, RoundTrip: m.client.RoundTrip(),
+		Sent: t.place(sent), Acknowledged: acknowledged, RoundTrip: m.client.RoundTrip(),
 	})
 	if err != nil {
-		return nil, explain("start measuring with "+m.target.String(), err)
+		return nil, explain(op, err)
 	}
-	return &Stream{
-		m: m, rt: rt, grid: grid{interval: cfg.Interval}, base: base,
-		silence: max(3*base.Length(), time.Second) + firstFrame,
-	}, nil
+	t.grid.resume(cfg.Interval)
+	return &Stream{m: m, rt: rt, base: base, thread: t}, nil
 }
 
 // stopTime bounds what a meter gets to confirm that it stopped, when nobody
@@ -107,18 +149,7 @@ func (s *Stream) Next() (Event, error) {
 		if s.failed != nil {
 			return Event{}, s.failed
 		}
-		frame, arrival, err := s.rt.Next(time.Now().Add(s.silence))
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			// The link may have ended along with its last data, which only a
-			// read after the deadline sees: see rfcomm.Config.Steady.
-			frame, arrival, err = s.rt.Next(time.Now().Add(lastLook))
-		}
-		if err != nil {
-			s.failed = s.explain(err)
-			s.cut()
-			continue
-		}
-		s.take(frame, arrival)
+		s.step()
 	}
 	e := s.queue[0]
 	copy(s.queue[:], s.queue[1:s.queued])
@@ -126,12 +157,49 @@ func (s *Stream) Next() (Event, error) {
 	return e, nil
 }
 
-func (s *Stream) explain(err error) error {
+// prime waits for the first window.
+func (s *Stream) prime() error {
+	if s.lastEnd.IsZero() && s.failed == nil {
+		s.step()
+	}
+	return s.failed
+}
+
+// span implements source.
+func (s *Stream) span() (start, end time.Time) { return s.begun, s.lastEnd }
+
+// step waits for a frame and takes it, or fails.
+func (s *Stream) step() {
+	silence := s.silence()
+	frame, arrival, err := s.rt.Next(time.Now().Add(silence))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		// The link may have ended along with its last data, which only a
+		// read after the deadline sees: see rfcomm.Config.Steady.
+		frame, arrival, err = s.rt.Next(time.Now().Add(lastLook))
+	}
+	if err != nil {
+		s.failed = s.explain(err, silence)
+		s.cut()
+		return
+	}
+	s.take(frame, arrival)
+}
+
+// silence returns for how long the meter may be silent now.
+func (s *Stream) silence() time.Duration {
+	d := max(3*s.base.Length(), minSilence)
+	if s.lastEnd.IsZero() {
+		return d + firstFrame
+	}
+	return d + s.spread
+}
+
+func (s *Stream) explain(err error, silence time.Duration) error {
 	op := "measure with " + s.m.target.String()
 	if errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
 		return &Error{
 			Kind: ErrNoAnswer, Op: op,
-			Err:  because(fmt.Sprintf("the meter sent nothing for %v", s.silence.Round(time.Millisecond)), err),
+			Err:  because(fmt.Sprintf("the meter sent nothing for %v", silence.Round(time.Millisecond)), err),
 			Next: "start again; if it stays silent, unplug it for ten seconds (this cuts the power of what is plugged into it)",
 		}
 	}
@@ -140,7 +208,7 @@ func (s *Stream) explain(err error) error {
 
 // take adds a frame, and queues what it completes.
 func (s *Stream) take(f powerspy.Frame, arrival time.Time) {
-	if step := s.wall.Step(arrival); step != 0 {
+	if step := s.thread.wall.Step(arrival); step != 0 {
 		s.push(Event{Kind: StatusEvent, Status: clockStep(arrival, step)})
 	}
 	damaged := int(s.rt.Rejected() - s.rejected)
@@ -163,8 +231,12 @@ func (s *Stream) take(f powerspy.Frame, arrival time.Time) {
 		}
 	}
 	s.sum.add(start, end, length, arrival.Sub(end), s.m.calibration.Convert(f))
+	if s.begun.IsZero() {
+		s.begun = start
+	}
 	s.lastEnd = end
-	ends, cut := s.grid.add(end, length, lost)
+	s.spread = min(max(arrival.Sub(end), s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
+	ends, cut := s.thread.grid.add(end, length, lost)
 	s.sum.partial = s.sum.partial || cut
 	if ends {
 		s.flush()

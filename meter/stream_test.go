@@ -20,8 +20,12 @@ func openSim(t *testing.T, spec string) (*Meter, *sim.Meter) {
 		t.Fatal(err)
 	}
 	simulated := sim.New(cfg)
-	m, err := initialised(t.Context(), &Config{}, Target{Kind: Simulated, Sim: spec},
-		func() (powerspy.Link, func() error, error) { return openSimulated(t.Context(), simulated) })
+	l, err := openSimulated(t.Context(), simulated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &route{target: Target{Kind: Simulated, Sim: spec}}
+	m, err := r.initialised(t.Context(), l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +225,7 @@ func TestStreamCancel(t *testing.T) {
 // TestStreamAllocs: a reading makes no garbage.
 func TestStreamAllocs(t *testing.T) {
 	s := &Stream{m: &Meter{calibration: powerspy.Calibration{Voltage: 0.08, Current: 0.0005}}}
-	s.grid = grid{interval: 20 * time.Millisecond}
+	s.thread = &thread{grid: grid{interval: 20 * time.Millisecond}}
 	s.base = fixedBase{}
 	s.rt = new(powerspy.Realtime)
 	now := time.Now()

@@ -1,0 +1,315 @@
+package meter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"powerspy2/powerspy"
+	"powerspy2/rfcomm"
+)
+
+// A Recovery says what may be done to get a meter to measure again, and for
+// how long. Its zero value is all that disturbs nobody else, for ever.
+type Recovery struct {
+	// GiveUpAfter is how long to try after the last window; 0 for ever. Before
+	// the first window 0 stands for FirstReading, and for trying again only
+	// what a meter that is there may get over: other errors are told at once.
+	GiveUpAfter time.Duration
+
+	// AllowAdapterReset lets the adapter be switched off and on also while
+	// other devices are connected through it, and on when somebody else has
+	// switched it off.
+	AllowAdapterReset bool
+
+	// PowerCycle cuts the meter's power for a moment, and with it that of
+	// what it feeds. Nil: that is not done.
+	PowerCycle func(context.Context) error
+}
+
+// FirstReading is how long a meter that is there gets for its first reading,
+// unless told otherwise.
+const FirstReading = 2 * time.Minute
+
+// A Supervised is a stream that is meant to last. When the meter falls silent,
+// the link breaks or the adapter goes, it says so, gets the meter to measure
+// again by the least disruptive step that helps, and goes on after a gap. Its
+// methods must not be called concurrently.
+type Supervised struct {
+	ctx    context.Context
+	target Target
+	rescue rescuer
+	ladder *ladder
+	giveUp time.Duration // after the last window; 0: never
+	first  time.Duration // before the first one
+
+	stream source    // nil during an outage
+	lost   time.Time // end of the last window before an outage; zero if there was none
+	since  time.Time // when to count giving up from
+	reason error     // why readings ended, or what the last step failed with
+	step   Step      // announced, and to be taken next; 0: none
+	pause  time.Duration
+	queue  []Event
+	failed error // final
+}
+
+// A source is a stream over one connection.
+type source interface {
+	Next() (Event, error)
+	Stop(ctx context.Context) error
+
+	// span returns the start of the first window and the end of the last one so
+	// far. Both are zero before the first.
+	span() (start, end time.Time)
+}
+
+var _ source = (*Stream)(nil)
+
+// A rescuer gets a meter to measure again.
+type rescuer interface {
+	// refuse returns why a step is of no use now, or not allowed; "" if it is
+	// to be taken. reason is why readings ended, or what the step before failed
+	// with.
+	refuse(ctx context.Context, s Step, reason error) string
+
+	// take takes a step and starts a stream, whose first window has arrived
+	// when the error is nil.
+	take(ctx context.Context, s Step) (source, error)
+
+	// wait returns after d, or when something changed on this machine that
+	// makes it worth while to try again.
+	wait(ctx context.Context, d time.Duration)
+
+	// began is called when an outage begins.
+	began(ctx context.Context)
+	close() error
+}
+
+// Supervise is Open and Meter.Stream for a measurement that is to last,
+// whatever happens meanwhile. ctx governs all of it: when it ends, Next returns
+// its error. Errors match those of Open and Meter.Stream.
+func Supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery) (*Supervised, error) {
+	return supervise(ctx, cfg, sc, rec, system)
+}
+
+func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h host) (*Supervised, error) {
+	if err := sc.check(); err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	r, err := resolvePatiently(ctx, cfg, rec.GiveUpAfter, h)
+	if err != nil {
+		return nil, err
+	}
+	rescue := newRescue(r, sc, rec)
+	s := &Supervised{
+		ctx: ctx, target: r.target, rescue: rescue,
+		ladder: newLadder(firstStep, lastStep),
+		giveUp: rec.GiveUpAfter, first: cmp.Or(rec.GiveUpAfter, FirstReading), since: start,
+	}
+	s.stream, err = rescue.first(ctx)
+	if err == nil {
+		return s, nil
+	}
+	if ctx.Err() != nil || isFinal(err) || rec.GiveUpAfter == 0 && !mayPass(err) {
+		return nil, errors.Join(err, rescue.close())
+	}
+	s.stream = nil // not a nil *Stream in a source
+	s.outage(err)
+	return s, nil
+}
+
+// resolvePatiently is resolve, again and again for so long.
+func resolvePatiently(ctx context.Context, cfg Config, patience time.Duration, h host) (*route, error) {
+	start := time.Now()
+	l := newLadder(firstStep, lastStep)
+	l.fail(start)
+	for {
+		r, err := resolve(ctx, cfg, h)
+		now := time.Now()
+		if err == nil || ctx.Err() != nil || isFinal(err) || now.Sub(start) >= patience {
+			return r, err
+		}
+		d := l.pause(now)
+		cfg.report(Checking, "%v; trying again in %v", err, d.Round(time.Second/10))
+		h.wait(ctx, d, h.look(ctx))
+	}
+}
+
+// errPIN is a pairing that failed for its PIN: no use in trying it again.
+var errPIN = errors.New("PIN refused")
+
+// isFinal tells an error that trying again does not mend.
+func isFinal(err error) bool {
+	for _, final := range []error{ErrUsage, rfcomm.ErrKernelStuck, rfcomm.ErrNotSupported, errPIN} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayPass tells an error of a meter that is there and may get over it.
+func mayPass(err error) bool {
+	for _, passing := range []error{powerspy.ErrNoAnswer, powerspy.ErrLink, rfcomm.ErrLinkLost, os.ErrDeadlineExceeded} {
+		if errors.Is(err, passing) {
+			return true
+		}
+	}
+	return false
+}
+
+// Target returns where the meter was found. It is what to remember for the
+// next time.
+func (s *Supervised) Target() Target { return s.target }
+
+// Next returns the next event. It blocks until there is one: a reading, a gap,
+// a status of its own. An error is final: the context's own, or one that says
+// why it was given up. During a recovery an event comes at least with each
+// step and each pause, every two minutes and a half at most.
+func (s *Supervised) Next() (Event, error) {
+	for {
+		if len(s.queue) > 0 {
+			e := s.queue[0]
+			s.queue = append(s.queue[:0], s.queue[1:]...)
+			return e, nil
+		}
+		if s.failed != nil {
+			return Event{}, s.failed
+		}
+		if s.stream == nil {
+			s.mend()
+			continue
+		}
+		e, err := s.stream.Next()
+		if err == nil {
+			return e, nil
+		}
+		if _, end := s.stream.span(); !end.IsZero() {
+			s.lost, s.since = end, time.Now()
+			s.first = s.giveUp
+		}
+		s.stream = nil
+		if s.ctx.Err() != nil {
+			s.failed = err
+			continue
+		}
+		s.outage(err)
+	}
+}
+
+// outage begins a time without readings.
+func (s *Supervised) outage(why error) {
+	s.ladder.fail(time.Now())
+	s.rescue.began(s.ctx)
+	s.reason = why
+	s.say(Stalled, 0, "%v", why)
+	if isFinal(why) {
+		s.end(why)
+	}
+}
+
+// mend does one thing to end an outage: it announces a step or a pause, or
+// does what it has announced.
+func (s *Supervised) mend() {
+	now := time.Now()
+	switch {
+	case s.ctx.Err() != nil:
+		s.end(fmt.Errorf("measure with %s: %w", s.target, s.ctx.Err()))
+	case s.first > 0 && now.Sub(s.since) >= s.first:
+		s.end(gaveUp(s.target, s.first, s.reason))
+	case s.pause > 0:
+		s.rescue.wait(s.ctx, s.pause)
+		s.pause = 0
+	case s.step > 0:
+		s.take()
+	default:
+		step, ok := s.ladder.next()
+		if !ok {
+			s.pause = s.ladder.pause(now)
+			s.say(Recovering, 0, "trying again in %v: %v", s.pause.Round(time.Second/10), s.reason)
+		} else if s.rescue.refuse(s.ctx, step, s.reason) == "" {
+			s.step = step
+			s.say(Recovering, step, "recovering, step %d of %d: %s", step, lastStep, stepKinds[step].doing)
+		}
+	}
+}
+
+// take takes the step that was announced.
+func (s *Supervised) take() {
+	step := s.step
+	s.step = 0
+	stream, err := s.rescue.take(s.ctx, step)
+	if err != nil {
+		s.reason = err
+		if isFinal(err) {
+			s.end(err)
+		}
+		return
+	}
+	now := time.Now()
+	s.ladder.help(now)
+	s.stream = stream
+	start, _ := stream.span()
+	s.gap(start)
+	s.say(Streaming, 0, "measuring again after %v (step %d, %s)", now.Sub(s.since).Round(time.Second/10), step, step)
+}
+
+// gap queues the gap of an outage that ended at a time.
+func (s *Supervised) gap(to time.Time) {
+	if s.lost.IsZero() {
+		return
+	}
+	// Without their monotonic readings, since the wall clock may have been set
+	// meanwhile, and a machine's sleep counts only there.
+	from, to := s.lost.Round(0), to.Round(0)
+	s.lost = time.Time{}
+	s.queue = append(s.queue, Event{Kind: GapEvent, Gap: Gap{From: from, To: to, Reason: reasonText(s.reason)}})
+}
+
+// end ends the stream for good.
+func (s *Supervised) end(err error) {
+	s.gap(time.Now())
+	s.failed = err
+}
+
+func (s *Supervised) say(p Phase, step Step, format string, args ...any) {
+	s.queue = append(s.queue, Event{Kind: StatusEvent, Status: Status{
+		Time: time.Now(), Phase: p, Step: step, Text: fmt.Sprintf(format, args...),
+	}})
+}
+
+// reasonText returns why, without what was being done.
+func reasonText(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Err.Error()
+	}
+	return err.Error()
+}
+
+// gaveUp says that a meter did not measure again in time.
+func gaveUp(t Target, after time.Duration, reason error) error {
+	e := &Error{Kind: ErrNoAnswer, Op: "measure with " + t.String()}
+	var last *Error
+	if errors.As(reason, &last) {
+		e.Kind, e.Next = last.Kind, last.Next
+	}
+	e.Err = fmt.Errorf("gave up after %v: %w", after.Round(time.Second), reason)
+	return e
+}
+
+// Stop tells the meter to stop, if it measures, and waits until it has. It
+// works after the stream's own context ended; ctx bounds it.
+func (s *Supervised) Stop(ctx context.Context) error {
+	if s.stream == nil {
+		return nil
+	}
+	return s.stream.Stop(ctx)
+}
+
+// Close closes the link. It does not stop the meter first: see Stop.
+func (s *Supervised) Close() error { return s.rescue.close() }
