@@ -37,14 +37,14 @@ func TestDiagnose(t *testing.T) {
 	tests := []struct {
 		name   string
 		sys    fs.FS
-		host   fakeHost
+		host   *fakeHost
 		dial   error
 		kernel error
 		fails  string // name of the check that fails
 		err    error
 		next   string
 	}{
-		{name: "well", sys: sys("0", "0"), host: fakeHost{adapters: on, air: []*fakeDevice{paired()}}},
+		{name: "well", sys: sys("0", "0"), host: &fakeHost{adapters: on, air: []*fakeDevice{paired()}}},
 		{name: "no kernel support", sys: fstest.MapFS{}, kernel: rfcomm.ErrNotSupported, fails: "kernel", err: ErrNotReady, next: "modules"},
 		{name: "dead kernel", sys: fstest.MapFS{}, kernel: rfcomm.ErrKernelStuck, fails: "kernel", err: ErrNotReady, next: "reboot"},
 		{name: "no adapter", sys: fstest.MapFS{}, fails: "adapter", err: ErrNotReady, next: "plug one in"},
@@ -52,18 +52,21 @@ func TestDiagnose(t *testing.T) {
 		{name: "hard block", sys: sys("0", "1"), fails: "rfkill", err: ErrNotReady, next: "switch"},
 		{name: "no service", sys: sys("0", "0"), dial: explainBlueZ("x", bluez.ErrNoDaemon), fails: "service", err: ErrNotReady, next: "systemctl"},
 		{name: "policy", sys: sys("0", "0"), dial: explainBlueZ("x", fs.ErrPermission), fails: "rights", err: ErrNotReady, next: "usermod"},
-		{name: "policy at the first call", sys: sys("0", "0"), host: fakeHost{denied: fs.ErrPermission}, fails: "rights", err: ErrNotReady, next: "usermod"},
-		{name: "off", sys: sys("0", "0"), host: fakeHost{adapters: []bluez.Adapter{off}}, fails: "power", err: ErrNotReady, next: "power on"},
-		{name: "never paired", sys: sys("0", "0"), host: fakeHost{adapters: on}, fails: "pairing", err: ErrNotFound, next: "setup"},
-		{name: "untrusted", sys: sys("0", "0"), host: fakeHost{adapters: on, air: []*fakeDevice{untrusted}}, fails: "pairing", err: ErrNotReady, next: "trust"},
-		{name: "away", sys: sys("0", "0"), host: fakeHost{adapters: on, air: []*fakeDevice{away}}, fails: "reach", err: ErrNotFound, next: "power"},
-		{name: "key forgotten", sys: sys("0", "0"), host: fakeHost{adapters: on, air: []*fakeDevice{forgot}}, fails: "connection", err: ErrPairing, next: "setup"},
-		{name: "silent", sys: sys("0", "0"), host: fakeHost{adapters: on, air: []*fakeDevice{mute}}, fails: "identity", err: ErrNoAnswer, next: "unplug"},
+		{name: "policy at the first call", sys: sys("0", "0"), host: &fakeHost{denied: fs.ErrPermission}, fails: "rights", err: ErrNotReady, next: "usermod"},
+		{name: "off", sys: sys("0", "0"), host: &fakeHost{adapters: []bluez.Adapter{off}}, fails: "power", err: ErrNotReady, next: "power on"},
+		{name: "never paired", sys: sys("0", "0"), host: &fakeHost{adapters: on}, fails: "pairing", err: ErrNotFound, next: "setup"},
+		{name: "untrusted", sys: sys("0", "0"), host: &fakeHost{adapters: on, air: []*fakeDevice{untrusted}}, fails: "pairing", err: ErrNotReady, next: "trust"},
+		{name: "away", sys: sys("0", "0"), host: &fakeHost{adapters: on, air: []*fakeDevice{away}}, fails: "reach", err: ErrNotFound, next: "power"},
+		{name: "key forgotten", sys: sys("0", "0"), host: &fakeHost{adapters: on, air: []*fakeDevice{forgot}}, fails: "connection", err: ErrPairing, next: "setup"},
+		{name: "silent", sys: sys("0", "0"), host: &fakeHost{adapters: on, air: []*fakeDevice{mute}}, fails: "identity", err: ErrNoAnswer, next: "unplug"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &tt.host
+				h := tt.host
+				if h == nil {
+					h = &fakeHost{}
+				}
 				h.t = t
 				p := &patient{
 					cfg: &Config{}, sys: tt.sys, host: h.host(),

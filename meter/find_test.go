@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,10 +31,21 @@ var (
 // their appearance. It counts what was asked of it.
 type fakeHost struct {
 	t        *testing.T
+	mu       sync.Mutex // guards what follows, for tests that change it meanwhile
 	adapters []bluez.Adapter
 	air      []*fakeDevice
-	denied   error // of every call to BlueZ
+	denied   error        // of every call to BlueZ
+	noBus    error        // of connecting to BlueZ
+	stuck    bool         // the kernel's RFCOMM
+	restart  func() error // of the service; nil: nobody may
 	log      []string
+}
+
+// change changes the host while others use it.
+func (h *fakeHost) change(f func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f()
 }
 
 type fakeDevice struct {
@@ -63,9 +76,15 @@ func (h *fakeHost) find(a bdaddr.Address) *fakeDevice {
 	return nil
 }
 
-func (h *fakeHost) Adapters(context.Context) ([]bluez.Adapter, error) { return h.adapters, h.denied }
+func (h *fakeHost) Adapters(context.Context) ([]bluez.Adapter, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.adapters), h.denied
+}
 
 func (h *fakeHost) Devices(context.Context) ([]bluez.Device, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	var ds []bluez.Device
 	for _, d := range h.air {
 		if d.known {
@@ -76,10 +95,13 @@ func (h *fakeHost) Devices(context.Context) ([]bluez.Device, error) {
 }
 
 func (h *fakeHost) Discover(ctx context.Context, adapter string, found func(bluez.Device) bool) error {
+	h.mu.Lock()
 	h.note("discover %s", adapter)
+	air := h.air
+	h.mu.Unlock()
 	start := time.Now()
 	for time.Since(start) < time.Hour {
-		for _, d := range h.air {
+		for _, d := range air {
 			if d.away || time.Since(start) < d.appears {
 				continue
 			}
@@ -126,11 +148,15 @@ func (h *fakeHost) Pair(ctx context.Context, _ string, a bdaddr.Address, pin fun
 }
 
 func (h *fakeHost) SetTrusted(_ context.Context, _ string, a bdaddr.Address, on bool) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.find(a).Trusted = on
 	return nil
 }
 
 func (h *fakeHost) Remove(_ context.Context, _ string, a bdaddr.Address) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.note("remove")
 	d := h.find(a)
 	d.Paired, d.Trusted, d.known = false, false, false
@@ -138,12 +164,16 @@ func (h *fakeHost) Remove(_ context.Context, _ string, a bdaddr.Address) error {
 }
 
 func (h *fakeHost) Disconnect(_ context.Context, _ string, a bdaddr.Address) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.note("disconnect")
 	h.find(a).Connected = false
 	return nil
 }
 
 func (h *fakeHost) SetPowered(_ context.Context, id string, on bool) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.note("power %s %t", id, on)
 	for i := range h.adapters {
 		if h.adapters[i].ID == id {
@@ -156,18 +186,31 @@ func (h *fakeHost) SetPowered(_ context.Context, id string, on bool) error {
 func (h *fakeHost) Close() error { return nil }
 
 func (h *fakeHost) Present(_ context.Context, _, a bdaddr.Address) (string, error) {
-	if d := h.find(a); d != nil && !d.away {
+	h.mu.Lock()
+	d := h.find(a)
+	here := d != nil && !d.away
+	h.mu.Unlock()
+	if here {
 		return d.Name, nil
 	}
-	time.Sleep(5120 * time.Millisecond) // a page timeout, of the bubble's clock
+	time.Sleep(pageTime)
 	return "", rfcomm.ErrAbsent
 }
 
 func (h *fakeHost) Dial(ctx context.Context, remote rfcomm.Addr, _ *rfcomm.Config) (net.Conn, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.note("dial %d", remote.Channel)
 	d := h.find(remote.Address)
 	switch {
+	case h.stuck:
+		return nil, rfcomm.ErrKernelStuck
+	case !slices.ContainsFunc(h.adapters, func(a bluez.Adapter) bool { return a.Powered }):
+		return nil, rfcomm.ErrAdapterDown
 	case d == nil || d.away:
+		h.mu.Unlock()
+		time.Sleep(pageTime)
+		h.mu.Lock()
 		return nil, rfcomm.ErrAbsent
 	case d.forgot || !d.Paired:
 		return nil, rfcomm.ErrKeyRefused
@@ -186,6 +229,9 @@ func (h *fakeHost) Dial(ctx context.Context, remote rfcomm.Addr, _ *rfcomm.Confi
 	}
 	return sim.New(cfg).Dial(ctx)
 }
+
+// pageTime is how long the kernel calls a device, on the bubble's clock.
+const pageTime = 5120 * time.Millisecond
 
 func (h *fakeHost) FindChannel(_ context.Context, _, a bdaddr.Address, _ uint16) (uint8, error) {
 	return h.find(a).channel, nil
@@ -384,8 +430,24 @@ func TestOpen(t *testing.T) {
 // host returns the machine whose Bluetooth this is.
 func (h *fakeHost) host() host {
 	return host{
-		bus:   func(context.Context) (daemon, error) { return h, nil },
+		bus: func(context.Context) (daemon, error) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.noBus != nil {
+				return nil, explainBlueZ("reach the Bluetooth service", h.noBus)
+			}
+			return h, nil
+		},
 		radio: h,
+		restart: func(context.Context) error {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.note("restart")
+			if h.restart == nil {
+				return os.ErrPermission
+			}
+			return h.restart()
+		},
 	}
 }
 
@@ -394,15 +456,15 @@ func TestOpenMachineNotReady(t *testing.T) {
 	off.Powered = false
 	tests := []struct {
 		name string
-		host fakeHost
+		host *fakeHost
 		cfg  Config
 		text string
 	}{
-		{"no adapter", fakeHost{}, Config{}, "no Bluetooth adapter"},
-		{"adapter off", fakeHost{adapters: []bluez.Adapter{off}}, Config{}, "bluetoothctl power on"},
-		{"another adapter", fakeHost{adapters: []bluez.Adapter{testAdapter}}, Config{Adapter: "hci7"}, "hci0"},
-		{"policy", fakeHost{denied: os.ErrPermission}, Config{}, "usermod -aG bluetooth"},
-		{"service gone", fakeHost{denied: bluez.ErrNoDaemon}, Config{}, "systemctl"},
+		{"no adapter", &fakeHost{}, Config{}, "no Bluetooth adapter"},
+		{"adapter off", &fakeHost{adapters: []bluez.Adapter{off}}, Config{}, "bluetoothctl power on"},
+		{"another adapter", &fakeHost{adapters: []bluez.Adapter{testAdapter}}, Config{Adapter: "hci7"}, "hci0"},
+		{"policy", &fakeHost{denied: os.ErrPermission}, Config{}, "usermod -aG bluetooth"},
+		{"service gone", &fakeHost{denied: bluez.ErrNoDaemon}, Config{}, "systemctl"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

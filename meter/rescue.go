@@ -138,11 +138,12 @@ func (r *rescue) refuse(ctx context.Context, s Step, reason error) string {
 		return "the meter is not reached by Bluetooth"
 	case others:
 		return "somebody else uses the meter"
-	case s == Rebond:
-		if !isKeyRefused(reason) {
-			return "the meter did not refuse the key"
-		}
+	case s == Relink && isKeyRefused(reason):
+		return "the meter refuses the key"
+	case s == Rebond && isKeyRefused(reason):
 		return ""
+	case s == Rebond:
+		return "the meter did not refuse the key"
 	}
 	return r.refuseRadio(ctx, s)
 }
@@ -420,4 +421,3 @@ func sleep(ctx context.Context, d time.Duration) bool {
 		return false
 	}
 }
-
