@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +35,8 @@ Examples:
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Usage: "write `FORMAT`: table (a terminal's default) or plain"},
 			&cli.StringFlag{Name: "duration", Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
 			&cli.StringFlag{Name: "count", Aliases: []string{"n"}, Usage: "stop after `N` readings"},
-			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`"},
+			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`; SIGHUP opens it anew"},
+			&cli.StringFlag{Name: syncFlag, DefaultText: "when the system likes", Usage: "with --output: force the readings to the disk every `TIME`: 5s, 1m...; a bare number is in seconds"},
 			pin(),
 		}, globalFlags(false)...),
 		Action: a.measure,
@@ -51,6 +51,7 @@ type measurement struct {
 	duration time.Duration // 0: no end
 	count    uint64        // 0: no end
 	output   string        // empty: standard output
+	sync     time.Duration // 0: when the system likes
 }
 
 func (a *app) measure(c *cli.Context) (err error) {
@@ -74,16 +75,15 @@ func (a *app) measure(c *cli.Context) (err error) {
 	var w io.Writer = a.env.stdout
 	terminal := a.env.stdoutTerminal
 	if want.output != "" {
-		f, err := os.OpenFile(want.output, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
+		f, err := s.openOutput(c.Context, want.output, want.sync)
 		if err != nil {
-			return fmt.Errorf("output %s: %w", want.output, cause(err))
-		}
-		defer func() {
-			if cerr := f.Close(); cerr != nil && err == nil {
-				err = fmt.Errorf("output %s: %w", want.output, cause(cerr))
+			if interrupted(c.Context, err) {
+				return nil
 			}
-		}()
-		w, terminal = &fileWriter{output.NewDirect(f), want.output}, false
+			return err
+		}
+		defer closingOutput(&err, f)
+		w, terminal = f, false
 	}
 	if want.format == "" {
 		want.format = output.Plain
@@ -196,6 +196,9 @@ func parseMeasurement(c *cli.Context) (*measurement, error) {
 		return nil, usagef(c, "the name of the output file is empty")
 	}
 	var err error
+	if want.sync, err = parseSync(c); err != nil {
+		return nil, err
+	}
 	want.interval = time.Second
 	if c.IsSet("interval") {
 		want.interval, err = parseInterval(c.String("interval"))
@@ -250,18 +253,4 @@ func parseInterval(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("interval %q is no time; give one such as 20ms, 250ms or 1s, or a number of milliseconds", text)
 	}
 	return d, nil
-}
-
-// fileWriter makes sentences of the errors of a file.
-type fileWriter struct {
-	w    io.Writer
-	name string
-}
-
-func (f *fileWriter) Write(p []byte) (int, error) {
-	n, err := f.w.Write(p)
-	if err != nil {
-		err = fmt.Errorf("output %s: %w", f.name, cause(err))
-	}
-	return n, err
 }
