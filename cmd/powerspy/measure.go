@@ -24,10 +24,14 @@ On a terminal readings are a table. Elsewhere they are plain lines:
 TIMESTAMP READING, UNIX microseconds at the end of the reading and its mean
 power, or its energy with an energy unit. Each line is written at once.
 
+--output appends whole lines: half a line that a crash has left is cut off
+first. On SIGHUP the file is opened anew by its name, for logrotate.
+
 Examples:
 
     powerspy measure
     powerspy measure --interval 250ms --unit uJ --duration 10m > run.txt
+    powerspy measure --output power.txt --sync 5s
     powerspy measure --device sim: --count 5`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "interval", Aliases: []string{"i"}, DefaultText: "1s", Usage: "a reading every `TIME`: 250ms, 1s...; a bare number is in ms"},
@@ -35,7 +39,7 @@ Examples:
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Usage: "write `FORMAT`: table (a terminal's default) or plain"},
 			&cli.StringFlag{Name: "duration", Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
 			&cli.StringFlag{Name: "count", Aliases: []string{"n"}, Usage: "stop after `N` readings"},
-			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`; SIGHUP opens it anew"},
+			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`"},
 			&cli.StringFlag{Name: syncFlag, DefaultText: "when the system likes", Usage: "with --output: force the readings to the disk every `TIME`: 5s, 1m...; a bare number is in seconds"},
 			pin(),
 		}, globalFlags(false)...),

@@ -165,6 +165,12 @@ func (s *synced) fsync(f *os.File) error {
 	return s.fail
 }
 
+func (s *synced) failing(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = err
+}
+
 // take returns what was noted since it was called last.
 func (s *synced) take() string {
 	synctest.Wait()
@@ -202,25 +208,25 @@ func TestSync(t *testing.T) {
 		expect("out 1m5s") // also when nothing follows
 		for range 12 {
 			write(t, f, "three\n")
-			time.Sleep(time.Second)
+			time.Sleep(1100 * time.Millisecond)
 		}
-		expect("out 2m6s, out 2m11s")
+		expect("out 2m6s, out 2m11.5s")
 		time.Sleep(time.Minute)
-		expect("out 2m16s")
+		expect("out 2m17s")
 
 		write(t, f, "four\n")
 		move(t, path, path+".1")
 		if err := f.Reopen(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		expect("dir 3m13s, out 3m13s")
+		expect("dir 3m14.2s, out 3m14.2s")
 		time.Sleep(time.Minute)
 		expect("") // nothing new
 
-		disk.fail = errors.New("the disk is broken")
+		disk.failing(errors.New("the disk is broken"))
 		write(t, f, "five\n")
 		time.Sleep(time.Minute)
-		disk.fail = nil
+		disk.failing(nil)
 		if n, err := f.Write([]byte("six\n")); n != 4 || err == nil || err.Error() != "forcing it to the disk: the disk is broken" {
 			t.Errorf("got %d, %v", n, err)
 		}
@@ -229,7 +235,7 @@ func TestSync(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
-		expect("out 5m13s")
+		expect("out 5m14.2s")
 		holds(t, path, "five\nsix\nseven\n")
 	})
 }
