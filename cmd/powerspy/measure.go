@@ -40,7 +40,7 @@ Examples:
 			&cli.StringFlag{Name: "duration", Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
 			&cli.StringFlag{Name: "count", Aliases: []string{"n"}, Usage: "stop after `N` readings"},
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`"},
-			&cli.StringFlag{Name: syncFlag, DefaultText: "when the system likes", Usage: "with --output: force the readings to the disk every `TIME`: 5s, 1m...; a bare number is in seconds"},
+			&cli.StringFlag{Name: syncFlag, DefaultText: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m...; a bare number is in s"},
 			pin(),
 		}, globalFlags(false)...),
 		Action: a.measure,
@@ -79,12 +79,11 @@ func (a *app) measure(c *cli.Context) (err error) {
 	var w io.Writer = a.env.stdout
 	terminal := a.env.stdoutTerminal
 	if want.output != "" {
-		f, err := s.openOutput(c.Context, want.output, want.sync)
-		if err != nil {
-			if interrupted(c.Context, err) {
-				return nil
-			}
-			return err
+		f, oerr := s.openOutput(c.Context, want.output, want.sync)
+		if interrupted(c.Context, oerr) {
+			return nil
+		} else if oerr != nil {
+			return oerr
 		}
 		defer closingOutput(&err, f)
 		w, terminal = f, false

@@ -8,11 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 // wholeLines matches output that has nothing but whole lines in it.
@@ -193,7 +194,7 @@ func TestRotationFails(t *testing.T) {
 	path := filepath.Join(dir, "out")
 	p := start(t, "measure", "-q", "--device", quickSim, "--interval", "20ms", "--output", path)
 	for sizeOf(path) <= 0 {
-		runtime.Gosched()
+		<-time.After(time.Millisecond)
 	}
 	if err := os.Rename(dir, dir+".old"); err != nil {
 		t.Fatal(err)
@@ -221,7 +222,7 @@ func TestHangupWithoutOutput(t *testing.T) {
 }
 
 // A terminal that goes away ends the command as Ctrl-C does, whatever the
-// output; not so under nohup.
+// output.
 func TestTerminalGoesAway(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
 	person, cmd := startOnTerminal(t, "measure", "-v", "--device", quickSim, "--interval", "20ms", "--output", path)
@@ -233,6 +234,30 @@ func TestTerminalGoesAway(t *testing.T) {
 		t.Error(err)
 	}
 	if got := readFile(t, path); !wholeLines.Match(got) {
+		t.Errorf("the file holds %q", got)
+	}
+}
+
+// Under nohup a terminal that goes away changes nothing.
+func TestTerminalGoesAwayUnderNohup(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out")
+	cmd := exec.Command("sh", "-c", `trap "" HUP; exec powerspy "$@"`, "sh",
+		"measure", "--device", quickSim, "--interval", "20ms", "--count", "20", "--output", path)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=", "POWERSPY_DEVICE=")
+	master, err := pty.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sizeOf(path) <= 0 {
+		<-time.After(time.Millisecond)
+	}
+	if err := master.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if got := readFile(t, path); linesIn(got) != 20 || !wholeLines.Match(got) {
 		t.Errorf("the file holds %q", got)
 	}
 }
