@@ -35,8 +35,18 @@ func linesIn(b []byte) int { return bytes.Count(b, []byte("\n")) }
 // or not at all, so that every other time half a line is put in its place, as
 // a power failure leaves it.
 func TestKilledWhileWriting(t *testing.T) {
-	const kills = 100
-	random := rand.New(rand.NewPCG(1, 9))
+	const files, kills = 4, 25
+	for seed := range uint64(files) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			killWhileWriting(t, rand.New(rand.NewPCG(seed, 9)), kills)
+		})
+	}
+}
+
+// killWhileWriting kills so many commands that write to the same file, one after
+// the other.
+func killWhileWriting(t *testing.T, random *rand.Rand, kills int) {
 	path := filepath.Join(t.TempDir(), "out")
 	var whole []byte // what has to be at the start of the file
 	torn := 0        // bytes to be cut off by the next start
