@@ -128,6 +128,8 @@ func (a *app) values(c *cli.Context, flag string) []string {
 		return output.UnitNames()
 	case "interval", "i":
 		return []string{"20ms", "100ms", "250ms", "1s", "10s"}
+	case syncFlag:
+		return []string{"1s", "5s", "1m"}
 	case deviceFlag, "d":
 		return a.devices()
 	case adapterFlag:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -25,10 +24,14 @@ On a terminal readings are a table. Elsewhere they are plain lines:
 TIMESTAMP READING, UNIX microseconds at the end of the reading and its mean
 power, or its energy with an energy unit. Each line is written at once.
 
+--output appends whole lines: half a line that a crash has left is cut off
+first. On SIGHUP the file is opened anew by its name, for logrotate.
+
 Examples:
 
     powerspy measure
     powerspy measure --interval 250ms --unit uJ --duration 10m > run.txt
+    powerspy measure --output power.txt --sync 5s
     powerspy measure --device sim: --count 5`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "interval", Aliases: []string{"i"}, DefaultText: "1s", Usage: "a reading every `TIME`: 250ms, 1s...; a bare number is in ms"},
@@ -37,6 +40,7 @@ Examples:
 			&cli.StringFlag{Name: "duration", Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
 			&cli.StringFlag{Name: "count", Aliases: []string{"n"}, Usage: "stop after `N` readings"},
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`"},
+			&cli.StringFlag{Name: syncFlag, DefaultText: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m...; a bare number is in s"},
 			pin(),
 		}, globalFlags(false)...),
 		Action: a.measure,
@@ -51,6 +55,7 @@ type measurement struct {
 	duration time.Duration // 0: no end
 	count    uint64        // 0: no end
 	output   string        // empty: standard output
+	sync     time.Duration // 0: when the system likes
 }
 
 func (a *app) measure(c *cli.Context) (err error) {
@@ -74,16 +79,14 @@ func (a *app) measure(c *cli.Context) (err error) {
 	var w io.Writer = a.env.stdout
 	terminal := a.env.stdoutTerminal
 	if want.output != "" {
-		f, err := os.OpenFile(want.output, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o666)
-		if err != nil {
-			return fmt.Errorf("output %s: %w", want.output, cause(err))
+		f, oerr := s.openOutput(c.Context, want.output, want.sync)
+		if interrupted(c.Context, oerr) {
+			return nil
+		} else if oerr != nil {
+			return oerr
 		}
-		defer func() {
-			if cerr := f.Close(); cerr != nil && err == nil {
-				err = fmt.Errorf("output %s: %w", want.output, cause(cerr))
-			}
-		}()
-		w, terminal = &fileWriter{output.NewDirect(f), want.output}, false
+		defer closingOutput(&err, f)
+		w, terminal = f, false
 	}
 	if want.format == "" {
 		want.format = output.Plain
@@ -196,6 +199,9 @@ func parseMeasurement(c *cli.Context) (*measurement, error) {
 		return nil, usagef(c, "the name of the output file is empty")
 	}
 	var err error
+	if want.sync, err = parseSync(c); err != nil {
+		return nil, err
+	}
 	want.interval = time.Second
 	if c.IsSet("interval") {
 		want.interval, err = parseInterval(c.String("interval"))
@@ -250,18 +256,4 @@ func parseInterval(text string) (time.Duration, error) {
 		return 0, fmt.Errorf("interval %q is no time; give one such as 20ms, 250ms or 1s, or a number of milliseconds", text)
 	}
 	return d, nil
-}
-
-// fileWriter makes sentences of the errors of a file.
-type fileWriter struct {
-	w    io.Writer
-	name string
-}
-
-func (f *fileWriter) Write(p []byte) (int, error) {
-	n, err := f.w.Write(p)
-	if err != nil {
-		err = fmt.Errorf("output %s: %w", f.name, cause(err))
-	}
-	return n, err
 }

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/internal/logfile"
+)
+
+const syncFlag = "sync"
+
+// parseSync reads a duration; a bare number is seconds.
+func parseSync(c *cli.Context) (time.Duration, error) {
+	if !c.IsSet(syncFlag) {
+		return 0, nil
+	}
+	given := c.String(syncFlag)
+	text := given
+	if bare := strings.TrimLeft(text, "+-"); bare != "" && strings.Trim(bare, "0123456789.") == "" {
+		text += "s"
+	}
+	every, err := time.ParseDuration(text)
+	switch {
+	case err != nil || every < 0:
+		return 0, usagef(c, "sync %q is no time; give one such as 500ms, 5s or 1m, or a number of seconds", given)
+	case !c.IsSet("output"):
+		return 0, usagef(c, "--sync is about the file of --output FILE, which is missing")
+	}
+	return every, nil
+}
+
+// outputFile is the file of --output. On SIGHUP it is opened anew, for
+// logrotate. It makes sentences of the errors of the file.
+type outputFile struct {
+	*logfile.File
+	name string
+
+	stop    context.CancelFunc
+	stopped chan struct{}
+}
+
+// openOutput opens the file of --output. ctx bounds waiting for the reader of a
+// named pipe.
+func (s *session) openOutput(ctx context.Context, name string, sync time.Duration) (*outputFile, error) {
+	f, err := logfile.Open(ctx, name, logfile.Config{Sync: sync})
+	if err != nil {
+		return nil, fmt.Errorf("output %s: %w", name, err)
+	}
+	o := &outputFile{File: f, name: name, stopped: make(chan struct{})}
+	s.tellCut(o)
+	// A limit on the size of files (ulimit -f) is an error like a full disk,
+	// after which the meter has to be told to stop; not the end of the process.
+	signal.Ignore(syscall.SIGXFSZ)
+	// Until it is closed, not until ctx ends: a terminal that goes away sends
+	// SIGHUP more than once, and the meter is still being told to stop.
+	ctx, o.stop = context.WithCancel(context.WithoutCancel(ctx))
+	// Under nohup a terminal that goes away is to change nothing.
+	endless := signal.Ignored(syscall.SIGHUP) || !onTerminal()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer close(o.stopped)
+		defer signal.Stop(hangups)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-hangups:
+			}
+			if !endless && !onTerminal() {
+				s.env.interrupt()
+				continue
+			}
+			s.reopen(ctx, o)
+		}
+	}()
+	return o, nil
+}
+
+// reopen opens the file anew. When that fails measuring goes on: readings that
+// are written to the old file are better than none.
+func (s *session) reopen(ctx context.Context, o *outputFile) {
+	if err := o.Reopen(ctx); err != nil && !interrupted(ctx, err) {
+		// An error, so also when quiet.
+		s.progress.write(fmt.Appendf(nil, "powerspy: output %s: opening it anew on SIGHUP: %v\n", o.name, err))
+		return
+	}
+	s.tellCut(o)
+}
+
+func (s *session) tellCut(o *outputFile) {
+	if n := o.Cut(); n > 0 {
+		s.progress.Line("output %s: cut off the half line that a crash had left at its end, %d bytes", o.name, n)
+	}
+}
+
+// onTerminal tells whether this process has a controlling terminal, which it
+// loses before the shell passes on the SIGHUP that says so.
+func onTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	_ = tty.Close() // nothing was written
+	return true
+}
+
+// Write writes lines as a whole or not at all.
+func (o *outputFile) Write(lines []byte) (int, error) {
+	n, err := o.File.Write(lines)
+	return n, o.sentence(err)
+}
+
+// Close waits until nobody opens the file anew any more, and closes it.
+func (o *outputFile) Close() error {
+	o.stop()
+	<-o.stopped
+	return o.sentence(o.File.Close())
+}
+
+func (o *outputFile) sentence(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("output %s: %w", o.name, err)
+}
+
+// closingOutput adds the failure of a close to what failed before it, if
+// anything.
+func closingOutput(err *error, o *outputFile) {
+	if cerr := o.Close(); cerr != nil && *err == nil {
+		*err = cerr
+	}
+}

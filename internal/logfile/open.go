@@ -1,0 +1,200 @@
+package logfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"powerspy2/internal/output"
+)
+
+// ErrBusy is a file that another writer has locked.
+var ErrBusy = errors.New("another program is writing to it; give another file, or see who it is with `fuser -v FILE`")
+
+// pipePoll is how often a pipe that nobody reads yet is tried again.
+const pipePoll = 100 * time.Millisecond
+
+// opened is a file that is ready for the next line.
+type opened struct {
+	file    *os.File
+	w       io.Writer   // to file, with one system call a line
+	info    fs.FileInfo // as it was when it was opened
+	regular bool
+	empty   bool
+	cut     int64 // bytes of a torn line that were cut off
+
+	// What is left of a write that failed, to be cut off: from, to. Nothing
+	// when they are the same.
+	from, to int64
+}
+
+// open opens and locks the file, and cuts off a torn last line. It returns nil
+// when path is the file that is open already.
+func open(ctx context.Context, path string, now *opened) (*opened, error) {
+	for {
+		f, err := openFile(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		o, again, err := prepare(f, path, now)
+		if o == nil {
+			err = errors.Join(err, bare(f.Close()))
+		}
+		if err != nil || !again {
+			return o, err
+		}
+	}
+}
+
+// prepare makes f ready. It is to be opened again when path has become another
+// file meanwhile.
+func prepare(f *os.File, path string, now *opened) (_ *opened, again bool, err error) {
+	o := &opened{file: f}
+	if o.info, err = f.Stat(); err != nil {
+		return nil, false, bare(err)
+	}
+	if now != nil && os.SameFile(o.info, now.info) {
+		return nil, false, nil
+	}
+	if o.regular = o.info.Mode().IsRegular(); o.regular {
+		if err := lock(f); err != nil {
+			return nil, false, err
+		}
+		// Between open and lock another program may have moved it away.
+		if named, err := os.Stat(path); err != nil || !os.SameFile(named, o.info) {
+			return nil, true, nil
+		}
+		if err := o.repair(); err != nil {
+			return nil, false, err
+		}
+	}
+	o.w = output.NewDirect(f)
+	return o, false, nil
+}
+
+// openFile opens a file to append to. A regular file is opened for reading too,
+// to see how it ends; a pipe must not be, or its reader's end would never be
+// noticed.
+func openFile(ctx context.Context, path string) (*os.File, error) {
+	for {
+		var mode fs.FileMode
+		if info, err := os.Stat(path); err == nil {
+			mode = info.Mode()
+		}
+		flags := os.O_RDWR | os.O_APPEND | os.O_CREATE
+		switch {
+		case mode&fs.ModeNamedPipe != 0:
+			flags = os.O_WRONLY | os.O_APPEND | unix.O_NONBLOCK
+		case !mode.IsRegular():
+			flags = os.O_WRONLY | os.O_APPEND
+		}
+		f, err := os.OpenFile(path, flags, 0o666)
+		switch {
+		case err == nil:
+			return f, nil
+		case mode&fs.ModeNamedPipe != 0 && errors.Is(err, unix.ENXIO):
+			// Nobody has it open for reading; a blocking open would wait too,
+			// but not for ctx.
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(pipePoll):
+			}
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("%w; make its directory first: `mkdir -p %s`", bare(err), filepath.Dir(path))
+		case errors.Is(err, fs.ErrPermission) && mode.IsRegular() && unix.Access(path, unix.W_OK) == nil:
+			return nil, fmt.Errorf("%w to read it, to see whether its last line is whole; `chmod u+r %s`, or give another file", bare(err), path)
+		default:
+			return nil, bare(err)
+		}
+	}
+}
+
+// lock takes the advisory lock, which goes with the open file, also when the
+// process is killed.
+func lock(f *os.File) error {
+	for {
+		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return ErrBusy
+		default:
+			// Some network file systems have no locks. The file can be
+			// written to all the same.
+			return nil
+		}
+	}
+}
+
+// repair cuts off a torn last line. The file is locked, so that no other
+// program is in the middle of writing it.
+func (o *opened) repair() error {
+	// Its size before it was locked may be old.
+	info, err := o.file.Stat()
+	if err != nil {
+		return bare(err)
+	}
+	whole, err := wholeLength(o.file, info.Size())
+	if err != nil {
+		return bare(err)
+	}
+	if o.cut = info.Size() - whole; o.cut > 0 {
+		if err := o.file.Truncate(whole); err != nil {
+			return fmt.Errorf("its last line is torn and can't be cut off: %w", bare(err))
+		}
+	}
+	o.empty = whole == 0
+	return nil
+}
+
+// failed notes that n bytes of a line were written before it failed, and cuts
+// them off.
+func (o *opened) failed(n int) error {
+	if n == 0 || !o.regular {
+		return nil
+	}
+	// Behind what was appended, also when others append too.
+	at, err := o.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return bare(err)
+	}
+	o.from, o.to = at-int64(n), at
+	return o.mend()
+}
+
+// mend cuts off what is left of a line that failed. As long as that can't be
+// done nothing may be written behind it.
+func (o *opened) mend() error {
+	if o.from == o.to {
+		return nil
+	}
+	info, err := o.file.Stat()
+	if err != nil {
+		return bare(err)
+	}
+	// Another size means that somebody else has cut the file, or has written
+	// to it without the lock: then it is not ours to cut.
+	if info.Size() == o.to {
+		if err := o.file.Truncate(o.from); err != nil {
+			return fmt.Errorf("half a line can't be cut off: %w", bare(err))
+		}
+	}
+	o.from, o.to = 0, 0
+	return nil
+}
+
+// bare drops the operation and the name of the file from an error.
+func bare(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
