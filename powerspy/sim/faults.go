@@ -36,9 +36,9 @@ type Faults struct {
 	Dead Span // The meter neither listens nor talks; at the end its power is cycled.
 	Away Span // The connection drops, and none is to be had.
 
-	// Battery is the mean time between faults of every kind in random order,
-	// each of which ends by itself, or when the client connects again, within
-	// 10 s; 0 for none. It starts after the first so much.
+	// Battery is the mean time between faults of every kind, in random order,
+	// at least 4 s; 0 for none. Each ends by itself within 10 s, a hang also
+	// when the client connects again. The first so much has none.
 	Battery time.Duration
 }
 

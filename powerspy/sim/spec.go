@@ -147,26 +147,26 @@ var keys = []Key{
 		c.Faults.Skip, err = number(v)
 		return err
 	}},
-	{lateFault, "AFTER/FOR", "fault: so long after the start all is held back for so long, then comes at once", func(c *Config, v string) (err error) {
+	{lateFault, "AFTER/FOR", "fault, once: all is held back for so long, then comes at once", func(c *Config, v string) (err error) {
 		if !strings.Contains(v, "/") {
 			return fmt.Errorf("%q has no /FOR: what is late has to come in the end", v)
 		}
 		c.Faults.Late, err = span(v)
 		return err
 	}},
-	{deadFault, "AFTER[/FOR]", "fault: so long after the start the meter is deaf and mute, until its power is cycled so long after", func(c *Config, v string) (err error) {
+	{deadFault, "AFTER[/FOR]", "fault, once: the meter is deaf and mute; so long later its power is cycled", func(c *Config, v string) (err error) {
 		c.Faults.Dead, err = span(v)
 		return err
 	}},
-	{awayFault, "AFTER[/FOR]", "fault: so long after the start the link is closed, and none opens for so long", func(c *Config, v string) (err error) {
+	{awayFault, "AFTER[/FOR]", "fault, once: the link is closed, and none opens for so long", func(c *Config, v string) (err error) {
 		c.Faults.Away, err = span(v)
 		return err
 	}},
-	{slowFault, "DURATION", "fault: what it takes to connect", func(c *Config, v string) (err error) {
+	{slowFault, "DURATION", "fault: connecting takes so long", func(c *Config, v string) (err error) {
 		c.Faults.SlowConnect, err = duration(v)
 		return err
 	}},
-	{"battery", "MEAN", "every fault in random order, one so often on average, each over within 10s", func(c *Config, v string) (err error) {
+	{"battery", "MEAN", "every fault in random order, one in so long, each over within 10s", func(c *Config, v string) (err error) {
 		c.Faults.Battery, err = later(v)
 		return err
 	}},

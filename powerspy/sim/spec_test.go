@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -159,4 +161,48 @@ func TestInsaneCalibration(t *testing.T) {
 	if err := (Config{Current: Calibration{Voltage: -1}, Factory: Calibration{Voltage: 1}}).Validate(); err == nil {
 		t.Error("a meter without any scale passes")
 	}
+}
+
+// The page on the simulator has every key, and its examples work.
+func TestDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../../docs/simulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range Keys() {
+		if !strings.Contains(string(page), "`"+k.Name+"`") {
+			t.Errorf("%s is missing", k.Name)
+		}
+	}
+	examples := regexp.MustCompile(`sim:[^\s`+"`"+`]*`).FindAllString(string(page), -1)
+	for _, e := range examples {
+		if _, err := ParseSpec(strings.TrimPrefix(e, "sim:")); err != nil {
+			t.Errorf("%s: %v", e, err)
+		}
+	}
+	if len(examples) < len(Keys()) {
+		t.Errorf("only %d examples", len(examples))
+	}
+}
+
+// Whatever is accepted makes a meter whose faults can be asked for.
+func FuzzParseSpec(f *testing.F) {
+	for _, spec := range []string{
+		"", Example, "silence=15s/3s,drop=30s,hang=1m", "late=10s/3s,dead=1m/30s,away=0s/2m",
+		"skip=0.1,slow-connect=4s,battery=1m", "refuse=J,mute=?Q,garbage-answer=V,noise=0.05,chop",
+	} {
+		f.Add(spec)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		cfg, err := ParseSpec(spec)
+		if err != nil {
+			return
+		}
+		m := New(cfg)
+		for s := range m.spells(0, 10*cfg.Faults.Battery) {
+			if s.from < 0 || s.to < s.from {
+				t.Errorf("%s from %v to %v", s.fault, s.from, s.to)
+			}
+		}
+	})
 }
