@@ -9,6 +9,7 @@ import (
 
 	"powerspy2/bluez"
 	"powerspy2/powerspy"
+	"powerspy2/powerspy/sim"
 	"powerspy2/rfcomm"
 )
 
@@ -109,6 +110,7 @@ var explanations = []explanation{
 		"check --device; `--debug` shows the bytes"},
 	{powerspy.ErrUncalibrated, ErrNoAnswer, "the meter's calibration is damaged",
 		"type `powerspy info --debug` to see it, and have the meter calibrated"},
+	{sim.ErrAway, ErrNotFound, "the simulated meter is out of reach, as one of its faults wants it", "try again later"},
 	{powerspy.ErrLink, ErrNoAnswer, "the link to the meter broke", "try again"},
 }
 

@@ -49,11 +49,12 @@ func openLink(ctx context.Context, t Target) (powerspy.Link, error) {
 		}
 		return c, nil
 	case Simulated:
-		cfg, err := sim.ParseSpec(t.Sim)
+		m, err := t.Simulator()
 		if err != nil {
 			return nil, &Error{Kind: ErrUsage, Op: op, Err: err}
 		}
-		return openSimulated(ctx, sim.New(cfg))
+		l, done, err := openSimulated(ctx, m)
+		return l, done, explain(op, err)
 	}
 	return nil, &Error{Kind: ErrUsage, Op: op, Err: fmt.Errorf("not a link without Bluetooth"), Next: "give " + DeviceHelp}
 }

@@ -55,6 +55,14 @@ type Target struct {
 	Path    string         // Serial: path of the device
 	Host    string         // TCP: host:port
 	Sim     string         // Simulated: parameters, see package sim
+
+	sim *simulated // Simulated: the meter, for ParseTarget's targets and their copies
+}
+
+// Equal tells whether two targets say the same.
+func (t Target) Equal(u Target) bool {
+	t.sim, u.sim = nil, nil
+	return t == u
 }
 
 // DeviceHelp says what ParseTarget accepts, for help texts and errors.
@@ -68,7 +76,8 @@ const DeviceHelp = "an address (00:0B:CE:07:1D:32), a name or its start (PowerSp
 //	tcp://host:port          a TCP port
 //	sim:load=wave,stall=0.02 the simulated meter and its parameters
 //
-// The empty string is any meter. It opens nothing. Errors match ErrUsage.
+// The empty string is any meter. Every copy of a simulated target is the same
+// meter: opened again, it is as it was left. It opens nothing. Errors match ErrUsage.
 func ParseTarget(device string) (Target, error) {
 	usage := func(err error) (Target, error) {
 		return Target{}, &Error{
@@ -86,7 +95,7 @@ func ParseTarget(device string) (Target, error) {
 		if _, err := sim.ParseSpec(spec); err != nil {
 			return usage(err)
 		}
-		return Target{Kind: Simulated, Sim: spec}, nil
+		return Target{Kind: Simulated, Sim: spec, sim: new(simulated)}, nil
 	case strings.HasPrefix(device, "tcp://"):
 		host := strings.TrimPrefix(device, "tcp://")
 		h, port, err := net.SplitHostPort(host)

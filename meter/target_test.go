@@ -58,7 +58,7 @@ func TestParseTarget(t *testing.T) {
 				return
 			}
 			again, err := ParseTarget(got.Device())
-			if err != nil || again != got {
+			if err != nil || !again.Equal(got) {
 				t.Errorf("Device() %q reads back as %+v, %v", got.Device(), again, err)
 			}
 		})

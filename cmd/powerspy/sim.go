@@ -49,15 +49,23 @@ of --pty, --tcp and --rfcomm is needed. (Without a second program:
 Examples:
 
     powerspy sim --pty --link /tmp/meter `+sim.Example+`
-    powerspy sim --tcp=127.0.0.1:4567
+    powerspy sim --tcp=127.0.0.1:4567 hang=12s
+    powerspy measure --device sim:battery=1m    # no second program, all faults
 
 SPEC is KEY=VALUE,KEY=VALUE... of:
 
 `)
 	for _, k := range sim.Keys() {
-		fmt.Fprintf(&b, "    %-28s  %s\n", k.Name+"="+k.Value, k.Description)
+		pair := k.Name
+		if k.Value != "" {
+			pair += "=" + k.Value
+		}
+		fmt.Fprintf(&b, "    %-28s  %s\n", pair, k.Description)
 	}
-	return strings.TrimRight(b.String(), "\n")
+	fmt.Fprint(&b, `
+AFTER counts from the opening of each connection; where it says once, from the
+start.`)
+	return b.String()
 }
 
 // optionalValue is the value of a flag that may be given without one.

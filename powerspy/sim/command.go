@@ -106,7 +106,7 @@ func (m *Meter) execute(now time.Time, request string) string {
 	if request != "" {
 		letter = request[0]
 	}
-	if c, ok := commands[letter]; ok && !has(m.faults.Refuse, letter) {
+	if c, ok := commands[letter]; ok && !m.fails(refuseFault, m.faults.Refuse, letter, now) {
 		h := hex(request[1:])
 		if len(h) == c.digits(m.cfg.Generation) && h.valid() {
 			answer = c.obey(m, now, h)
@@ -114,14 +114,24 @@ func (m *Meter) execute(now time.Time, request string) string {
 	}
 	m.answers++
 	switch {
-	case answer == nothing || has(m.faults.Mute, letter):
+	case answer == nothing || m.fails(muteFault, m.faults.Mute, letter, now):
 		return ""
-	case has(m.faults.Garbage, letter):
+	case m.fails(garbageFault, m.faults.Garbage, letter, now):
 		return "<" + string(m.rnd.junk(forNonsense, m.answers, 0)) + ">"
 	case m.cfg.Dots && letter == 'Q' && (answer == done || answer == refused):
 		answer += "."
 	}
 	return "<" + answer + ">"
+}
+
+// fails tells whether a fault spoils a command: one of these letters, or any
+// during a spell.
+func (m *Meter) fails(fault, letters string, letter byte, now time.Time) bool {
+	if has(letters, letter) {
+		return true
+	}
+	_, suffers := m.suffers(fault, now)
+	return suffers
 }
 
 func has(letters string, letter byte) bool {

@@ -32,6 +32,14 @@
 // All waiting is done with package time, so a meter made inside a
 // testing/synctest bubble runs on the bubble's clock.
 //
+// # Faults
+//
+// [Faults] says what is wrong: always, from some time into each connection, or
+// once in the life of the meter. Those of the last kind, and the battery of
+// all faults, are a function of the time, too: [Meter.Incidents] tells which
+// came. [Meter.Streams] and [Meter.StreamTruth] tell what was measured by a
+// meter whose client had to start anew.
+//
 // # Randomness
 //
 // Whatever is random is a hash of the seed and of what it is for (the number

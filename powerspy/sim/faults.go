@@ -19,7 +19,10 @@ type Faults struct {
 	// well-formed frame into another, which the link's checksums would not
 	// let happen either.
 	Noise float64
-	Chop  bool // The meter's bytes are written 1 to 7 at a time.
+	Skip  float64 // The fraction of windows, 0 to 1, for which the meter sends no frame.
+	Chop  bool    // The meter's bytes are written 1 to 7 at a time.
+
+	SlowConnect time.Duration // What it takes to connect.
 
 	// Times since the connection was opened; 0 for never. They hold for every
 	// connection.
@@ -27,11 +30,24 @@ type Faults struct {
 	SilenceFor   time.Duration // ...for so long; 0 for as long as the connection lasts.
 	DropAfter    time.Duration // The link is closed.
 	HangAfter    time.Duration // The meter neither listens nor talks until a new connection.
+
+	// Times since the meter was made.
+	Late Span // What the meter says is held back, and the last 256 frames come all at once at the end.
+	Dead Span // The meter neither listens nor talks; at the end its power is cycled.
+	Away Span // The connection drops, and none is to be had.
+
+	// Battery is the mean time between faults of every kind, in random order,
+	// at least 4 s; 0 for none. Each ends by itself within 10 s, a hang also
+	// when the client connects again. The first so much has none.
+	Battery time.Duration
 }
+
+// maxTime bounds the times of faults: ten years.
+const maxTime = 10 * 365 * 24 * time.Hour
 
 func (f Faults) validate() error {
 	for _, l := range []struct{ name, letters string }{
-		{"refuse", f.Refuse}, {"mute", f.Mute}, {"garbage", f.Garbage},
+		{refuseFault, f.Refuse}, {muteFault, f.Mute}, {garbageFault, f.Garbage},
 	} {
 		for _, c := range l.letters {
 			if !strings.ContainsRune(commandLetters, c) {
@@ -42,8 +58,25 @@ func (f Faults) validate() error {
 	if !(f.Noise >= 0 && f.Noise <= 1) {
 		return fmt.Errorf("noise %g is not a fraction from 0 to 1", f.Noise)
 	}
+	if !(f.Skip >= 0 && f.Skip <= 1) {
+		return fmt.Errorf("skip %g is not a fraction from 0 to 1", f.Skip)
+	}
 	if min(f.SilenceAfter, f.SilenceFor, f.DropAfter, f.HangAfter) < 0 {
 		return fmt.Errorf("a fault cannot begin before the connection")
+	}
+	if min(f.SlowConnect, f.Late.After, f.Late.For, f.Dead.After, f.Dead.For, f.Away.After, f.Away.For) < 0 {
+		return fmt.Errorf("a fault cannot begin before the meter was made, or last less than nothing")
+	}
+	if f.Late.After > 0 && f.Late.For == 0 {
+		return fmt.Errorf("what is late has to come in the end")
+	}
+	// A sum of two is still a time.Duration.
+	if max(f.SilenceAfter, f.SilenceFor, f.DropAfter, f.HangAfter, f.SlowConnect, f.Battery,
+		f.Late.After, f.Late.For, f.Dead.After, f.Dead.For, f.Away.After, f.Away.For) > maxTime {
+		return fmt.Errorf("a fault in more than %v is never", maxTime)
+	}
+	if f.Battery != 0 && f.Battery < minBattery {
+		return fmt.Errorf("battery of a fault every %v is below %v", f.Battery, minBattery)
 	}
 	return nil
 }
@@ -63,6 +96,7 @@ func (m *Meter) SetFaults(f Faults) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.advance(m.now())
 	m.faults = f
 	m.wakeLocked()
 }
@@ -72,6 +106,12 @@ func (m *Meter) SetFaults(f Faults) {
 func (m *Meter) Silence(on bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	switch now := m.now(); {
+	case on && !m.silent:
+		m.record(Incident{Fault: silenceFault, From: now}, false)
+	case !on && m.silent:
+		m.conclude(now, func(r record) bool { return r.Fault == silenceFault && r.To.IsZero() })
+	}
 	m.silent = on
 	m.wakeLocked()
 }
@@ -80,17 +120,16 @@ func (m *Meter) Silence(on bool) {
 func (m *Meter) Drop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.session != nil {
-		m.session.cancel(ErrDropped)
-	}
+	m.dropLocked(m.now())
 }
 
 // Hang makes the meter deaf and mute until a new connection is made.
 func (m *Meter) Hang() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.session != nil {
+	if m.session != nil && !m.session.hung {
 		m.session.hung = true
+		m.record(Incident{Fault: hangFault, From: m.now()}, true)
 		m.wakeLocked()
 	}
 }
@@ -100,20 +139,33 @@ func (m *Meter) Hang() {
 func (m *Meter) HangUntilPowerCycle() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.hung = true
-	m.wakeLocked()
+	if !m.hung {
+		m.hung = true
+		m.record(Incident{Fault: deadFault, From: m.now()}, false)
+		m.wakeLocked()
+	}
 }
 
 // PowerCycle switches the meter off and on: the connection drops, and all
-// state but the EEPROM is as after New. Faults set by SetFaults stay.
+// state but the EEPROM is as after New. It ends Silence and every kind of
+// hanging. Faults set by SetFaults stay, but what was dead lives.
 func (m *Meter) PowerCycle() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.reset(m.now())
+	now := m.now()
+	m.advance(now)
+	m.cycled = now.Sub(m.epoch)
+	m.switchOn(now)
+}
+
+// switchOn is what happens when the power comes back.
+func (m *Meter) switchOn(now time.Time) {
+	m.reset(now)
+	m.conclude(now, func(r record) bool {
+		return r.Fault == deadFault || r.Fault == silenceFault && m.silent && r.To.IsZero()
+	})
 	m.hung, m.silent = false, false
-	if m.session != nil {
-		m.session.cancel(ErrDropped)
-	}
+	m.dropLocked(now)
 }
 
 // corrupt spoils a real-time frame, brackets included.

@@ -10,6 +10,7 @@ import (
 var (
 	ErrBusy    = errors.New("meter is connected to another client")
 	ErrDropped = errors.New("link dropped by a simulated fault")
+	ErrAway    = errors.New("simulated meter is out of reach")
 )
 
 // A Meter is a simulated PowerSpy2. Its methods may be called by several
@@ -24,20 +25,23 @@ type Meter struct {
 
 	slot chan struct{} // Holds a token while a connection is served.
 
-	mu         sync.Mutex // Serialises everything below: the state that commands, the senders of frames and tests share.
-	eeprom     *EEPROM
-	trigger    trigger
-	length     int // Of a capture, in mains periods.
-	capture    capture
-	stream     *realtime // nil unless in real-time mode.
-	lastStream *realtime
-	streams    int
-	answers    uint64 // Counts answers, for their random delays.
-	faults     Faults
-	silent     bool
-	hung       bool
-	session    *session // The connection being served, or nil.
-	waiting    int      // How many connections want its place.
+	mu        sync.Mutex // Serialises everything below: the state that commands, the senders of frames and tests share.
+	eeprom    *EEPROM
+	trigger   trigger
+	length    int // Of a capture, in mains periods.
+	capture   capture
+	stream    *realtime   // nil unless in real-time mode.
+	past      []*realtime // The last streams, with the one that runs.
+	streams   int
+	answers   uint64 // Counts answers, for their random delays.
+	faults    Faults
+	silent    bool
+	hung      bool
+	session   *session      // The connection being served, or nil.
+	waiting   int           // How many connections want its place.
+	advanced  time.Duration // Since epoch: up to here, spells have done what they do.
+	cycled    time.Duration // Since epoch: the last PowerCycle.
+	incidents []record
 }
 
 // New returns a meter that has just been switched on. It panics if cfg does
@@ -58,6 +62,9 @@ func New(cfg Config) *Meter {
 		slot:   make(chan struct{}, 1),
 		eeprom: newEEPROM(&cfg),
 		faults: cfg.Faults,
+		// Before anything that begins with the meter.
+		advanced: -1,
+		cycled:   -1,
 	}
 	if !m.scale.sane() {
 		m.scale = cfg.Factory

@@ -24,6 +24,9 @@ const (
 	forNoise
 	forNonsense
 	forChop
+	forSkip
+	forBattery
+	forDeck
 )
 
 // bits returns 64 random bits for the n-th use of p (splitmix64).

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type Stream struct {
 	Number  int       // 1 for the first since the meter was made.
 	Periods int       // Averaging windows are so many mains periods.
 	Start   time.Time // Of the first window.
+	End     time.Time // When the meter stopped, which ends no window; zero while it runs.
 	Running bool
 	Windows int // So many have ended.
 }
@@ -30,6 +32,9 @@ type Stream struct {
 // silentAfter is the length of window, in seconds of nominal mains frequency,
 // above which meters send no frames at all (users of real meters).
 const silentAfter = 2
+
+// maxStreams bounds the memory of a meter that runs for weeks.
+const maxStreams = 4096
 
 // realtime is one stream of windows. It has no timer: what ends when follows
 // from the mains.
@@ -51,19 +56,47 @@ func (r *realtime) end(m *mains, i int) float64 {
 func (m *Meter) Stream() (s Stream, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := m.lastStream
+	now := m.now()
+	m.advance(now)
+	r := m.numbered(m.streams)
 	if r == nil {
 		return Stream{}, false
 	}
+	return m.describe(r, now), true
+}
+
+// Streams returns the streams so far, the last one last. The oldest of more
+// than some thousands are forgotten.
+func (m *Meter) Streams() []Stream {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	now := m.now()
-	s = Stream{
+	m.advance(now)
+	list := make([]Stream, len(m.past))
+	for i, r := range m.past {
+		list[i] = m.describe(r, now)
+	}
+	return list
+}
+
+// numbered returns a stream that is remembered, or nil.
+func (m *Meter) numbered(number int) *realtime {
+	i := number - 1 - (m.streams - len(m.past))
+	if i < 0 || i >= len(m.past) {
+		return nil
+	}
+	return m.past[i]
+}
+
+func (m *Meter) describe(r *realtime, now time.Time) Stream {
+	return Stream{
 		Number:  r.number,
 		Periods: r.periods,
 		Start:   m.time(r.end(m.mains, -1)),
-		Running: m.stream != nil,
+		End:     r.stopped,
+		Running: m.stream == r,
 		Windows: m.windows(r, now),
 	}
-	return s, true
 }
 
 // Truth returns what happened during a window of the stream that runs, or of
@@ -71,8 +104,21 @@ func (m *Meter) Stream() (s Stream, ok bool) {
 func (m *Meter) Truth(index int) (t Truth, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := m.lastStream
-	if r == nil || index < 0 || index >= m.windows(r, m.now()) {
+	return m.truth(m.streams, index)
+}
+
+// StreamTruth is Truth for any stream, by its number.
+func (m *Meter) StreamTruth(number, index int) (t Truth, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.truth(number, index)
+}
+
+func (m *Meter) truth(number, index int) (t Truth, ok bool) {
+	now := m.now()
+	m.advance(now)
+	r := m.numbered(number)
+	if r == nil || index < 0 || index >= m.windows(r, now) {
 		return Truth{}, false
 	}
 	return m.measure(r, index), true
@@ -166,7 +212,10 @@ func (m *Meter) startStream(now time.Time, periods int) {
 		periods: periods,
 		phase:   math.Ceil(m.mains.periods(m.seconds(now))),
 	}
-	m.lastStream = m.stream
+	if len(m.past) == maxStreams {
+		m.past = slices.Delete(m.past, 0, maxStreams/4)
+	}
+	m.past = append(m.past, m.stream)
 }
 
 // stopStream ends real-time mode and tells whether it was on.

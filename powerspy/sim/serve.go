@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // errReplaced ends a connection whose place another takes.
@@ -14,6 +15,9 @@ var errReplaced = fmt.Errorf("another client took over: %w", io.EOF)
 
 // acquire takes the meter's one place for a connection, as Config.Busy says.
 func (m *Meter) acquire(ctx context.Context) error {
+	if err := m.reach(ctx); err != nil {
+		return err
+	}
 	if m.cfg.Busy == BusyRefuse {
 		select {
 		case m.slot <- struct{}{}:
@@ -41,12 +45,41 @@ func (m *Meter) acquire(ctx context.Context) error {
 	}
 }
 
+// reach waits as long as connecting takes.
+func (m *Meter) reach(ctx context.Context) error {
+	slow, err := m.call()
+	if err != nil || slow == 0 {
+		return err
+	}
+	if !sleep(ctx, slow) {
+		return ctx.Err()
+	}
+	_, err = m.call()
+	return err
+}
+
+// call tells how long connecting would take now, or that it cannot be done.
+func (m *Meter) call() (slow time.Duration, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	m.advance(now)
+	if _, away := m.suffers(awayFault, now); away {
+		return 0, ErrAway
+	}
+	slow = m.faults.SlowConnect
+	if _, slows := m.suffers(slowFault, now); slows {
+		slow = max(slow, batterySlow)
+	}
+	return slow, nil
+}
+
 func (m *Meter) release() { <-m.slot }
 
 // ServeConn serves one connection: it returns nil when the client has left,
 // the context's error when ctx ended, ErrDropped when a fault dropped the
-// link, ErrBusy when another connection is served, else what the link failed
-// with. It closes rw in every case, which has to wake a Read or Write of rw
+// link, ErrBusy when another connection is served, ErrAway when a fault keeps
+// clients out, else what the link failed with. It closes rw in every case, which has to wake a Read or Write of rw
 // that is under way.
 func (m *Meter) ServeConn(ctx context.Context, rw io.ReadWriteCloser) error {
 	if err := m.acquire(ctx); err != nil {
@@ -87,8 +120,9 @@ func (m *Meter) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// Dial connects to the meter in this process. The context bounds the wait for
-// the meter's one place, not the connection. The connection buffers like a
+// Dial connects to the meter in this process; errors match ErrBusy, ErrAway or
+// the context's own. The context bounds the wait for the meter, not the
+// connection. The connection buffers like a
 // link, and has deadlines. Close waits until the meter has taken note.
 func (m *Meter) Dial(ctx context.Context) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {

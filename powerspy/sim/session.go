@@ -32,11 +32,12 @@ type session struct {
 	wake   chan struct{} // Holds a token when the sender has to look again.
 
 	// Guarded by m.mu.
-	queue  []message // In the order of sending: none overtakes, however late the one before.
-	stream *realtime // Whose frames are being queued; nil for none.
-	next   int       // The first window that is not queued yet.
-	hung   bool
-	writes uint64 // Counts writes, for their random sizes.
+	queue   []message // In the order of sending: none overtakes, however late the one before.
+	stream  *realtime // Whose frames are being queued; nil for none.
+	next    int       // The first window that is not queued yet.
+	hung    bool
+	dropped bool   // Nothing is heard or said any more.
+	writes  uint64 // Counts writes, for their random sizes.
 }
 
 // serve talks to a client until it goes, ctx ends or a fault drops the link.
@@ -44,6 +45,7 @@ type session struct {
 func (m *Meter) serve(ctx context.Context, cancel context.CancelCauseFunc, rw io.ReadWriteCloser) error {
 	s := &session{m: m, rw: rw, opened: time.Now(), cancel: cancel, wake: make(chan struct{}, 1)}
 	m.mu.Lock()
+	m.advance(s.opened)
 	m.session = s
 	if m.waiting > 0 && m.cfg.Busy == BusyReplace {
 		cancel(errReplaced) // The next one came before this was there to see.
@@ -72,6 +74,9 @@ func (m *Meter) serve(ctx context.Context, cancel context.CancelCauseFunc, rw io
 	wg.Wait()
 
 	m.mu.Lock()
+	now := m.now()
+	m.advance(now)
+	m.conclude(now, func(r record) bool { return r.mortal })
 	m.session = nil
 	m.mu.Unlock()
 	if err = context.Cause(ctx); gone(err) {
@@ -136,6 +141,7 @@ func (s *session) obey(p *parser, b []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
+	m.advance(now)
 	if s.deaf(now) {
 		return
 	}
@@ -163,10 +169,11 @@ func (s *session) wakeUp() {
 	}
 }
 
-// deaf tells whether the meter hangs.
+// deaf tells whether the meter hangs, or the link is gone.
 func (s *session) deaf(now time.Time) bool {
-	f := &s.m.faults
-	return s.hung || s.m.hung || f.HangAfter > 0 && now.Sub(s.opened) >= f.HangAfter
+	_, hangs := s.m.suffers(hangFault, now)
+	_, dead := s.m.suffers(deadFault, now)
+	return s.dropped || s.hung || s.m.hung || hangs || dead
 }
 
 // mute tells whether what arrives now is lost on the way.
@@ -174,9 +181,8 @@ func (s *session) mute(now time.Time) bool {
 	if s.deaf(now) || s.m.silent {
 		return true
 	}
-	f, age := &s.m.faults, now.Sub(s.opened)
-	return f.SilenceAfter > 0 && age >= f.SilenceAfter &&
-		(f.SilenceFor == 0 || age < f.SilenceAfter+f.SilenceFor)
+	_, silent := s.m.suffers(silenceFault, now)
+	return silent
 }
 
 // enqueue puts a message on its way. n and k choose its random delay.
@@ -208,11 +214,23 @@ func (s *session) collect(now time.Time) {
 		t := m.measure(r, s.next)
 		frame := appendFrame(nil, t, m.scale)
 		n, k := uint64(r.number), uint64(s.next)
-		if m.faults.Noise > 0 && m.rnd.unit(forNoise, n, k<<8|0xfe) < m.faults.Noise {
+		if m.rnd.unit(forSkip, n, k) < m.share(skipFault, m.faults.Skip, t.End) {
+			continue
+		}
+		if m.rnd.unit(forNoise, n, k<<8|0xfe) < m.share(noiseFault, m.faults.Noise, t.End) {
 			frame = m.rnd.corrupt(frame, n, k)
 		}
 		s.enqueue(t.End, frame, n, k)
 	}
+}
+
+// share returns the share of frames that a fault hits: the usual one, or more
+// during a spell.
+func (m *Meter) share(fault string, usual float64, at time.Time) float64 {
+	if _, suffers := m.suffers(fault, at); suffers {
+		return max(usual, batteryShare)
+	}
+	return usual
 }
 
 // take appends to b what is due by now, and tells when to look again; zero
@@ -221,14 +239,12 @@ func (s *session) take(b []byte, now time.Time) ([]byte, time.Time) {
 	m := s.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if f := &m.faults; f.DropAfter > 0 && now.Sub(s.opened) >= f.DropAfter {
-		s.cancel(ErrDropped)
-		return b, time.Time{}
-	}
+	m.advance(now)
 	s.collect(now)
 	sent := 0
+	_, late := m.suffers(lateFault, now)
 	for _, msg := range s.queue {
-		if msg.due.After(now) {
+		if late || msg.due.After(now) {
 			break
 		}
 		if !s.mute(now) {
@@ -244,14 +260,14 @@ func (s *session) take(b []byte, now time.Time) ([]byte, time.Time) {
 			again = t
 		}
 	}
-	if len(s.queue) > 0 {
+	if len(s.queue) > 0 && !late {
 		sooner(s.queue[0].due)
 	}
 	if s.stream != nil && m.sendsFrames(s.stream) {
 		sooner(m.time(s.stream.end(m.mains, s.next)))
 	}
-	if m.faults.DropAfter > 0 {
-		sooner(s.opened.Add(m.faults.DropAfter))
+	if turn := m.nextTurn(now); !turn.IsZero() {
+		sooner(turn)
 	}
 	return b, again
 }
@@ -303,5 +319,6 @@ func (s *session) write(b []byte) error {
 func (s *session) chopped() bool {
 	s.m.mu.Lock()
 	defer s.m.mu.Unlock()
-	return s.m.faults.Chop
+	_, chops := s.m.suffers(chopFault, s.m.now())
+	return s.m.faults.Chop || chops
 }

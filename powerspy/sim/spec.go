@@ -108,39 +108,66 @@ var keys = []Key{
 		c.Busy = Busy(v)
 		return nil
 	}},
-	{"refuse", "LETTERS", "fault: commands answered <Z>", func(c *Config, v string) error {
+	{refuseFault, "LETTERS", "fault: commands answered <Z>", func(c *Config, v string) error {
 		c.Faults.Refuse = v
 		return nil
 	}},
-	{"mute", "LETTERS", "fault: commands done but not answered", func(c *Config, v string) error {
+	{muteFault, "LETTERS", "fault: commands done but not answered", func(c *Config, v string) error {
 		c.Faults.Mute = v
 		return nil
 	}},
-	{"garbage", "LETTERS", "fault: commands done but answered with nonsense", func(c *Config, v string) error {
+	{garbageFault, "LETTERS", "fault: commands done but answered with nonsense", func(c *Config, v string) error {
 		c.Faults.Garbage = v
 		return nil
 	}},
-	{"noise", "FRACTION", "fault: share of real-time frames that arrive corrupted", func(c *Config, v string) (err error) {
+	{noiseFault, "FRACTION", "fault: share of real-time frames that arrive corrupted", func(c *Config, v string) (err error) {
 		c.Faults.Noise, err = number(v)
 		return err
 	}},
-	{"chop", "", "fault: bytes are delivered 1 to 7 at a time", func(c *Config, v string) (err error) {
+	{chopFault, "", "fault: bytes are delivered 1 to 7 at a time", func(c *Config, v string) (err error) {
 		c.Faults.Chop, err = truth(v)
 		return err
 	}},
-	{"silence", "AFTER[/FOR]", "fault: so long into each connection nothing arrives any more, or for so long", func(c *Config, v string) (err error) {
+	{silenceFault, "AFTER[/FOR]", "fault: so long into each connection nothing arrives any more, or for so long", func(c *Config, v string) (err error) {
 		after, length, limited := strings.Cut(v, "/")
 		if c.Faults.SilenceAfter, err = later(after); err == nil && limited {
 			c.Faults.SilenceFor, err = later(length)
 		}
 		return err
 	}},
-	{"drop", "AFTER", "fault: so long into each connection the link is closed", func(c *Config, v string) (err error) {
+	{dropFault, "AFTER", "fault: so long into each connection the link is closed", func(c *Config, v string) (err error) {
 		c.Faults.DropAfter, err = later(v)
 		return err
 	}},
-	{"hang", "AFTER", "fault: so long into each connection the meter is deaf and mute, until a new one", func(c *Config, v string) (err error) {
+	{hangFault, "AFTER", "fault: so long into each connection the meter is deaf and mute, until a new one", func(c *Config, v string) (err error) {
 		c.Faults.HangAfter, err = later(v)
+		return err
+	}},
+	{skipFault, "FRACTION", "fault: share of windows for which the meter sends no frame", func(c *Config, v string) (err error) {
+		c.Faults.Skip, err = number(v)
+		return err
+	}},
+	{lateFault, "AFTER/FOR", "fault, once: all is held back for so long, then comes at once", func(c *Config, v string) (err error) {
+		if !strings.Contains(v, "/") {
+			return fmt.Errorf("%q has no /FOR: what is late has to come in the end", v)
+		}
+		c.Faults.Late, err = span(v)
+		return err
+	}},
+	{deadFault, "AFTER[/FOR]", "fault, once: the meter is deaf and mute; so long later its power is cycled", func(c *Config, v string) (err error) {
+		c.Faults.Dead, err = span(v)
+		return err
+	}},
+	{awayFault, "AFTER[/FOR]", "fault, once: the link is closed, and none opens for so long", func(c *Config, v string) (err error) {
+		c.Faults.Away, err = span(v)
+		return err
+	}},
+	{slowFault, "DURATION", "fault: connecting takes so long", func(c *Config, v string) (err error) {
+		c.Faults.SlowConnect, err = duration(v)
+		return err
+	}},
+	{"battery", "MEAN", "every fault in random order, one in so long, each over within 10s", func(c *Config, v string) (err error) {
+		c.Faults.Battery, err = later(v)
 		return err
 	}},
 }
@@ -230,6 +257,19 @@ func later(v string) (time.Duration, error) {
 		err = fmt.Errorf("%q is not above 0", v)
 	}
 	return d, err
+}
+
+// span is AFTER or AFTER/FOR. A fault that lasts may begin at once.
+func span(v string) (s Span, err error) {
+	after, length, limited := strings.Cut(v, "/")
+	if !limited {
+		s.After, err = later(after)
+		return s, err
+	}
+	if s.After, err = duration(after); err == nil {
+		s.For, err = later(length)
+	}
+	return s, err
 }
 
 // truth is the value of a switch: the key alone turns it on.

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -30,12 +32,21 @@ func TestParseSpec(t *testing.T) {
 		{"stallmin=1s,stallmax=2s", func(c *Config) { c.StallMin, c.StallMax = time.Second, 2*time.Second }},
 		{"eol=none,dots,busy=replace", func(c *Config) { c.EOL, c.Dots, c.Busy = EOLNone, true, BusyReplace }},
 		{"eol=crlf,dots=false,chop=true", func(c *Config) { c.EOL, c.Faults.Chop = "\r\n", true }},
-		{"refuse=J,mute=?Q,garbage=V,noise=0.05,chop", func(c *Config) {
+		{"refuse=J,mute=?Q,garbage-answer=V,noise=0.05,chop", func(c *Config) {
 			c.Faults = Faults{Refuse: "J", Mute: "?Q", Garbage: "V", Noise: 0.05, Chop: true}
 		}},
 		{"silence=15s/3s,drop=30s,hang=1m", func(c *Config) {
 			c.Faults.SilenceAfter, c.Faults.SilenceFor = 15*time.Second, 3*time.Second
 			c.Faults.DropAfter, c.Faults.HangAfter = 30*time.Second, time.Minute
+		}},
+		{"late=10s/3s,dead=1m/30s,away=0s/2m,skip=0.1,slow-connect=4s,battery=1m", func(c *Config) {
+			c.Faults = Faults{
+				Late: Span{10 * time.Second, 3 * time.Second}, Dead: Span{time.Minute, 30 * time.Second}, Away: Span{0, 2 * time.Minute},
+				Skip: 0.1, SlowConnect: 4 * time.Second, Battery: time.Minute,
+			}
+		}},
+		{"dead=5s,away=1m", func(c *Config) {
+			c.Faults.Dead, c.Faults.Away = Span{After: 5 * time.Second}, Span{After: time.Minute}
 		}},
 		{"silence=15s", func(c *Config) { c.Faults.SilenceAfter = 15 * time.Second }},
 	}
@@ -89,13 +100,27 @@ func TestParseSpecError(t *testing.T) {
 		{"dots=maybe", `dots: "maybe"`},
 		{"refuse=5", `refuse: '5' is no command`},
 		{"mute=j", `mute: 'j' is no command`},
-		{"garbage=K", "no command"},
+		{"garbage-answer=K", "garbage-answer: 'K' is no command"},
 		{"noise=1.5", "noise 1.5"},
 		{"noise=NaN", "noise NaN"},
 		{"silence=0s", `silence: "0s" is not above 0`},
 		{"silence=1s/", `silence: "" is not a duration`},
 		{"drop=never", `drop: "never"`},
 		{"hang=-1s", `hang: "-1s"`},
+		{"garbage=V", `unknown simulator parameter "garbage"`},
+		{"skip=2", "skip 2 is not a fraction"},
+		{"skip=x", `skip: "x" is not a number`},
+		{"late=3s", `late: "3s" has no /FOR`},
+		{"late=3s/0s", `late: "0s" is not above 0`},
+		{"late=/3s", `late: "" is not a duration`},
+		{"dead=0s", `dead: "0s" is not above 0`},
+		{"dead=1s/", `dead: "" is not a duration`},
+		{"away=-1s/2s", `away: "-1s"`},
+		{"slow-connect=", "slow-connect needs a value: slow-connect=DURATION"},
+		{"slow-connect=long", `slow-connect: "long"`},
+		{"battery=0s", `battery: "0s" is not above 0`},
+		{"battery=3s", "battery of a fault every 3s is below 4s"},
+		{"dead=1s/100000h", "is never"},
 		{"gen=1,gen=2", "gen is given twice"},
 	}
 	for _, tt := range tests {
@@ -136,4 +161,48 @@ func TestInsaneCalibration(t *testing.T) {
 	if err := (Config{Current: Calibration{Voltage: -1}, Factory: Calibration{Voltage: 1}}).Validate(); err == nil {
 		t.Error("a meter without any scale passes")
 	}
+}
+
+// The page on the simulator has every key, and its examples work.
+func TestDocumentation(t *testing.T) {
+	page, err := os.ReadFile("../../docs/simulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range Keys() {
+		if !strings.Contains(string(page), "`"+k.Name+"`") {
+			t.Errorf("%s is missing", k.Name)
+		}
+	}
+	examples := regexp.MustCompile(`sim:[^\s`+"`"+`]*`).FindAllString(string(page), -1)
+	for _, e := range examples {
+		if _, err := ParseSpec(strings.TrimPrefix(e, "sim:")); err != nil {
+			t.Errorf("%s: %v", e, err)
+		}
+	}
+	if len(examples) < len(Keys()) {
+		t.Errorf("only %d examples", len(examples))
+	}
+}
+
+// Whatever is accepted makes a meter whose faults can be asked for.
+func FuzzParseSpec(f *testing.F) {
+	for _, spec := range []string{
+		"", Example, "silence=15s/3s,drop=30s,hang=1m", "late=10s/3s,dead=1m/30s,away=0s/2m",
+		"skip=0.1,slow-connect=4s,battery=1m", "refuse=J,mute=?Q,garbage-answer=V,noise=0.05,chop",
+	} {
+		f.Add(spec)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		cfg, err := ParseSpec(spec)
+		if err != nil {
+			return
+		}
+		m := New(cfg)
+		for s := range m.spells(0, 10*cfg.Faults.Battery) {
+			if s.from < 0 || s.to < s.from {
+				t.Errorf("%s from %v to %v", s.fault, s.from, s.to)
+			}
+		}
+	})
 }
