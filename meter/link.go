@@ -53,8 +53,8 @@ func openLink(ctx context.Context, t Target) (powerspy.Link, error) {
 		if err != nil {
 			return nil, &Error{Kind: ErrUsage, Op: op, Err: err}
 		}
-		l, done, err := openSimulated(ctx, m)
-		return l, done, explain(op, err)
+		l, err := openSimulated(ctx, m)
+		return l, explain(op, err)
 	}
 	return nil, &Error{Kind: ErrUsage, Op: op, Err: fmt.Errorf("not a link without Bluetooth"), Next: "give " + DeviceHelp}
 }
