@@ -56,8 +56,27 @@ func (e *Error) Unwrap() []error {
 }
 
 // because puts a reason for people before the cause that programs look for.
-func because(why string, cause error) error {
-	return fmt.Errorf("%s (%w)", why, cause)
+func because(why string, cause error) error { return &reason{why, cause} }
+
+type reason struct {
+	why   string
+	cause error
+}
+
+func (r *reason) Error() string { return fmt.Sprintf("%s (%v)", r.why, r.cause) }
+func (r *reason) Unwrap() error { return r.cause }
+
+// why returns the reason for people alone, without what was being done, the
+// cause for programs, and what to do next.
+func why(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	if r, ok := err.(*reason); ok {
+		return r.why
+	}
+	return err.Error()
 }
 
 // explanation is what a person should know of a cause from further down.

@@ -87,7 +87,7 @@ func (c *cure) recover(ctx context.Context, from, to Step, rc RecoverConfig) err
 			c.say(Streaming, 0, "%s measures; there is nothing to recover", t)
 			return src.Stop(ctx)
 		}
-		c.say(Stalled, 0, "%v", err)
+		c.say(Stalled, 0, "%s", why(err))
 		if isFinal(err) {
 			return err
 		}
@@ -102,8 +102,8 @@ func (c *cure) recover(ctx context.Context, from, to Step, rc RecoverConfig) err
 			break
 		}
 		what := fmt.Sprintf("step %d, %s", step, step)
-		if why := c.rescue.refuse(ctx, step, reason); why != "" {
-			c.say(Recovering, step, "%s: left out: %s", what, why)
+		if not := c.rescue.refuse(ctx, step, reason); not != "" {
+			c.say(Recovering, step, "%s: left out: %s", what, not)
 			continue
 		}
 		if rc.DryRun {
@@ -119,7 +119,7 @@ func (c *cure) recover(ctx context.Context, from, to Step, rc RecoverConfig) err
 		if ctx.Err() != nil || isFinal(err) {
 			return err
 		}
-		c.say(Stalled, step, "%s: %v", what, err)
+		c.say(Stalled, step, "%s: did not help: %s", what, why(err))
 		reason = err
 	}
 	return unrecovered(t, rc.DryRun, reason)
@@ -137,7 +137,7 @@ func unrecovered(t Target, dry bool, reason error) error {
 		return reason
 	}
 	return &Error{
-		Kind: ErrNoAnswer, Op: op, Err: fmt.Errorf("no step helped: %s", reasonText(reason)),
+		Kind: ErrNoAnswer, Op: op, Err: fmt.Errorf("no step helped: %s", why(reason)),
 		Next: "unplug the meter for ten seconds (this cuts the power of what is plugged into it)",
 	}
 }

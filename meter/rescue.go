@@ -89,6 +89,12 @@ func (r *rescue) look(ctx context.Context) {
 	}
 }
 
+func (r *rescue) stop(ctx context.Context) {
+	if r.m != nil {
+		r.m.stopStray(ctx)
+	}
+}
+
 func (r *rescue) close() error {
 	if r.m == nil {
 		return nil

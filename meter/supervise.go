@@ -49,7 +49,8 @@ type Supervised struct {
 	stream source    // nil during an outage
 	lost   time.Time // end of the last window before an outage; zero if there was none
 	since  time.Time // when to count giving up from
-	reason error     // why readings ended, or what the last step failed with
+	cause  error     // of the outage
+	reason error     // the cause, or what the last step failed with
 	step   Step      // announced, and to be taken next; 0: none
 	pause  time.Duration
 	queue  []Event
@@ -85,6 +86,10 @@ type rescuer interface {
 
 	// began is called when an outage begins.
 	began(ctx context.Context)
+
+	// stop tells a meter to stop that may be measuring although no stream says
+	// so. It is a courtesy to the next program.
+	stop(ctx context.Context)
 	close() error
 }
 
@@ -106,11 +111,12 @@ func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h
 	}
 	rescue := newRescue(r, sc, rec)
 	s := &Supervised{
-		ctx: ctx, target: r.target, rescue: rescue,
+		ctx: ctx, rescue: rescue,
 		ladder: newLadder(firstStep, lastStep),
 		giveUp: rec.GiveUpAfter, first: cmp.Or(rec.GiveUpAfter, FirstReading), since: start,
 	}
 	s.stream, err = rescue.first(ctx)
+	s.target = r.target // with the channel that was found
 	if err == nil {
 		return s, nil
 	}
@@ -134,7 +140,7 @@ func resolvePatiently(ctx context.Context, cfg Config, patience time.Duration, h
 			return r, err
 		}
 		d := l.pause(now)
-		cfg.report(Checking, "%v; trying again in %v", err, d.Round(time.Second/10))
+		cfg.report(Checking, "%s; trying again in %v", why(err), d.Round(time.Second/10))
 		h.wait(ctx, d, h.look(ctx))
 	}
 }
@@ -192,24 +198,25 @@ func (s *Supervised) Next() (Event, error) {
 			s.lost, s.since = end, time.Now()
 			s.first = s.giveUp
 		}
-		s.stream = nil
 		if s.ctx.Err() != nil {
 			s.failed = err
 			continue
 		}
+		s.stream = nil
 		s.outage(err)
 	}
 }
 
 // outage begins a time without readings.
-func (s *Supervised) outage(why error) {
+func (s *Supervised) outage(cause error) {
 	s.ladder.fail(time.Now())
 	s.rescue.began(s.ctx)
-	s.reason = why
-	s.say(Stalled, 0, "%v", why)
-	if isFinal(why) {
-		s.end(why)
+	s.cause, s.reason = cause, cause
+	if isFinal(cause) {
+		s.end(cause)
+		return
 	}
+	s.say(Stalled, 0, "%s", why(cause))
 }
 
 // mend does one thing to end an outage: it announces a step or a pause, or
@@ -230,7 +237,7 @@ func (s *Supervised) mend() {
 		step, ok := s.ladder.next()
 		if !ok {
 			s.pause = s.ladder.pause(now)
-			s.say(Recovering, 0, "trying again in %v: %v", s.pause.Round(time.Second/10), s.reason)
+			s.say(Recovering, 0, "trying again in %v: %s", s.pause.Round(time.Second/10), why(s.reason))
 		} else if s.rescue.refuse(s.ctx, step, s.reason) == "" {
 			s.step = step
 			s.say(Recovering, step, "recovering, step %d of %d: %s", step, lastStep, stepKinds[step].doing)
@@ -267,7 +274,7 @@ func (s *Supervised) gap(to time.Time) {
 	// meanwhile, and a machine's sleep counts only there.
 	from, to := s.lost.Round(0), to.Round(0)
 	s.lost = time.Time{}
-	s.queue = append(s.queue, Event{Kind: GapEvent, Gap: Gap{From: from, To: to, Reason: reasonText(s.reason)}})
+	s.queue = append(s.queue, Event{Kind: GapEvent, Gap: Gap{From: from, To: to, Reason: why(s.cause)}})
 }
 
 // end ends the stream for good.
@@ -280,15 +287,6 @@ func (s *Supervised) say(p Phase, step Step, format string, args ...any) {
 	s.queue = append(s.queue, Event{Kind: StatusEvent, Status: Status{
 		Time: time.Now(), Phase: p, Step: step, Text: fmt.Sprintf(format, args...),
 	}})
-}
-
-// reasonText returns why, without what was being done.
-func reasonText(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Err.Error()
-	}
-	return err.Error()
 }
 
 // gaveUp says that a meter did not measure again in time.
@@ -306,6 +304,7 @@ func gaveUp(t Target, after time.Duration, reason error) error {
 // works after the stream's own context ended; ctx bounds it.
 func (s *Supervised) Stop(ctx context.Context) error {
 	if s.stream == nil {
+		s.rescue.stop(ctx)
 		return nil
 	}
 	return s.stream.Stop(ctx)

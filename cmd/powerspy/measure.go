@@ -41,8 +41,8 @@ Examples:
 			&cli.StringFlag{Name: "count", Aliases: []string{"n"}, Usage: "stop after `N` readings"},
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`"},
 			&cli.StringFlag{Name: syncFlag, DefaultText: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m...; a bare number is in s"},
-			pin(),
-		}, globalFlags(false)...),
+			pin(), giveUp(),
+		}, append(recoveryFlags(), globalFlags(false)...)...),
 		Action: a.measure,
 	}
 }
@@ -55,6 +55,7 @@ type measurement struct {
 	duration time.Duration // 0: no end
 	count    uint64        // 0: no end
 	output   string        // empty: standard output
+	recovery meter.Recovery
 	sync     time.Duration // 0: when the system likes
 }
 
@@ -102,30 +103,22 @@ func (a *app) measure(c *cli.Context) (err error) {
 	return err
 }
 
-// measure opens the meter, and remembers it on a machine that had none.
+// measure opens the meter, remembers it on a machine that had none, and copies
+// events to the sink. All of it happens in this goroutine: a reading is written
+// as soon as its last frame has been read.
 func (s *session) measure(ctx context.Context, want *measurement, sink output.Sink) (err error) {
-	m, err := meter.Open(ctx, s.meter)
+	stream, err := meter.Supervise(ctx, s.meter, meter.StreamConfig{Interval: want.interval}, want.recovery)
 	if err != nil {
 		return err
 	}
-	defer closing(&err, m)
-	if t := m.Target(); t.Kind == meter.Bluetooth && len(s.config.Meters) == 0 {
+	defer closing(&err, stream)
+	if t := stream.Target(); t.Kind == meter.Bluetooth && len(s.config.Meters) == 0 {
 		if err := s.remember(t); err != nil {
 			// Measuring does not depend on it.
 			s.progress.Line("%v", err)
 		} else {
 			s.progress.Line("remembered %s in %s", t, s.configPath)
 		}
-	}
-	return s.stream(ctx, m, want, sink)
-}
-
-// stream copies events from the meter to the sink. All of it happens in this
-// goroutine: a reading is written as soon as its last frame has been read.
-func (s *session) stream(ctx context.Context, m *meter.Meter, want *measurement, sink output.Sink) (err error) {
-	stream, err := m.Stream(ctx, meter.StreamConfig{Interval: want.interval})
-	if err != nil {
-		return err
 	}
 	s.progress.End()
 	defer func() {
@@ -158,7 +151,7 @@ func (s *session) stream(ctx context.Context, m *meter.Meter, want *measurement,
 			s.progress.Line("nothing was measured from %s to %s: %s",
 				e.Gap.From.Format(gapTime), e.Gap.To.Format(gapTime), e.Gap.Reason)
 		case meter.StatusEvent:
-			s.progress.Report(e.Status)
+			s.tell(e.Status)
 		}
 		if err := sink.Event(e); err != nil {
 			return err
@@ -168,6 +161,17 @@ func (s *session) stream(ctx context.Context, m *meter.Meter, want *measurement,
 		return &gaps
 	}
 	return nil
+}
+
+// tell tells a status of the stream.
+func (s *session) tell(st meter.Status) {
+	switch st.Phase {
+	case meter.Recovering:
+		s.progress.Report(st)
+	default:
+		s.progress.End()
+		s.progress.Line("%s", st.Text)
+	}
 }
 
 // lasted returns how much time a reading covers. Energy is power over the true
@@ -199,6 +203,9 @@ func parseMeasurement(c *cli.Context) (*measurement, error) {
 		return nil, usagef(c, "the name of the output file is empty")
 	}
 	var err error
+	if want.recovery, err = parseRecovery(c); err != nil {
+		return nil, err
+	}
 	if want.sync, err = parseSync(c); err != nil {
 		return nil, err
 	}

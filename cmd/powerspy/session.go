@@ -91,7 +91,10 @@ func (s *session) remember(t meter.Target) error {
 }
 
 // closing adds the failure of a close to what failed before it, if anything.
-func closing(err *error, m *meter.Meter) {
+func closing(err *error, m interface {
+	Close() error
+	Target() meter.Target
+}) {
 	if cerr := m.Close(); cerr != nil && *err == nil {
 		*err = fmt.Errorf("close %s: %w", m.Target(), cerr)
 	}

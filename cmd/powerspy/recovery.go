@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/meter"
+)
+
+const (
+	giveUpFlag     = "give-up-after"
+	resetFlag      = "allow-adapter-reset"
+	powerCycleFlag = "power-cycle-command"
+)
+
+// recoveryFlags say what may be done to get a meter to measure again.
+func recoveryFlags() []cli.Flag {
+	category := "Recovery:"
+	return []cli.Flag{
+		&cli.BoolFlag{
+			Name: resetFlag, Category: category, DisableDefaultText: true,
+			Usage: "reset the adapter even if other devices use it",
+		},
+		&cli.StringFlag{
+			Name: powerCycleFlag, Category: category,
+			Usage: "cut the meter's power by this `COMMAND` if need be",
+		},
+	}
+}
+
+// giveUp is the flag of what measures for long.
+func giveUp() cli.Flag {
+	return &cli.StringFlag{
+		Name: giveUpFlag, Category: "Recovery:", DefaultText: "never; 2m for the first",
+		Usage: "end after `TIME` without a reading",
+	}
+}
+
+// parseRecovery reads those flags.
+func parseRecovery(c *cli.Context) (meter.Recovery, error) {
+	r := meter.Recovery{AllowAdapterReset: c.Bool(resetFlag)}
+	if c.IsSet(giveUpFlag) {
+		text := c.String(giveUpFlag)
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 {
+			return r, usagef(c, "%s %q is no time above 0; give one such as 30s, 10m or 2h", dashed(giveUpFlag), text)
+		}
+		r.GiveUpAfter = d
+	}
+	if c.IsSet(powerCycleFlag) {
+		command := c.String(powerCycleFlag)
+		if strings.TrimSpace(command) == "" {
+			return r, usagef(c, "the power-cycle command is empty")
+		}
+		r.PowerCycle = func(ctx context.Context) error { return shell(ctx, command) }
+	}
+	return r, nil
+}
+
+// shellPatience is how long the pipes of a command that was ended may stay open.
+const shellPatience = time.Second
+
+// shell runs a command of the user's. What it says is part of its error.
+func shell(ctx context.Context, command string) error {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.WaitDelay = shellPatience
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	}
+	if said := bytes.TrimSpace(out); len(said) > 0 {
+		lines := bytes.Split(said, []byte("\n"))
+		return fmt.Errorf("%w: %s", err, lines[len(lines)-1])
+	}
+	return err
+}
+
+func (a *app) recoverCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "recover",
+		Usage: "get a meter to measure again that does not",
+		Description: `Says what it sees, and takes one step after the other, from the least to the
+most disruptive, until the meter measures:
+
+    1 drain            tell the meter to stop and to start anew
+    2 reconnect        a new connection
+    3 relink           end the radio link, then a new connection
+    4 rebond           pair anew, when the meter refuses this machine's key
+    5 reset-adapter    switch the Bluetooth adapter off and on
+    6 restart-service  restart the Bluetooth service, where this user may
+    7 power-cycle      run --power-cycle-command
+
+` + "`powerspy measure`" + ` does the same by itself. Exit status: 0 the meter measures
+again, 6 its power has to be cut for a moment by hand. The power-cycle command
+cuts the power of what the meter feeds, too, for some seconds.
+
+Examples:
+
+    powerspy recover
+    powerspy recover --dry-run
+    powerspy recover --from reconnect --to relink`,
+		Flags: append(append([]cli.Flag{
+			&cli.StringFlag{Name: "from", DefaultText: "the first", Usage: "begin with `STEP`, a number or a name"},
+			&cli.StringFlag{Name: "to", DefaultText: "the last", Usage: "take no step after `STEP`"},
+			&cli.BoolFlag{Name: "dry-run", DisableDefaultText: true, Usage: "look, and say what would be done"},
+			pin(),
+		}, recoveryFlags()...), globalFlags(false)...),
+		Action: a.recover,
+	}
+}
+
+func (a *app) recover(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	rc := meter.RecoverConfig{DryRun: c.Bool("dry-run")}
+	var err error
+	if rc.Recovery, err = parseRecovery(c); err != nil {
+		return err
+	}
+	for flag, step := range map[string]*meter.Step{"from": &rc.From, "to": &rc.To} {
+		if !c.IsSet(flag) {
+			continue
+		}
+		if *step, err = meter.ParseStep(c.String(flag)); err != nil {
+			return err
+		}
+	}
+	s, err := a.session(c)
+	if err != nil {
+		return err
+	}
+	defer s.progress.End()
+	if err := s.readPIN(c); err != nil {
+		return err
+	}
+	var broken error
+	err = meter.Recover(c.Context, s.meter, rc, func(st meter.Status) {
+		if _, werr := fmt.Fprintf(a.env.stdout, "%s %s\n", st.Time.Format(gapTime), st.Text); werr != nil {
+			broken = werr
+		}
+	})
+	return errors.Join(err, broken)
+}
