@@ -104,7 +104,14 @@ func (a *app) measure(c *cli.Context) (err error) {
 
 // measure opens the meter, and remembers it on a machine that had none.
 func (s *session) measure(ctx context.Context, want *measurement, sink output.Sink) (err error) {
-	m, err := meter.Open(ctx, s.meter)
+	service := newNotifier(want.interval)
+	defer service.Close()
+	cfg := s.meter
+	cfg.Report = func(status meter.Status) {
+		s.progress.Report(status)
+		service.Status(status)
+	}
+	m, err := meter.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -117,18 +124,19 @@ func (s *session) measure(ctx context.Context, want *measurement, sink output.Si
 			s.progress.Line("remembered %s in %s", t, s.configPath)
 		}
 	}
-	return s.stream(ctx, m, want, sink)
+	return s.stream(ctx, m, want, sink, service)
 }
 
 // stream copies events from the meter to the sink. All of it happens in this
 // goroutine: a reading is written as soon as its last frame has been read.
-func (s *session) stream(ctx context.Context, m *meter.Meter, want *measurement, sink output.Sink) (err error) {
+func (s *session) stream(ctx context.Context, m *meter.Meter, want *measurement, sink output.Sink, service *notifier) (err error) {
 	stream, err := m.Stream(ctx, meter.StreamConfig{Interval: want.interval})
 	if err != nil {
 		return err
 	}
 	s.progress.End()
 	defer func() {
+		service.Close()
 		// The meter is told to stop also, and above all, when ctx has ended.
 		sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 		defer cancel()
@@ -163,6 +171,7 @@ func (s *session) stream(ctx context.Context, m *meter.Meter, want *measurement,
 		if err := sink.Event(e); err != nil {
 			return err
 		}
+		service.Event(&e)
 	}
 	if gaps.count > 0 {
 		return &gaps
