@@ -30,6 +30,11 @@ type Config struct {
 	// Choose asks which of several meters is meant and returns its index. Nil:
 	// several meters are an error that names them.
 	Choose func(ctx context.Context, found []Target) (int, error)
+	// Claim is called with the meter that was found, before it is connected
+	// to, and returns how to give it back, which Meter.Close does. An error
+	// says who uses the meter already; nothing was connected then. Nil: the
+	// meter is not claimed. So is one for which Claim returns a nil release.
+	Claim func(t Target) (release func() error, err error)
 	// Report is told what is going on. It is never called concurrently. May
 	// be nil.
 	Report func(Status)

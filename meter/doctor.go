@@ -36,6 +36,7 @@ type patient struct {
 	all      []bluez.Adapter
 	place    place
 	meter    *Meter
+	release  func() error // gives back the meter that was claimed; nil: none was
 }
 
 // errSkip ends a check that has nothing to say of this target.
@@ -113,6 +114,9 @@ func (p *patient) diagnose(ctx context.Context, report func(Check)) error {
 func (p *patient) close() {
 	if p.meter != nil {
 		_ = p.meter.Close()
+	}
+	if p.release != nil {
+		_ = p.release()
 	}
 	if p.daemon != nil {
 		_ = p.daemon.Close()
@@ -265,7 +269,10 @@ func (p *patient) checkReach(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%s answers its radio call", cmp.Or(name, p.target.String())), nil
 }
 
-func (p *patient) checkConnection(ctx context.Context) (string, error) {
+func (p *patient) checkConnection(ctx context.Context) (_ string, err error) {
+	if p.release, err = p.cfg.claim(p.target); err != nil {
+		return "", err
+	}
 	if !p.wireless() {
 		l, err := openLink(ctx, p.target)
 		if err != nil {
@@ -276,7 +283,7 @@ func (p *patient) checkConnection(ctx context.Context) (string, error) {
 	}
 	l, err := dialChannel(ctx, p.host.radio, p.place.adapter.Address, &p.target)
 	if err != nil {
-		return "", explain("connection", err)
+		return "", explainConnect("connection", err, p.host.radio)
 	}
 	p.attach(l)
 	return fmt.Sprintf("RFCOMM channel %d is open", p.target.Channel), nil

@@ -105,7 +105,7 @@ var explanations = []explanation{
 	{rfcomm.ErrKeyRefused, ErrPairing, "the meter refuses this machine's key",
 		"type `powerspy setup` to pair with it again"},
 	{rfcomm.ErrBusy, ErrNoAnswer, "another program on this machine is connected to the meter",
-		"stop it, then try again (`ss -xp` and /proc/net/rfcomm show who it is)"},
+		"stop it, then try again (/proc/net/rfcomm shows which users it may belong to)"},
 	{rfcomm.ErrOccupied, ErrNoAnswer, "the meter refuses the link, as it does while another computer is connected to it",
 		"disconnect it there, then try again"},
 	{rfcomm.ErrAdapterHung, ErrNotReady, "the Bluetooth adapter does not answer",

@@ -34,7 +34,8 @@ type fakeHost struct {
 	mu       sync.Mutex // guards what follows, for tests that change it meanwhile
 	adapters []bluez.Adapter
 	air      []*fakeDevice
-	denied   error        // of every call to BlueZ
+	denied   error // of every call to BlueZ
+	holders  []rfcomm.Holder
 	noBus    error        // of connecting to BlueZ
 	stuck    bool         // the kernel's RFCOMM
 	restart  func() error // of the service; nil: nobody may
@@ -236,6 +237,8 @@ const pageTime = 5120 * time.Millisecond
 func (h *fakeHost) FindChannel(_ context.Context, _, a bdaddr.Address, _ uint16) (uint8, error) {
 	return h.find(a).channel, nil
 }
+
+func (h *fakeHost) Holders() ([]rfcomm.Holder, error) { return h.holders, h.denied }
 
 // newDevice is a meter that nobody has seen yet.
 func newDevice() *fakeDevice {

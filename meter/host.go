@@ -49,6 +49,7 @@ type radio interface {
 	Dial(ctx context.Context, remote rfcomm.Addr, cfg *rfcomm.Config) (net.Conn, error)
 	FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error)
 	Present(ctx context.Context, local, remote bdaddr.Address) (string, error)
+	Holders() ([]rfcomm.Holder, error)
 }
 
 // kernel is the radio of package rfcomm.
@@ -69,3 +70,5 @@ func (kernel) FindChannel(ctx context.Context, local, remote bdaddr.Address, uui
 func (kernel) Present(ctx context.Context, local, remote bdaddr.Address) (string, error) {
 	return rfcomm.Present(ctx, local, remote)
 }
+
+func (kernel) Holders() ([]rfcomm.Holder, error) { return rfcomm.Holders() }

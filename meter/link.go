@@ -17,7 +17,7 @@ func (r *route) link(ctx context.Context) (powerspy.Link, error) {
 		r.cfg.report(Connecting, "connecting to %s", r.target)
 		c, err := dialChannel(ctx, r.host.radio, r.target.Adapter, &r.target)
 		if err != nil {
-			return nil, explain("connect to "+r.target.String(), err)
+			return nil, explainConnect("connect to "+r.target.String(), err, r.host.radio)
 		}
 		return c, nil
 	}

@@ -2,6 +2,7 @@ package meter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"powerspy2/powerspy"
@@ -22,6 +23,7 @@ type Meter struct {
 	client      *powerspy.Client
 	info        Info
 	calibration powerspy.Calibration
+	release     func() error // gives back what Config.Claim took; nil: nothing
 }
 
 // Target returns where the meter was found. It is what to remember for the
@@ -31,8 +33,15 @@ func (m *Meter) Target() Target { return m.target }
 // Info returns what the meter said of itself when it was opened.
 func (m *Meter) Info() Info { return m.info }
 
-// Close closes the link. It does not stop a stream first: see Stream.Stop.
-func (m *Meter) Close() error { return m.client.Close() }
+// Close closes the link and gives the meter back to others. It does not stop a
+// stream first: see Stream.Stop.
+func (m *Meter) Close() error {
+	err := m.client.Close()
+	if m.release != nil {
+		err = errors.Join(err, m.release())
+	}
+	return err
+}
 
 // initialise reads what is needed to understand the meter's frames. A client
 // that died may have left the meter streaming; it is told to stop first.

@@ -29,7 +29,16 @@ func open(ctx context.Context, cfg Config, h host) (*Meter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.open(ctx)
+	release, err := cfg.claim(r.target)
+	if err != nil {
+		return nil, err
+	}
+	m, err := r.open(ctx)
+	if err != nil {
+		return nil, giveBack(release, err)
+	}
+	m.release = release
+	return m, nil
 }
 
 // resolve finds the meter, and pairs with it when it is not paired.

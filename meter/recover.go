@@ -26,7 +26,7 @@ func Recover(ctx context.Context, cfg Config, rc RecoverConfig, report func(Stat
 	return recoverMeter(ctx, cfg, rc, report, system)
 }
 
-func recoverMeter(ctx context.Context, cfg Config, rc RecoverConfig, report func(Status), h host) error {
+func recoverMeter(ctx context.Context, cfg Config, rc RecoverConfig, report func(Status), h host) (err error) {
 	from, to := cmp.Or(rc.From, firstStep), cmp.Or(rc.To, lastStep)
 	if from > to {
 		return &Error{
@@ -38,6 +38,11 @@ func recoverMeter(ctx context.Context, cfg Config, rc RecoverConfig, report func
 	if err != nil {
 		return err
 	}
+	release, err := cfg.claim(route.target)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	r := newRescue(route, StreamConfig{}, rc.Recovery)
 	r.byHand = true
 	c := &cure{rescue: r, report: report}

@@ -42,9 +42,12 @@ type Supervised struct {
 	ctx    context.Context
 	target Target
 	rescue rescuer
-	ladder *ladder
-	giveUp time.Duration // after the last window; 0: never
-	first  time.Duration // before the first one
+	// release gives back what Config.Claim took, which lasts through all
+	// outages; nil: nothing.
+	release func() error
+	ladder  *ladder
+	giveUp  time.Duration // after the last window; 0: never
+	first   time.Duration // before the first one
 
 	stream source    // nil during an outage
 	lost   time.Time // end of the last window before an outage; zero if there was none
@@ -109,9 +112,13 @@ func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h
 	if err != nil {
 		return nil, err
 	}
+	release, err := cfg.claim(r.target)
+	if err != nil {
+		return nil, err
+	}
 	rescue := newRescue(r, sc, rec)
 	s := &Supervised{
-		ctx: ctx, rescue: rescue,
+		ctx: ctx, rescue: rescue, release: release,
 		ladder: newLadder(firstStep, lastStep),
 		giveUp: rec.GiveUpAfter, first: cmp.Or(rec.GiveUpAfter, FirstReading), since: start,
 	}
@@ -121,7 +128,7 @@ func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h
 		return s, nil
 	}
 	if ctx.Err() != nil || isFinal(err) || rec.GiveUpAfter == 0 && !mayPass(err) {
-		return nil, errors.Join(err, rescue.close())
+		return nil, giveBack(release, errors.Join(err, rescue.close()))
 	}
 	s.stream = nil // not a nil *Stream in a source
 	s.outage(err)
@@ -310,5 +317,12 @@ func (s *Supervised) Stop(ctx context.Context) error {
 	return s.stream.Stop(ctx)
 }
 
-// Close closes the link. It does not stop the meter first: see Stop.
-func (s *Supervised) Close() error { return s.rescue.close() }
+// Close closes the link and gives the meter back to others. It does not stop
+// the meter first: see Stop.
+func (s *Supervised) Close() error {
+	err := s.rescue.close()
+	if s.release != nil {
+		err = errors.Join(err, s.release())
+	}
+	return err
+}

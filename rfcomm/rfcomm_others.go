@@ -31,6 +31,8 @@ func findChannel(context.Context, bdaddr.Address, bdaddr.Address, uint16) (uint8
 
 func kernelState() (State, error) { return StateUnknown, errOther }
 
+func holders() ([]Holder, error) { return nil, errOther }
+
 func listen(Addr, Security) (*listener, Addr, error) { return nil, Addr{}, errOther }
 
 // A stream cannot be made here; its methods complete the type.

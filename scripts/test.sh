@@ -2,12 +2,15 @@
 # Runs the project's tests and ends with one line: "N passed, N failed".
 # Usage: scripts/test.sh [arguments of go test; default: ./...]
 # It installs what the tests need and this machine lacks: dbus-daemon, on which
-# the tests of package bluez run a private bus.
+# the tests of package bluez run a private bus, and shellcheck and
+# systemd-analyze, which look at the scripts and the units.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 need dbus-daemon dbus
+need shellcheck shellcheck
+need systemd-analyze systemd
 [ $# -gt 0 ] || set -- ./...
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

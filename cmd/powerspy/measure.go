@@ -107,7 +107,14 @@ func (a *app) measure(c *cli.Context) (err error) {
 // events to the sink. All of it happens in this goroutine: a reading is written
 // as soon as its last frame has been read.
 func (s *session) measure(ctx context.Context, want *measurement, sink output.Sink) (err error) {
-	stream, err := meter.Supervise(ctx, s.meter, meter.StreamConfig{Interval: want.interval}, want.recovery)
+	service := newNotifier(want.interval)
+	defer service.Close()
+	cfg := s.meter
+	cfg.Report = func(status meter.Status) {
+		s.progress.Report(status)
+		service.Status(status)
+	}
+	stream, err := meter.Supervise(ctx, cfg, meter.StreamConfig{Interval: want.interval}, want.recovery)
 	if err != nil {
 		return err
 	}
@@ -122,6 +129,7 @@ func (s *session) measure(ctx context.Context, want *measurement, sink output.Si
 	}
 	s.progress.End()
 	defer func() {
+		service.Close()
 		// The meter is told to stop also, and above all, when ctx has ended.
 		sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 		defer cancel()
@@ -156,6 +164,7 @@ func (s *session) measure(ctx context.Context, want *measurement, sink output.Si
 		if err := sink.Event(e); err != nil {
 			return err
 		}
+		service.Event(&e)
 	}
 	if gaps.count > 0 {
 		return &gaps

@@ -21,10 +21,27 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	testscript.Main(m, map[string]func(){"powerspy": main})
+	testscript.Main(tests{m}, map[string]func(){"powerspy": main})
 }
 
 const raceOptions = "GORACE"
+
+// tests are the tests of this package, with a runtime directory of their own.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	dir, err := os.MkdirTemp("", "powerspy-run-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Setenv(runtimeDir, dir); err != nil {
+		panic(err)
+	}
+	return m.M.Run()
+}
+
+const runtimeDir = "XDG_RUNTIME_DIR"
 
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -34,6 +51,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("HOME", home)
 			e.Setenv("sim", quickSim)
 			e.Setenv(raceOptions, os.Getenv(raceOptions))
+			e.Setenv(runtimeDir, os.Getenv(runtimeDir))
 			// Nothing of the machine that runs the tests.
 			e.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+filepath.Join(e.WorkDir, "no-bus"))
 			return os.Mkdir(home, 0o700)

@@ -59,6 +59,7 @@ func (a *app) session(c *cli.Context) (*session, error) {
 		}
 	}
 	s.meter.Remembered = s.config.Meters
+	s.meter.Claim = s.claim
 	return s, nil
 }
 

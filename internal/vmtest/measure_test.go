@@ -209,16 +209,19 @@ func TestIntegrationWrongPIN(t *testing.T) {
 	checkStatus(t, Run(t, Cmd{Args: []string{"measure", "--pin", "9876", "--count", "1", "--device", meter.Address().String()}}), 0)
 }
 
-// Another program on this machine is connected.
+// Another program on this machine is connected. A second one of the same user
+// is told by the lock which it is, one of another user by the kernel whose.
 func TestIntegrationSecondClient(t *testing.T) {
 	m := Shared(t)
 	meter := m.AddMeter(t, constant)
 	first := Start(t, Cmd{Args: []string{"measure", "--pin", "1234", "--interval", "200ms"}})
 	first.WaitLines(t, 2)
 	r := Run(t, Cmd{Args: []string{"measure", "--count", "1"}})
-	checkStatus(t, r, 6, "another program")
-	if len(r.Stdout) != 0 {
-		t.Errorf("a second client got readings: %v", r)
+	checkStatus(t, r, 6, "it is in use by pid", "user user", "measure --pin *** --interval 200ms")
+	other := Run(t, Cmd{Args: []string{"measure", "--count", "1"}, User: Member(t)})
+	checkStatus(t, other, 6, "another program", "held by user user")
+	if len(r.Stdout) != 0 || len(other.Stdout) != 0 {
+		t.Errorf("a second client got readings: %v, %v", r, other)
 	}
 	n := first.Lines()
 	first.WaitLines(t, n+5)

@@ -1,0 +1,202 @@
+// Package scripts tests the scripts that users and administrators run: real
+// ones, in a world of stub commands that record their calls.
+package scripts
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// stub is a command that records its call, and then does what the test says
+// in a file named after it.
+const stub = `#!/bin/sh
+echo "${0##*/} $*" >>"$CALLS"
+if [ -f "$STUBS/${0##*/}" ]; then . "$STUBS/${0##*/}"; fi
+`
+
+// stubs are the commands that change or ask the machine.
+var stubs = []string{"systemctl", "rfkill", "usermod", "getent", "id", "loginctl", "systemd-escape", "go", "powerspy"}
+
+func TestScripts(t *testing.T) {
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			for k, v := range map[string]string{
+				"SCRIPTS": here, "HOME": e.WorkDir + "/home", "STUBS": e.WorkDir + "/stubs", "CALLS": e.WorkDir + "/calls",
+				"POWERSPY_SETUP_ROOT": e.WorkDir + "/root", "XDG_RUNTIME_DIR": e.WorkDir + "/run",
+				"PATH": e.WorkDir + "/bin" + string(os.PathListSeparator) + e.Getenv("PATH"),
+			} {
+				e.Setenv(k, v)
+			}
+			for _, dir := range []string{"bin", "home", "run"} {
+				if err := os.Mkdir(filepath.Join(e.WorkDir, dir), 0o700); err != nil {
+					return err
+				}
+			}
+			for _, name := range stubs {
+				if err := os.WriteFile(filepath.Join(e.WorkDir, "bin", name), []byte(stub), 0o700); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "called": called},
+	})
+}
+
+// exits runs a script of the project that has to end with an exit status:
+// exits STATUS SCRIPT [ARGUMENT...].
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS SCRIPT [ARGUMENT...]")
+	}
+	run := `"$@"; echo "exit status $?" >"$WORK/status"`
+	ts.Check(ts.Exec("bash", append([]string{"-c", run, "bash", ts.Getenv("SCRIPTS") + "/" + args[1]}, args[2:]...)...))
+	if got, want := strings.TrimSpace(ts.ReadFile("status")), "exit status "+args[0]; got != want {
+		ts.Fatalf("%q: %s, want %s", args[1:], got, want)
+	}
+}
+
+// called checks that these calls, and no others that change anything, were
+// made since it was asked last: called [CALL]...
+func called(ts *testscript.TestScript, neg bool, want []string) {
+	if neg {
+		ts.Fatalf("usage: called [CALL]...")
+	}
+	path := ts.MkAbs("calls")
+	text, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		ts.Fatalf("%v", err)
+	}
+	ts.Check(os.RemoveAll(path))
+	var got []string
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		asks := slices.ContainsFunc([]string{
+			"id ", "getent ", "systemctl cat ", "systemctl is-", "systemctl --user is-", "loginctl show-", "systemd-escape ",
+		}, func(prefix string) bool { return strings.HasPrefix(line, prefix) })
+		if !asks {
+			got = append(got, line)
+		}
+	}
+	if !slices.Equal(got, want) {
+		ts.Fatalf("calls %q, want %q", got, want)
+	}
+}
+
+// command makes a command whose absence is a failure that says what to do.
+func command(t *testing.T, name, pkg string, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Fatalf("%v; type `sudo apt-get install %s`, or run scripts/test.sh, which does", err, pkg)
+	}
+	return exec.Command(path, args...)
+}
+
+func TestShellcheck(t *testing.T) {
+	files, err := filepath.Glob("*.sh")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("scripts: %q, %v", files, err)
+	}
+	files = slices.DeleteFunc(files, func(f string) bool { return f == "lib.sh" }) // it is checked with what sources it
+	cmd := command(t, "shellcheck", "shellcheck", append([]string{"--external-sources", "--source-path=..", "--"}, files...)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// verify returns what systemd has to say about a unit of a user, whose program
+// is installed.
+func verify(t *testing.T, unit string) string {
+	t.Helper()
+	home, run := t.TempDir(), t.TempDir()
+	bin := filepath.Join(home, ".local/bin")
+	if err := os.MkdirAll(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(bin, "powerspy"), []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := command(t, "systemd-analyze", "systemd", "--user", "--man=no", "verify", unit)
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_RUNTIME_DIR="+run, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return err.Error() + "\n" + string(out)
+	}
+	return string(out)
+}
+
+func TestUnits(t *testing.T) {
+	for _, unit := range []string{"powerspy.service", "powerspy@.service"} {
+		if got := verify(t, filepath.Join("systemd", unit)); got != "" {
+			t.Errorf("%s: %s", unit, got)
+		}
+	}
+	// What verifies everything verifies nothing.
+	bad := filepath.Join(t.TempDir(), "powerspy.service")
+	text := strings.Replace(readFile(t, "systemd/powerspy.service"), "WatchdogSec=", "WatchdogSek=", 1)
+	if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := verify(t, bad); !strings.Contains(got, "WatchdogSek") {
+		t.Errorf("a bad unit passed: %q", got)
+	}
+}
+
+// The unit of a named meter is the other one, but for the meter's name.
+func TestUnitsAgree(t *testing.T) {
+	plain, named := settings(t, "systemd/powerspy.service"), settings(t, "systemd/powerspy@.service")
+	for i, line := range named {
+		line = strings.Replace(line, ", %I", "", 1)
+		line = strings.Replace(line, " --device %I", "", 1)
+		named[i] = strings.Replace(line, "-%i.jsonl", ".jsonl", 1)
+	}
+	if !slices.Equal(plain, named) {
+		t.Errorf("the units differ:\n%q\n%q", plain, named)
+	}
+	for _, want := range []string{
+		"Type=notify", "NotifyAccess=main", "Restart=on-failure", "StartLimitIntervalSec=0", "KillSignal=SIGTERM",
+		"ExecReload=/bin/kill -HUP $MAINPID", "WatchdogSec=5min",
+	} {
+		if !slices.Contains(plain, want) {
+			t.Errorf("the unit lacks %s", want)
+		}
+	}
+	for _, line := range plain {
+		if strings.HasPrefix(line, "RestrictAddressFamilies=") && (!strings.Contains(line, "AF_BLUETOOTH") || !strings.Contains(line, "AF_UNIX")) {
+			t.Errorf("%s keeps the meter or BlueZ away", line)
+		}
+		if strings.HasPrefix(line, "PrivateNetwork=") || strings.HasPrefix(line, "RestartPreventExitStatus=") {
+			t.Errorf("%s ends it for good", line)
+		}
+	}
+}
+
+// settings returns the lines of a unit that are no comments.
+func settings(t *testing.T, path string) []string {
+	t.Helper()
+	return slices.DeleteFunc(strings.Split(readFile(t, path), "\n"), func(line string) bool {
+		return line == "" || strings.HasPrefix(line, "#")
+	})
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
