@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -151,12 +152,24 @@ func (m *Machine) startDaemon(t testing.TB) {
 // StopDaemon kills bluetoothd.
 func (m *Machine) StopDaemon(t testing.TB) {
 	t.Helper()
-	if err := m.daemon.Process.Kill(); err != nil {
-		t.Fatalf("kill bluetoothd: %v", err)
+	m.endDaemon(t, syscall.SIGKILL)
+}
+
+// TerminateDaemon ends bluetoothd as `systemctl stop` does: it switches its
+// adapters off.
+func (m *Machine) TerminateDaemon(t testing.TB) {
+	t.Helper()
+	m.endDaemon(t, syscall.SIGTERM)
+}
+
+func (m *Machine) endDaemon(t testing.TB, how syscall.Signal) {
+	t.Helper()
+	if err := m.daemon.Process.Signal(how); err != nil {
+		t.Fatalf("end bluetoothd: %v", err)
 	}
 	var exit *exec.ExitError
 	if err := m.daemon.Wait(); err != nil && !errors.As(err, &exit) {
-		t.Fatalf("kill bluetoothd: %v", err)
+		t.Fatalf("end bluetoothd: %v", err)
 	}
 	m.daemon = nil
 	m.wait(t, "bluetoothd off the bus", func(ctx context.Context) (bool, error) {
