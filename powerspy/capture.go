@@ -1,0 +1,344 @@
+package powerspy
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// MaxCaptureLength is the longest capture in mains periods (§3.3.2).
+const MaxCaptureLength = 100
+
+func checkLength(periods int) error {
+	if periods < 1 || periods > MaxCaptureLength {
+		return fmt.Errorf("%d mains periods, not 1 to %d: %w", periods, MaxCaptureLength, ErrOutOfRange)
+	}
+	return nil
+}
+
+// SetCaptureLength sets the length of the next capture in mains periods
+// (request L, §3.3.2). Outside of 1 to [MaxCaptureLength] the error is
+// [ErrOutOfRange].
+func (c *Client) SetCaptureLength(ctx context.Context, periods int) error {
+	const op = "set the capture length"
+	if err := checkLength(periods); err != nil {
+		return &Error{Op: op, Err: err}
+	}
+	return c.command(ctx, op, fmt.Sprintf("L%02X", periods))
+}
+
+// StartCapture starts a capture, or the wait for its trigger (request S,
+// §3.4.1). The status in the meter's [Identity] tells what has become of it;
+// see [Client.WaitCapture].
+//
+// NB: V1 meters do not answer. They are asked for their identity instead, which
+// shows that they are there, but not that they have started.
+func (c *Client) StartCapture(ctx context.Context, g Generation) error {
+	const op = "start the capture"
+	if err := g.check(); err != nil {
+		return &Error{Op: op, Err: err}
+	}
+	if g == V2 {
+		return c.command(ctx, op, "S")
+	}
+	return c.request(ctx, op, func() error {
+		if err := c.prepare(ctx); err != nil {
+			return err
+		}
+		if err := c.send(ctx, "S"); err != nil {
+			return err
+		}
+		return c.synchronise(ctx) // skips <K> and <Z>, should there be any
+	})
+}
+
+// CancelCapture ends a capture or the wait for its trigger (request C, §3.4.2).
+//
+// NB: meters answer <Z> also when it worked, so that nil means no more than
+// that the meter has answered.
+func (c *Client) CancelCapture(ctx context.Context) error {
+	err := c.command(ctx, "cancel the capture", "C")
+	if errors.Is(err, ErrRefused) {
+		return nil
+	}
+	return err
+}
+
+// pollInterval is the time between two looks at a capture.
+const pollInterval = 100 * time.Millisecond
+
+// WaitCapture asks for the identity of the meter until it tells that the
+// capture is complete. Each identity is handed to report, if that is not nil.
+// A meter that is neither waiting for the trigger nor acquiring will never be
+// done: the error is an [*AnswerError]. To give up, end ctx; the capture goes
+// on until [Client.CancelCapture].
+func (c *Client) WaitCapture(ctx context.Context, report func(Identity)) error {
+	const op = "wait for the capture"
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for {
+		id, err := c.Identity(ctx)
+		if err != nil {
+			return err
+		}
+		if report != nil {
+			report(id)
+		}
+		switch id.Status {
+		case Complete:
+			return nil
+		case Waiting, Acquiring:
+		default:
+			return &Error{Op: op, Err: newAnswerError([]byte{byte(id.Status)}, fmt.Sprintf("no capture: the meter is %v", id.Status))}
+		}
+		select {
+		case <-tick.C:
+		case <-c.closed:
+			return &Error{Op: op, Err: ErrClosed}
+		case <-ctx.Done():
+			return &Error{Op: op, Err: ctx.Err()}
+		}
+	}
+}
+
+// A Capture is the capture buffer of a meter.
+//
+// NB: the specification is short on its format and no client in the field is
+// known to decode it. What is done here, see [Client.ReadCapture] and
+// [Client.ReadCaptureBinary], follows from the sizes that are known. Raw is
+// what the meter said, whatever it means.
+type Capture struct {
+	Periods int           // mains periods, as told by the caller
+	Counts  []CaptureCount // in the order of time, equally spaced; as far as decoded
+
+	// Result and Announced are the first two fields of the ASCII answer;
+	// zero for the binary one. Result's values are not known. Announced is
+	// the number of samples, or of single values.
+	Result    uint8
+	Announced int
+
+	// Raw is the answer as it came, between its command letter and its >.
+	Raw []byte
+}
+
+// A CaptureCount is one sample of a capture in counts.
+type CaptureCount struct {
+	Voltage, Current int16
+}
+
+// A CaptureSample is one sample of a capture in units.
+type CaptureSample struct {
+	Time    time.Duration // since the first sample
+	Voltage float64       // V
+	Current float64       // A
+}
+
+// Interval returns the time between two samples, in seconds, for mains of so
+// many hertz; 0 for an empty capture. It follows from the length of the
+// capture, since the meter does not tell its sampling rate.
+func (cp *Capture) Interval(hertz float64) float64 {
+	if len(cp.Counts) == 0 || !(hertz > 0) {
+		return 0
+	}
+	return float64(cp.Periods) / hertz / float64(len(cp.Counts))
+}
+
+// Samples converts the capture to units, for mains of so many hertz.
+func (cp *Capture) Samples(cal Calibration, hertz float64) []CaptureSample {
+	step := cp.Interval(hertz) * float64(time.Second)
+	samples := make([]CaptureSample, len(cp.Counts))
+	for i, n := range cp.Counts {
+		samples[i] = CaptureSample{
+			Time:    time.Duration(float64(i) * step),
+			Voltage: cal.Voltage * float64(n.Voltage),
+			Current: cal.Current * float64(n.Current),
+		}
+	}
+	return samples
+}
+
+// Bounds of the answers, several times what the longest capture takes.
+const (
+	maxASCII  = 1 << 20
+	maxBinary = 1 << 19
+)
+
+// samplesPerPeriod follows from "about 1024 bytes a period", with two bytes for
+// a voltage and two for a current. It serves to know when an answer is whole,
+// not for times.
+const (
+	samplesPerPeriod = 256
+	bytesPerSample   = 4
+)
+
+// ReadCapture reads the capture buffer as text (request A, §3.4.4) after a
+// capture of so many mains periods, 1 to [MaxCaptureLength]. The answer is
+// taken for a result byte, a 16-bit number and, for each sample, four digits
+// of voltage and four of current, signed counts in two's complement. Spaces
+// and line ends are skipped.
+//
+// An answer that is something else is returned in Capture.Raw, beside an
+// [*AnswerError] and what could be decoded. A meter that holds no complete
+// capture refuses: [ErrRefused].
+func (c *Client) ReadCapture(ctx context.Context, periods int) (*Capture, error) {
+	const op = "read the capture"
+	if err := checkLength(periods); err != nil {
+		return nil, &Error{Op: op, Err: err}
+	}
+	cp := &Capture{Periods: periods}
+	err := c.request(ctx, op, func() error {
+		if err := c.prepare(ctx); err != nil {
+			return err
+		}
+		return c.exchangeLong(ctx, "A", maxASCII, func(frame []byte) verdict {
+			if !isCapture(frame) {
+				return judgeOther(frame)
+			}
+			cp.Raw = append([]byte(nil), frame[1:]...)
+			return accept
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if why := cp.decodeASCII(); why != "" {
+		return cp, &Error{Op: op, Err: newAnswerError(cp.Raw, why)}
+	}
+	return cp, nil
+}
+
+// isCapture reports whether frame can be the answer to A. A real-time frame
+// may begin like one.
+func isCapture(frame []byte) bool {
+	_, realtime := parseFrame(frame)
+	return len(frame) > 0 && frame[0] == 'A' && !realtime
+}
+
+// decodeASCII decodes Raw as far as it can and says what is wrong with it.
+func (cp *Capture) decodeASCII() (why string) {
+	const header, sample = 2 + 4, 2 * bytesPerSample
+	text := bytes.Map(func(r rune) rune {
+		if r == ' ' || r == '\r' || r == '\n' {
+			return -1
+		}
+		return r
+	}, cp.Raw)
+	if len(text) < header {
+		return "too short for a capture"
+	}
+	result, ok1 := parseHex(text[:2])
+	announced, ok2 := parseHex(text[2:header])
+	if !ok1 || !ok2 {
+		return "no hexadecimal digits"
+	}
+	cp.Result, cp.Announced = uint8(result), int(announced)
+	text = text[header:]
+	cp.Counts = make([]CaptureCount, 0, len(text)/sample)
+	for ; len(text) >= sample; text = text[sample:] {
+		v, ok := parseHex(text[:sample])
+		if !ok {
+			return fmt.Sprintf("no hexadecimal digits in sample %d", len(cp.Counts))
+		}
+		cp.Counts = append(cp.Counts, CaptureCount{int16(v >> 16), int16(v)})
+	}
+	n := len(cp.Counts)
+	switch {
+	case len(text) > 0:
+		return fmt.Sprintf("%d digits too many after %d samples", len(text), n)
+	case cp.Announced != n && cp.Announced != 2*n:
+		return fmt.Sprintf("%d samples where it says %d", n, cp.Announced)
+	}
+	return ""
+}
+
+// ReadCaptureBinary reads the capture buffer as bytes (request B, §3.4.5) after
+// a capture of so many mains periods, 1 to [MaxCaptureLength]; it takes half
+// the time of [Client.ReadCapture]. The answer is taken for two bytes of
+// voltage and two of current for each sample, signed counts in two's
+// complement, most significant byte first.
+//
+// The bytes can be any, < and > among them, and the answer does not tell its
+// length. It is over when it has the usual length, or when the meter has been
+// silent for Config.Timeout; the identity that is asked for then shows that
+// nothing was left. If there was no > at the end, the error is an
+// [*AnswerError], with what came in Capture.Raw. A meter that holds no
+// complete capture refuses: [ErrRefused].
+func (c *Client) ReadCaptureBinary(ctx context.Context, periods int) (*Capture, error) {
+	const op = "read the capture"
+	if err := checkLength(periods); err != nil {
+		return nil, &Error{Op: op, Err: err}
+	}
+	var cp *Capture
+	err := c.request(ctx, op, func() error {
+		if err := c.prepare(ctx); err != nil {
+			return err
+		}
+		if err := c.align(ctx); err != nil {
+			return err
+		}
+		answer, err := c.readBinary(ctx, 2+periods*samplesPerPeriod*bytesPerSample+1)
+		if answer != nil {
+			cp = decodeBinary(answer)
+			cp.Periods = periods
+		}
+		return err
+	})
+	return cp, err
+}
+
+// readBinary makes the request B and returns what stands between <B and >, or
+// what has come instead.
+func (c *Client) readBinary(ctx context.Context, usual int) ([]byte, error) {
+	if err := c.send(ctx, "B"); err != nil {
+		return nil, err
+	}
+	var got []byte
+	for len(got) < usual || got[usual-1] != '>' {
+		p, err := c.receive()
+		if errors.Is(err, os.ErrDeadlineExceeded) && len(got) > 0 && ctx.Err() == nil {
+			break // it is shorter than usual, or longer
+		}
+		if err != nil {
+			return nil, c.expired(ctx, err)
+		}
+		got = append(got, p...)
+		if isRefusal(got) {
+			break
+		}
+		if len(got) > maxBinary {
+			return got, newAnswerError(got, fmt.Sprintf("more than %d bytes", maxBinary))
+		}
+		if err := c.await(ctx); err != nil {
+			return nil, err
+		}
+	}
+	rest, err := c.fence(ctx)
+	if err != nil {
+		return nil, err
+	}
+	got = bytes.TrimRight(append(got, rest...), "\r\n")
+	if isRefusal(got) {
+		return nil, ErrRefused
+	}
+	inside, begins := bytes.CutPrefix(got, []byte("<B"))
+	inside, ends := bytes.CutSuffix(inside, []byte(">"))
+	if !begins || !ends {
+		return inside, newAnswerError(got, fmt.Sprintf("%d bytes, not from <B to >", len(got)))
+	}
+	return inside, nil
+}
+
+func decodeBinary(answer []byte) *Capture {
+	cp := &Capture{Raw: answer, Counts: make([]CaptureCount, 0, len(answer)/bytesPerSample)}
+	for p := answer; len(p) >= bytesPerSample; p = p[bytesPerSample:] {
+		cp.Counts = append(cp.Counts, CaptureCount{
+			Voltage: int16(binary.BigEndian.Uint16(p)),
+			Current: int16(binary.BigEndian.Uint16(p[2:])),
+		})
+	}
+	return cp
+}
