@@ -112,7 +112,7 @@ func (c *Client) WaitCapture(ctx context.Context, report func(Identity)) error {
 // [Client.ReadCaptureBinary], follows from the sizes that are known. Raw is
 // what the meter said, whatever it means.
 type Capture struct {
-	Periods int           // mains periods, as told by the caller
+	Periods int            // mains periods, as told by the caller
 	Counts  []CaptureCount // in the order of time, equally spaced; as far as decoded
 
 	// Result and Announced are the first two fields of the ASCII answer;

@@ -116,7 +116,7 @@ var commands = map[byte]command{
 	'M': {digits: second(4), obey: (*Meter).setLogPeriod},
 	'O': {digits: second(0), obey: (*Meter).startLog},
 	'P': {digits: second(0), obey: (*Meter).stopLog},
-	'U': {digits: second(0), obey: (*Meter).listFiles},
+	'U': {digits: second(0), obey: (*Meter).listFiles, raw: true},
 	'Y': {digits: second(10), obey: (*Meter).deleteFile, text: true},
 	'X': {digits: second(11), obey: (*Meter).sendBlock, text: true, raw: true},
 }

@@ -31,6 +31,11 @@ func TestVectors(t *testing.T) {
 		c := dial(t, New(Config{Generation: V2}))
 		defer c.close()
 		c.want("<F>", "<F6C00>")
+		// 2012-08-30 16:22:33 and 2012-08-31 16:22:00.
+		c.want("<E0C081E101621>", "<K>")
+		c.want("<G>", "<0C081E101621>")
+		c.want("<E0C081F101600>", "<K>")
+		c.want("<G>", "<0C081F101600>")
 	})
 }
 

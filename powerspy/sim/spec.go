@@ -117,7 +117,7 @@ var keys = []Key{
 		c.Faults.Lose, err = number(v)
 		return err
 	}},
-	{"loghang", "", "fault: the meter hangs after starting or stopping its log, until its power is cycled", func(c *Config, v string) (err error) {
+	{"loghang", "", "fault: the meter hangs after O and P, until its power is cycled", func(c *Config, v string) (err error) {
 		c.Faults.LogHang, err = truth(v)
 		return err
 	}},
