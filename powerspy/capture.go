@@ -264,8 +264,8 @@ func (cp *Capture) decodeASCII() (why string) {
 // The bytes can be any, < and > among them, and the answer does not tell its
 // length. It is over when it has the usual length, or when the meter has been
 // silent for Config.Timeout; the identity that is asked for then shows that
-// nothing was left. If there was no > at the end, the error is an
-// [*AnswerError], with what came in Capture.Raw. A meter that holds no
+// nothing was left. If there was no > at the end, or the last sample is not
+// whole, the error is an [*AnswerError], with what came in Capture.Raw. A meter that holds no
 // complete capture refuses: [ErrRefused].
 func (c *Client) ReadCaptureBinary(ctx context.Context, periods int) (*Capture, error) {
 	const op = "read the capture"
@@ -320,16 +320,19 @@ func (c *Client) readBinary(ctx context.Context, usual int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	got = bytes.TrimRight(append(got, rest...), "\r\n")
+	got = append(got, rest...)
 	if isRefusal(got) {
 		return nil, ErrRefused
 	}
 	inside, begins := bytes.CutPrefix(got, []byte("<B"))
-	inside, ends := bytes.CutSuffix(inside, []byte(">"))
-	if !begins || !ends {
+	whole, ends := bytes.CutSuffix(bytes.TrimRight(inside, "\r\n"), []byte(">"))
+	switch {
+	case !begins || !ends:
 		return inside, newAnswerError(got, fmt.Sprintf("%d bytes, not from <B to >", len(got)))
+	case len(whole)%bytesPerSample != 0:
+		return inside, newAnswerError(got, fmt.Sprintf("%d bytes, which are no whole samples", len(whole)))
 	}
-	return inside, nil
+	return whole, nil
 }
 
 func decodeBinary(answer []byte) *Capture {
