@@ -108,7 +108,7 @@ func TestReadBinary(t *testing.T) {
 		{"none", script(onWant("<B>", "<B>\n\r"), []step{pause(DefaultTimeout)}, fenced), 0, "", nil},
 		{"longer", script(onWant("<B>", "<B"+full+full+">\n\r"), []step{pause(DefaultTimeout)}, fenced), 512, full + full, nil},
 		// There is a > just where the answer usually ends.
-		{"longer than it seems", script(onWant("<B>", "<B"+full+">"+full), []step{send(">\n\r")}, fenced), 512, full + ">" + full, nil},
+		{"longer than it seems", script(onWant("<B>", "<B"+full+"><<<"), []step{send(full + ">\n\r")}, fenced), 513, full + "><<<" + full, nil},
 		{"cut short", script(onWant("<B>", "<B"+full), []step{pause(DefaultTimeout)}, fenced), 255, full, ErrNotUnderstood},
 		{"cut shorter", script(onWant("<B>", "<B"+full[:99]), []step{pause(DefaultTimeout)}, fenced), 24, full[:99], ErrNotUnderstood},
 		{"another", script(onWant("<B>", "<K>\n\r"), []step{pause(DefaultTimeout)}, fenced), 0, "<K>", ErrNotUnderstood},

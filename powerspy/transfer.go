@@ -62,7 +62,8 @@ func (c *Client) ReadFile(ctx context.Context, g Generation, f File, w io.Writer
 // before the first block and after whatever goes wrong, and a fence behind the
 // first block, the last, and any that was asked for again proves that nothing
 // but the block was there. A transfer in which nothing goes wrong needs no
-// other exchanges.
+// other exchanges. If something does, the blocks since the last fence are proven
+// when nothing has come for the next, or its beginning.
 type transfer struct {
 	client *Client
 	name   string
@@ -75,6 +76,9 @@ type transfer struct {
 	// is known after the first.
 	trailer []byte
 	known   bool
+
+	unproven bool   // there was no fence behind the last block
+	came     []byte // what came instead of a block
 
 	buf [blockSize + 2]byte
 }
@@ -115,6 +119,7 @@ func (t *transfer) length(k int) int { return int(min(blockSize, t.stream-int64(
 // block returns block k, valid until the next call.
 func (t *transfer) block(ctx context.Context, k int) ([]byte, error) {
 	var err error
+	var suspect []byte
 	for range 1 + blockRetries {
 		fenced := !t.aligned || k == 0 || k == t.blocks()-1
 		if !t.aligned {
@@ -124,8 +129,16 @@ func (t *transfer) block(ctx context.Context, k int) ([]byte, error) {
 		}
 		t.aligned = false
 		if err = t.try(ctx, k, fenced); err == nil {
-			t.aligned = true
-			return t.buf[:t.length(k)], nil
+			p := t.buf[:t.length(k)]
+			if !bytes.HasPrefix(p, suspect) {
+				return nil, t.failed(k, newAnswerError(suspect, "bytes that nothing asked for, before this block or an earlier one"))
+			}
+			t.aligned, t.unproven = true, !fenced
+			return p, nil
+		}
+		if t.unproven {
+			t.unproven = false
+			suspect = bytes.Clone(t.came)
 		}
 		if !isTransient(err) {
 			break
@@ -145,10 +158,12 @@ func (t *transfer) try(ctx context.Context, k int, fenced bool) error {
 	if !last {
 		want += len(t.trailer)
 	}
+	t.came = nil
 	if err := c.send(ctx, fmt.Sprintf("X%s %04X", t.name, k)); err != nil {
 		return err
 	}
 	n, err := c.readFull(ctx, t.buf[:want])
+	t.came = t.buf[:n]
 	switch p := t.buf[:n]; {
 	case err != nil && errors.Is(err, ErrNoAnswer) && isRefusal(p):
 		return ErrRefused
@@ -179,12 +194,13 @@ func (t *transfer) fence(ctx context.Context, p []byte, last bool) error {
 	if err != nil {
 		return err
 	}
+	t.came = append(p[:len(p):len(p)], rest...)
 	switch {
 	case isLineEnd(rest) && last:
 	case isLineEnd(rest) && !t.known:
 		t.trailer, t.known = rest, true
 	case len(rest) == 0:
-	case isRefusal(append(p[:len(p):len(p)], rest...)):
+	case isRefusal(t.came):
 		return ErrRefused
 	default:
 		return newAnswerError(rest, fmt.Sprintf("bytes beyond a block of %d", len(p)))

@@ -20,7 +20,7 @@ func AwkwardSizes() []int { return []int{0, 1, 2046, 2047, 2048, 4094, 5000, 1 <
 const (
 	blockSize = 2048
 	maxFiles  = 1000
-	cardSize  = 64 << 20
+	cardSize  = 8 << 20
 	fileExt   = ".DAT"
 )
 
@@ -159,15 +159,20 @@ func (m *Meter) sendBlock(now time.Time, request hex) string {
 	if f == nil || request[6] != ' ' || !number.valid() {
 		return refused
 	}
-	stream := "<" + string(f.bytes(m.rnd)) + ">"
-	from := number.number(0, 4) * blockSize
-	if from >= len(stream) {
+	content := f.bytes(m.rnd)
+	from := number.number(0, 4) * blockSize // In the stream, which the < begins.
+	to := min(from+blockSize, 1+len(content)+1)
+	if from >= to {
 		return refused
 	}
-	if from+blockSize >= len(stream) {
-		return m.line(stream[from:])
+	block := string(content[max(from-1, 0):min(to-1, len(content))])
+	if from == 0 {
+		block = "<" + block
 	}
-	return stream[from : from+blockSize]
+	if to == 1+len(content)+1 {
+		return m.line(block + ">")
+	}
+	return block
 }
 
 // validateCard says what in c, of the SD card and the log, makes no sense.

@@ -89,15 +89,14 @@ func TestLog(t *testing.T) {
 // What does not fit on the card is not written.
 func TestCardFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := New(Config{Files: []int{cardSize - 100}, LogPeriod: 1})
+		m := New(Config{LogPeriod: 1})
+		m.SetFiles([]File{{"120906.DAT", make([]byte, cardSize-100)}})
 		c := dial(t, m)
 		defer c.close()
+		c.want("<E0C081F101600>", "<K>")
 		c.want("<O>", "<K>")
 		time.Sleep(time.Minute)
-		files := m.Files()
-		if n := len(files); n != 2 || len(files[1].Content) != 100 {
-			t.Errorf("%d files, the last of %d bytes", n, len(files[n-1].Content))
-		}
+		c.want("<U>", "<120906.DAT:7FFF9C/120831.DAT:64/>")
 	})
 }
 
