@@ -37,7 +37,7 @@ func (c *Client) readEEPROM(ctx context.Context, addr uint8, p []byte) error {
 //
 // The error names the byte that failed. Those before it have been written; it
 // has not if the error is [ErrRefused], and may or may not have been after any
-// other. Wrong bytes below 0x16 make the meter measure wrongly: read the
+// other. Wrong bytes below 0x1A make the meter measure wrongly: read the
 // EEPROM before, to have a copy, and after, to compare.
 func (c *Client) WriteEEPROM(ctx context.Context, addr uint8, p []byte) error {
 	op := fmt.Sprintf("write EEPROM 0x%02x", addr)

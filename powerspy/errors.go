@@ -82,7 +82,8 @@ const maxAnswer = 64
 // An AnswerError is an answer that was not understood. It matches
 // [ErrNotUnderstood].
 type AnswerError struct {
-	// Answer is what stood between < and >, cut to its first 64 bytes.
+	// Answer is what stood between < and >, or what came where any bytes
+	// may come; cut to its first 64 bytes.
 	Answer []byte
 
 	// Why says what is wrong with it; it may be empty.
