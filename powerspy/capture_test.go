@@ -116,7 +116,7 @@ func TestReadBinary(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := play(t, script(synced, fences(2), tt.steps, onWant("<V0E>", "<6C>"))...)
+				c := play(t, script(fences(2), tt.steps, onWant("<V0E>", "<6C>"))...)
 				cp, err := c.ReadCaptureBinary(t.Context(), 1)
 				if !errors.Is(err, tt.want) {
 					t.Fatalf("unexpected error: %v, want %v", err, tt.want)

@@ -122,9 +122,6 @@ func (c *Client) ReadCaptureBinary(ctx context.Context, periods int) (*Capture, 
 	}
 	var cp *Capture
 	err := c.request(ctx, op, func() error {
-		if err := c.prepare(ctx); err != nil {
-			return err
-		}
 		if err := c.align(ctx); err != nil {
 			return err
 		}

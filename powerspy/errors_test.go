@@ -120,7 +120,7 @@ func TestErrorPromise(t *testing.T) {
 			_, err := read(ctx, c, 10)
 			return err
 		}},
-		{name: "file: link cut", link: &faultyLink{reads: []readResult{identity, identity, identity, {text: "<abc"}, {err: syscall.ECONNRESET}}}, want: ErrLink, cause: syscall.ECONNRESET, do: func(ctx context.Context, c *Client) error {
+		{name: "file: link cut", link: &faultyLink{reads: []readResult{identity, identity, {text: "<abc"}, {err: syscall.ECONNRESET}}}, want: ErrLink, cause: syscall.ECONNRESET, do: func(ctx context.Context, c *Client) error {
 			_, err := read(ctx, c, 10)
 			return err
 		}},

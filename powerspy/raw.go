@@ -84,8 +84,8 @@ func (c *Client) fence(ctx context.Context) (before []byte, err error) {
 // to be dead.
 const fenceTries = 3
 
-// align sees to it that the bytes that come next are those of the answer to
-// the next request, and not even the line ends of an earlier one.
+// align is prepare for an answer of bytes that can be any: those that come next
+// are its own, and not even the line ends of an earlier one.
 func (c *Client) align(ctx context.Context) error { return c.alignTo(ctx, new([]byte)) }
 
 // alignTo is align that tells in gap what the meter sends after an identity.

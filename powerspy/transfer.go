@@ -48,12 +48,7 @@ func (c *Client) ReadFile(ctx context.Context, g Generation, f File, w io.Writer
 		return &Error{Op: op, Err: fmt.Errorf("%d bytes, not 0 to %d: %w", f.Size, MaxFileSize, ErrOutOfRange)}
 	}
 	t := transfer{client: c, name: name, stream: f.Size + 2}
-	return c.request(ctx, op, func() error {
-		if err := c.prepare(ctx); err != nil {
-			return err
-		}
-		return t.run(ctx, w, progress)
-	})
+	return c.request(ctx, op, func() error { return t.run(ctx, w, progress) })
 }
 
 // A transfer reads the blocks of one file. What the meter sends for block k is

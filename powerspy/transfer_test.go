@@ -63,7 +63,7 @@ func TestReadFile(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				id := onWant("<?>", "<"+v2Identity+">"+ends.line)
 				blocks := pieces(content(size))
-				steps := script(synced, id, id)
+				steps := script(id, id)
 				for k, b := range blocks {
 					end := ends.block
 					if k == len(blocks)-1 {
@@ -93,7 +93,7 @@ func TestReadFileTrouble(t *testing.T) {
 	line := "\n\r"
 	late := []step{pause(DefaultTimeout)}
 	again := fences(2)
-	first := script(synced, fences(2), onWant(x0, b[0]), fenced)
+	first := script(fences(2), onWant(x0, b[0]), fenced)
 	tests := []struct {
 		name  string
 		steps []step
@@ -102,7 +102,7 @@ func TestReadFileTrouble(t *testing.T) {
 		{"block lost", script(first,
 			[]step{want(x1)}, late, again, onWant(x1, b[1]), fenced,
 			onWant(x2, b[2]+line), fenced), nil},
-		{"first block lost", script(synced, fences(2),
+		{"first block lost", script(fences(2),
 			[]step{want(x0)}, late, again, onWant(x0, b[0]), fenced,
 			onWant(x1, b[1]), onWant(x2, b[2]+line), fenced), nil},
 		{"last block lost thrice", script(first, onWant(x1, b[1]),
@@ -133,14 +133,14 @@ func TestReadFileTrouble(t *testing.T) {
 		{"block twice", script(first,
 			[]step{want(x1)}, late, again, onWant(x1, b[1]+b[1]), fenced, again, onWant(x1, b[1]), fenced,
 			onWant(x2, b[2]+line), fenced), nil},
-		{"first block too long", script(synced, fences(2), repeat(3, script(onWant(x0, b[0]+"0"), fenced, again)), onWant(x0, b[0]+"0"), fenced), ErrNotUnderstood},
+		{"first block too long", script(fences(2), repeat(3, script(onWant(x0, b[0]+"0"), fenced, again)), onWant(x0, b[0]+"0"), fenced), ErrNotUnderstood},
 		{"bytes too many after a block", script(first, onWant(x1, b[1]+"0"),
 			onWant(x2, b[2]+line), fenced, again, onWant(x2, b[2]+line), fenced), ErrNotUnderstood},
 		{"file shorter", script(first, repeat(3, script(onWant(x1, b[1][:900]), late, again)), onWant(x1, b[1][:900]), late), ErrNotUnderstood},
 		{"file longer", script(first, onWant(x1, b[1]), repeat(3, script(onWant(x2, b[2]+plain(1142)), fenced, again)), onWant(x2, b[2]+plain(1142)), fenced), ErrNotUnderstood},
-		{"file gone", script(synced, fences(2), onWant(x0, "<Z>\n\r"), late), ErrRefused},
+		{"file gone", script(fences(2), onWant(x0, "<Z>\n\r"), late), ErrRefused},
 		{"file gone halfway", script(first, onWant(x1, "<Z>\n\r"), late), ErrRefused},
-		{"no <", script(synced, fences(2), repeat(3, script(onWant(x0, "0"+b[0][1:]), fenced, again)), onWant(x0, "0"+b[0][1:]), fenced), ErrNotUnderstood},
+		{"no <", script(fences(2), repeat(3, script(onWant(x0, "0"+b[0][1:]), fenced, again)), onWant(x0, "0"+b[0][1:]), fenced), ErrNotUnderstood},
 		{"dead", script(first, []step{want(x1)}, late, repeat(3, script([]step{want("<?>")}, late))), ErrNoAnswer},
 		{"streaming again", script(first,
 			onWant(x1, b[1][:1000]), late,
@@ -176,13 +176,13 @@ func TestReadFileTrouble(t *testing.T) {
 
 // A file of one byte may look like a refusal.
 func TestReadFileZ(t *testing.T) {
-	c := play(t, script(synced, fences(2), onWant(x0, "<Z>\n\r"), fenced)...)
+	c := play(t, script(fences(2), onWant(x0, "<Z>\n\r"), fenced)...)
 	var b bytes.Buffer
 	if err := c.ReadFile(t.Context(), V2, File{"120906.DAT", 1}, &b, nil); err != nil || b.String() != "Z" {
 		t.Errorf("got %q, %v", b.String(), err)
 	}
 	// An empty one does not.
-	c = play(t, script(synced, fences(2), onWant(x0, "<Z>\n\r"), fenced)...)
+	c = play(t, script(fences(2), onWant(x0, "<Z>\n\r"), fenced)...)
 	if err := c.ReadFile(t.Context(), V2, File{"120906.DAT", 0}, &b, nil); !errors.Is(err, ErrRefused) {
 		t.Errorf("unexpected error: %v, want %v", err, ErrRefused)
 	}
@@ -192,7 +192,7 @@ func TestReadFileZ(t *testing.T) {
 func TestReadFileContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := pieces(plain(5000))
-		c := play(t, script(synced, fences(2), onWant(x0, b[0]), fenced,
+		c := play(t, script(fences(2), onWant(x0, b[0]), fenced,
 			onWant(x1, b[1][:1000]), []step{pause(time.Second), send(b[1][1000:])}, onWant("<?>", "<"+v2Identity+">"), onWant("<V0E>", "<6C>"))...)
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
@@ -220,7 +220,7 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 
 func TestReadFileWriter(t *testing.T) {
 	b := pieces(plain(5000))
-	c := play(t, script(synced, fences(2), onWant(x0, b[0]), fenced, onWant(x1, b[1]), onWant("<?>", "<"+v2Identity+">"), onWant("<V0E>", "<6C>"))...)
+	c := play(t, script(fences(2), onWant(x0, b[0]), fenced, onWant(x1, b[1]), onWant("<?>", "<"+v2Identity+">"), onWant("<V0E>", "<6C>"))...)
 	var told []int64
 	err := c.ReadFile(t.Context(), V2, File{"120906.DAT", 5000}, &fullDisk{3000}, func(n int64) { told = append(told, n) })
 	if !errors.Is(err, io.ErrShortBuffer) || !strings.Contains(err.Error(), `read file "120906.DAT": write after 2047 bytes: `) || len(told) != 1 || told[0] != 2047 {

@@ -108,7 +108,9 @@ func (f *file) bytes(rnd random) []byte {
 func (m *Meter) Files() []File {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.writeLog(m.now())
+	now := m.now()
+	m.advance(now)
+	m.writeLog(now)
 	var files []File
 	for _, f := range m.card.files {
 		files = append(files, File{f.name, slices.Clone(f.bytes(m.rnd))})
@@ -120,6 +122,8 @@ func (m *Meter) Files() []File {
 func (m *Meter) SetFiles(files []File) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.advance(m.now())
+	m.writeLog(m.now())
 	m.card = &card{}
 	for _, f := range files {
 		m.card.files = append(m.card.files, &file{name: f.Name, size: len(f.Content), content: append([]byte{}, f.Content...)})

@@ -21,7 +21,9 @@ func (c *clock) now(now time.Time) time.Time { return c.set.Add(now.Sub(c.at)) }
 func (m *Meter) Clock() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.clock.now(m.now())
+	now := m.now()
+	m.advance(now)
+	return m.clock.now(now)
 }
 
 // setClock obeys E (AL/LG/0838/003 §3.4.8): six bytes, not decimal digits.

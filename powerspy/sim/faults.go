@@ -145,9 +145,13 @@ func (m *Meter) Hang() {
 func (m *Meter) HangUntilPowerCycle() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.hangLocked(m.now())
+}
+
+func (m *Meter) hangLocked(now time.Time) {
 	if !m.hung {
 		m.hung = true
-		m.record(Incident{Fault: deadFault, From: m.now()}, false)
+		m.record(Incident{Fault: deadFault, From: now}, false)
 		m.wakeLocked()
 	}
 }

@@ -16,6 +16,7 @@ type log struct {
 func (m *Meter) Logging() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.advance(m.now())
 	return m.log != nil
 }
 
@@ -69,7 +70,7 @@ func (m *Meter) startLog(now time.Time, _ hex) string {
 		period: int(binary.LittleEndian.Uint16(m.eeprom[addrLogPeriod:])),
 		phase:  m.nextCrossing(now),
 	}
-	return m.hangAfterLog()
+	return m.afterLog(now)
 }
 
 // stopLog obeys P (§3.4.12).
@@ -79,14 +80,14 @@ func (m *Meter) stopLog(now time.Time, _ hex) string {
 	}
 	m.writeLog(now)
 	m.log = nil
-	return m.hangAfterLog()
+	return m.afterLog(now)
 }
 
-// hangAfterLog has the meter hang, as users report, until its power is cycled,
-// if that is wanted.
-func (m *Meter) hangAfterLog() string {
+// afterLog has the meter hang, as users report, until its power is cycled, if
+// that is wanted.
+func (m *Meter) afterLog(now time.Time) string {
 	if m.faults.LogHang {
-		m.hung = true
+		m.hangLocked(now)
 	}
 	return done
 }

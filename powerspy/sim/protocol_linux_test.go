@@ -14,8 +14,9 @@ import (
 // A terminal lets through any byte of a file, those that mean something to
 // terminals among them.
 func TestTransferPTY(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	m := sim.New(spec(t, "files=0/1/2046/2047/2048/4094/5000/300000,lose=0.02,delay=0,jitter=0,stall=0"))
+	m := sim.New(spec(t, "files=0/1/2046/2047/2048/4094/5000/100000,lose=0.02,delay=0,jitter=0,stall=0"))
 	path, wait, err := m.ServePTY(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +31,7 @@ func TestTransferPTY(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := powerspy.NewClient(link, &powerspy.Config{Timeout: 200 * time.Millisecond})
+	c := powerspy.NewClient(link, &powerspy.Config{Timeout: 500 * time.Millisecond})
 	defer c.Close()
 	transfer(t, c, m)
 }

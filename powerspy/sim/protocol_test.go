@@ -106,12 +106,13 @@ func TestTransferNeverWrong(t *testing.T) {
 
 // The same over TCP, in real time.
 func TestTransferTCP(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	m := sim.New(spec(t, "files=0/1/2046/2047/2048/4094/5000/300000,lose=0.02,delay=0,jitter=0,stall=0"))
+	m := sim.New(spec(t, "files=0/1/2046/2047/2048/4094/5000/100000,lose=0.02,delay=0,jitter=0,stall=0"))
 	done := make(chan error)
 	go func() { done <- m.Serve(ctx, l) }()
 	defer func() {
@@ -124,7 +125,7 @@ func TestTransferTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := powerspy.NewClient(link, &powerspy.Config{Timeout: 200 * time.Millisecond})
+	c := powerspy.NewClient(link, &powerspy.Config{Timeout: 500 * time.Millisecond})
 	defer c.Close()
 	transfer(t, c, m)
 }
