@@ -51,7 +51,7 @@ func (c *Client) exchange(ctx context.Context, request string, judge func(frame 
 				}
 			}
 		}
-		// A long answer that keeps coming is one.
+		// A long answer has its time anew while it keeps coming.
 		if n := c.scan.partialLength(); n > longest {
 			longest = n
 			if err := c.await(ctx); err != nil {

@@ -7,7 +7,8 @@ import (
 )
 
 // Thresholds are conditions of a [Trigger]. Zero is off; those that are set
-// must all hold. They are compared with the values of one mains period.
+// must all hold. Over what time the meter takes its values is not known; one
+// mains period is likely.
 type Thresholds struct {
 	VoltageAbove float64 // V, rms
 	CurrentAbove float64 // A, rms
