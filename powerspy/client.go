@@ -74,6 +74,7 @@ type Client struct {
 	sent     time.Time // just before the latest request was written
 	arrival  time.Time // just after the latest read
 	synced   bool      // no answer to an earlier request can be on its way
+	stale    bool      // the meter streams to a client that is no more
 	failed   error     // the link is dead, and this is why
 	dryReads int       // reads in a row that gave neither bytes nor error
 
@@ -208,70 +209,6 @@ var past = time.Unix(1, 0)
 // interruptRead makes a blocked Read return. For the error see guard.
 func (c *Client) interruptRead() { _ = c.link.SetReadDeadline(past) }
 
-// A verdict is what a request makes of a frame.
-type verdict uint8
-
-const (
-	skip   verdict = iota // not meant for this request
-	accept                // the answer
-	refuse                // <Z>
-	reject                // no possible answer
-)
-
-// exchange sends one request, without its < and >, and hands frames to judge
-// until that settles it. The frame is valid only during the call.
-func (c *Client) exchange(ctx context.Context, request string, judge func(frame []byte) verdict) error {
-	if c.failed != nil {
-		return c.failed
-	}
-	// What was here before the request cannot answer it.
-	c.scan.discard()
-
-	deadline := time.Now().Add(c.timeout)
-	if err := c.link.SetReadDeadline(deadline); err != nil {
-		return c.fail(err)
-	}
-	if err := c.link.SetWriteDeadline(deadline); err != nil {
-		return c.fail(err)
-	}
-	// The watcher may have acted before the deadlines above did: only a
-	// look at the context after them is sure to see it.
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-
-	synced := c.synced
-	c.synced = false
-	if err := c.write("<" + request + ">"); err != nil {
-		return c.expired(ctx, err)
-	}
-	for {
-		for {
-			frame, ok := c.scan.next()
-			if !ok {
-				break
-			}
-			switch judge(frame) {
-			case accept:
-				c.synced = synced
-				if synced {
-					c.timed(c.arrival.Sub(c.sent))
-				}
-				return nil
-			case refuse:
-				c.synced = synced
-				return ErrRefused
-			case reject:
-				return newAnswerError(frame, "")
-			case skip:
-			}
-		}
-		if err := c.fill(); err != nil {
-			return c.expired(ctx, err)
-		}
-	}
-}
-
 // expired turns the expiry of a deadline into its cause.
 func (c *Client) expired(ctx context.Context, err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -338,55 +275,6 @@ func (c *Client) fail(err error) error {
 	}
 	c.failed = fmt.Errorf("%w: %w", ErrLink, err)
 	return c.failed
-}
-
-// isDone reports whether frame says that the meter did it. The specification
-// prints <K.> for some requests; meters send <K>.
-func isDone(frame []byte) bool { return string(frame) == "K" || string(frame) == "K." }
-
-// isRefused reports whether frame says that the meter will not.
-func isRefused(frame []byte) bool { return string(frame) == "Z" || string(frame) == "Z." }
-
-// isStray reports whether frame belongs to no request: a real-time frame, or
-// an identity that was asked for by a request given up. No answer but a
-// real-time frame holds spaces, so a damaged one is known by them.
-func isStray(frame []byte) bool {
-	for _, b := range frame {
-		if b == ' ' {
-			return true
-		}
-	}
-	return isIdentity(frame)
-}
-
-// isShort reports whether frame has the form of the answer to some request of
-// this package other than ?.
-func isShort(frame []byte) bool {
-	if isDone(frame) || isRefused(frame) {
-		return true
-	}
-	_, isByte := parseByte(frame)
-	_, isCount := parseFrequency(frame)
-	return isByte || isCount
-}
-
-// judgeDone is the verdict of requests answered by <K> or <Z>.
-func judgeDone(frame []byte) verdict {
-	if isDone(frame) {
-		return accept
-	}
-	return judgeOther(frame)
-}
-
-// judgeOther is the verdict on a frame that is not the answer.
-func judgeOther(frame []byte) verdict {
-	switch {
-	case isRefused(frame):
-		return refuse
-	case isStray(frame):
-		return skip
-	}
-	return reject
 }
 
 // A watch calls a function when a context ends.

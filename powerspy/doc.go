@@ -28,6 +28,14 @@
 // and the identity is the one answer that cannot be mistaken. Real-time frames
 // and identities that nobody waits for are never taken for an answer at all.
 //
+// The answers of [Client.ReadFile] and [Client.ReadCaptureBinary] are bytes
+// that can be any, identities among them. They are fenced in by identities
+// instead, and every byte between is accounted for.
+//
+// A client that died may have left the meter in real-time mode. The package
+// ends that before a request that would suffer from it, when the meter's status
+// or a frame tells. Reading the EEPROM or the frequency does not suffer.
+//
 // If synchronising fails too, the remedy is that of §3.2: close the link,
 // open it again, and start with a new client.
 //
@@ -37,8 +45,8 @@
 // the operation. It matches exactly one of: [ErrLink], the link failed and
 // the client is of no further use; [ErrRefused], the meter said no;
 // [ErrNotUnderstood], the meter said something else; [ErrNoAnswer], it said
-// nothing in time; [ErrClosed], [ErrStreaming], [ErrStopped] and
-// [ErrOutOfRange], the call made no sense; or the error of the caller's
-// context. [Realtime.Next] adds [os.ErrDeadlineExceeded], alone, for a
+// nothing in time; [ErrClosed], [ErrStreaming], [ErrStopped], [ErrNotSupported]
+// and [ErrOutOfRange], the call made no sense; or the error of the caller's
+// context. [Client.ReadFile] adds that of its writer, and [Realtime.Next] [os.ErrDeadlineExceeded], alone, for a
 // deadline that passed without a frame.
 package powerspy

@@ -31,6 +31,34 @@ func (c *Client) readEEPROM(ctx context.Context, addr uint8, p []byte) error {
 	return nil
 }
 
+// WriteEEPROM writes p to the EEPROM from address addr on (request W, §3.3.5),
+// one exchange a byte. No other request comes between them. If p reaches
+// beyond address 0xFF the error is [ErrOutOfRange], and nothing was sent.
+//
+// The error names the byte that failed. Those before it have been written; it
+// has not if the error is [ErrRefused], and may or may not have been after any
+// other. Wrong bytes below 0x1A make the meter measure wrongly: read the
+// EEPROM before, to have a copy, and after, to compare.
+func (c *Client) WriteEEPROM(ctx context.Context, addr uint8, p []byte) error {
+	op := fmt.Sprintf("write EEPROM 0x%02x", addr)
+	if int(addr)+len(p) > eepromSize {
+		return &Error{Op: op, Err: fmt.Errorf("%d bytes: %w", len(p), ErrOutOfRange)}
+	}
+	return c.request(ctx, op, func() error {
+		for i, b := range p {
+			at := addr + uint8(i)
+			err := c.prepare(ctx)
+			if err == nil {
+				err = c.exchange(ctx, fmt.Sprintf("W%02X%02X", at, b), judgeDone)
+			}
+			if err != nil {
+				return &Error{Op: fmt.Sprintf("write EEPROM 0x%02x", at), Err: err}
+			}
+		}
+		return nil
+	})
+}
+
 func (c *Client) readByte(ctx context.Context, addr uint8, p *byte) error {
 	if err := c.synchronise(ctx); err != nil {
 		return err

@@ -39,6 +39,10 @@ var (
 	// can say. Nothing was sent.
 	ErrOutOfRange = errors.New("out of range")
 
+	// ErrNotSupported means that meters of the generation given cannot do
+	// it. Nothing was sent. It also matches [errors.ErrUnsupported].
+	ErrNotSupported error = &sentinel{"not supported by this generation of meter", errors.ErrUnsupported}
+
 	// ErrUncalibrated means that neither calibration of the meter is usable.
 	ErrUncalibrated = errors.New("the meter holds no usable calibration")
 )
@@ -78,7 +82,8 @@ const maxAnswer = 64
 // An AnswerError is an answer that was not understood. It matches
 // [ErrNotUnderstood].
 type AnswerError struct {
-	// Answer is what stood between < and >, cut to its first 64 bytes.
+	// Answer is what stood between < and >, or what came where any bytes
+	// may come; cut to its first 64 bytes.
 	Answer []byte
 
 	// Why says what is wrong with it; it may be empty.

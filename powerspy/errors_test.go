@@ -63,7 +63,7 @@ func (l *faultyLink) Close() error                     { return nil }
 func TestErrorPromise(t *testing.T) {
 	sentinels := []error{
 		ErrLink, ErrRefused, ErrNotUnderstood, ErrNoAnswer, ErrClosed, ErrStreaming, ErrStopped,
-		ErrOutOfRange, ErrUncalibrated, context.Canceled, context.DeadlineExceeded,
+		ErrOutOfRange, ErrUncalibrated, ErrNotSupported, context.Canceled, context.DeadlineExceeded,
 	}
 	frequency := func(ctx context.Context, c *Client) error {
 		_, err := c.Frequency(ctx, V2)
@@ -106,6 +106,22 @@ func TestErrorPromise(t *testing.T) {
 		}},
 		{name: "out of range", link: &faultyLink{}, want: ErrOutOfRange, do: func(ctx context.Context, c *Client) error {
 			_, err := c.StartRealtime(ctx, V1, 101)
+			return err
+		}},
+		{name: "not supported", link: &faultyLink{}, want: ErrNotSupported, cause: errors.ErrUnsupported, do: func(ctx context.Context, c *Client) error {
+			_, err := c.Clock(ctx, V1, time.UTC)
+			return err
+		}},
+		{name: "capture not understood", link: &faultyLink{reads: []readResult{identity, {text: "<A!>"}}}, want: ErrNotUnderstood, do: func(ctx context.Context, c *Client) error {
+			_, err := c.ReadCapture(ctx, 1)
+			return err
+		}},
+		{name: "file: no answer", link: &faultyLink{}, want: ErrNoAnswer, cause: os.ErrDeadlineExceeded, timeout: true, do: func(ctx context.Context, c *Client) error {
+			_, err := read(ctx, c, 10)
+			return err
+		}},
+		{name: "file: link cut", link: &faultyLink{reads: []readResult{identity, identity, {text: "<abc"}, {err: syscall.ECONNRESET}}}, want: ErrLink, cause: syscall.ECONNRESET, do: func(ctx context.Context, c *Client) error {
+			_, err := read(ctx, c, 10)
 			return err
 		}},
 		{name: "streaming", link: &faultyLink{reads: []readResult{identity, {text: "<K>"}}}, want: ErrStreaming, do: func(ctx context.Context, c *Client) error {

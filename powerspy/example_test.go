@@ -2,6 +2,7 @@ package powerspy_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"powerspy2/powerspy"
+	"powerspy2/powerspy/sim"
 )
 
 func Example() {
@@ -58,6 +60,100 @@ func Example() {
 	// 230.7 V 0.783 A 171.1 W
 	// 230.7 V 0.783 A 171.1 W
 	// 230.7 V 0.783 A 171.1 W
+}
+
+// A capture of ten mains periods, and the power from its samples.
+func ExampleClient_ReadCaptureBinary() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	link, err := sim.New(sim.Config{Power: 200}).Dial(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	c := powerspy.NewClient(link, nil)
+	defer c.Close()
+
+	id, err := c.Identity(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	both, err := c.Calibration(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	cal, _, err := both.InForce()
+	if err != nil {
+		log.Fatal(err)
+	}
+	hertz, err := c.Frequency(ctx, id.Generation())
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	const periods = 10
+	if err := c.SetCaptureLength(ctx, periods); err != nil {
+		log.Fatal(err)
+	}
+	thresholds, err := cal.Counts(powerspy.Thresholds{CurrentAbove: 0.5})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := c.SetTrigger(ctx, powerspy.Trigger{Enabled: true, Thresholds: thresholds}); err != nil {
+		log.Fatal(err)
+	}
+	if err := c.StartCapture(ctx, id.Generation()); err != nil {
+		log.Fatal(err)
+	}
+	if err := c.WaitCapture(ctx, nil); err != nil {
+		log.Fatal(err)
+	}
+	capture, err := c.ReadCaptureBinary(ctx, periods)
+	if err != nil {
+		log.Fatal(err)
+	}
+	samples := capture.Samples(cal, hertz)
+	var power float64
+	for _, s := range samples {
+		power += s.Voltage * s.Current / float64(len(samples))
+	}
+	fmt.Printf("%d samples, one every %.2f µs, %.0f W\n", len(samples), 1e6*capture.Interval(hertz), power)
+	// Output:
+	// 2560 samples, one every 78.12 µs, 200 W
+}
+
+// The files on the SD card, read into memory.
+func ExampleClient_ReadFile() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	link, err := sim.New(sim.Config{Files: []int{0, 5000}}).Dial(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	c := powerspy.NewClient(link, nil)
+	defer c.Close()
+
+	id, err := c.Identity(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	list, err := c.ListFiles(ctx, id.Generation())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, f := range list.Files {
+		var content bytes.Buffer
+		err := c.ReadFile(ctx, id.Generation(), f, &content, func(written int64) {
+			fmt.Printf("%s: %d of %d bytes\n", f.Name, written, f.Size)
+		})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// 120901.DAT: 0 of 0 bytes
+	// 120902.DAT: 2047 of 5000 bytes
+	// 120902.DAT: 4095 of 5000 bytes
+	// 120902.DAT: 5000 of 5000 bytes
 }
 
 func ExampleParseFrame() {

@@ -89,7 +89,7 @@ func FuzzFrame(f *testing.F) {
 
 // FuzzAnswers sends arbitrary bytes through all parsers of answers.
 func FuzzAnswers(f *testing.F) {
-	for _, text := range []string{goldenIdentity, v2Identity, "F6C00", "6C", "K", "Z.", goldenFrame} {
+	for _, text := range []string{goldenIdentity, v2Identity, "F6C00", "6C", "K", "Z.", goldenFrame, "0C081E101621", "", "120906.DAT:7FE/", "A2000011234FFFF"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -118,6 +118,18 @@ func FuzzAnswers(f *testing.F) {
 			if want := appendHex([]byte("F"), uint32(n), 4); string(want) != string(text) {
 				t.Errorf("%q was read as %d", text, n)
 			}
+		}
+		if f, ok := parseClock(text); ok {
+			kinds++
+			if want := f.append(nil); string(want) != string(text) {
+				t.Errorf("%q was read as %v", text, f)
+			}
+		}
+		if isList(text) {
+			kinds++
+		}
+		if isCapture(text) && kinds == 0 { // AA and such are bytes
+			kinds++
 		}
 		if _, ok := parseFrame(text); ok {
 			kinds++

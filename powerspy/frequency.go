@@ -67,6 +67,18 @@ func (g Generation) check() error {
 	return fmt.Errorf("%v: %w", g, ErrOutOfRange)
 }
 
+// needs tells whether meters of generation g can do what only those of
+// generation only can.
+func (g Generation) needs(only Generation) error {
+	if err := g.check(); err != nil {
+		return err
+	}
+	if g != only {
+		return fmt.Errorf("%v: %w", g, ErrNotSupported)
+	}
+	return nil
+}
+
 // parseFrequency parses Fnnnn.
 func parseFrequency(frame []byte) (uint16, bool) {
 	if len(frame) != 5 || frame[0] != 'F' {

@@ -146,15 +146,14 @@ func (c *Client) identify(ctx context.Context) (Identity, error) {
 			// Perhaps the answer to an earlier request: only silence
 			// after it will tell.
 			refused = true
-		case !isShort(frame):
+		case !isOther(frame):
 			odd = newAnswerError(frame, "not an identity")
 		}
 		return skip
 	})
 	switch {
 	case err == nil:
-		// The meter answers in order, so all else has been answered.
-		c.synced = true
+		c.identified(id)
 		return id, nil
 	case !errors.Is(err, ErrNoAnswer):
 		return Identity{}, err
@@ -164,6 +163,15 @@ func (c *Client) identify(ctx context.Context) (Identity, error) {
 		return Identity{}, ErrRefused
 	}
 	return Identity{}, err
+}
+
+// identified draws the conclusions from an identity.
+func (c *Client) identified(id Identity) {
+	// The meter answers in order, so all else has been answered.
+	c.synced = true
+	if id.Status == Streaming {
+		c.stale = true
+	}
 }
 
 // synchronise makes sure that the next answer is the answer to the next

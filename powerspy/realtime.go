@@ -225,11 +225,8 @@ func (c *Client) stop(ctx context.Context, only *Realtime) error {
 		// stop whatever else goes wrong. An earlier <K> may then be taken
 		// for the answer, but not the identity that is asked for next.
 		synced := c.synced
-		if err := c.exchange(ctx, "Q", judgeDone); err != nil && !errors.Is(err, ErrRefused) {
+		if err := c.leaveRealtime(ctx); err != nil || synced {
 			return err
-		}
-		if synced {
-			return nil
 		}
 		return c.synchronise(ctx)
 	})

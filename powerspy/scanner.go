@@ -2,8 +2,8 @@ package powerspy
 
 import "bytes"
 
-// maxFrame bounds the inside of a frame. The longest answer that this package
-// waits for is a real-time frame.
+// maxFrame bounds the inside of a frame, but for the few answers that are of
+// no fixed length; see exchangeLong.
 const maxFrame = 256
 
 // A scanner cuts a stream of bytes into frames: it yields what stands between
@@ -15,11 +15,11 @@ const maxFrame = 256
 type scanner struct {
 	pending []byte // fed and not yet scanned; belongs to the caller
 	state   scanState
-	partial [maxFrame]byte
-	n       int // length of partial
+	partial []byte // the frame so far
+	limit   int    // on the length of a frame; maxFrame if zero
 
 	// broken counts the frames that were damaged: interrupted by another <,
-	// longer than maxFrame, or ended by a > that has no <.
+	// longer than the limit, or ended by a > that has no <.
 	broken uint64
 }
 
@@ -67,13 +67,13 @@ func (s *scanner) next() ([]byte, bool) {
 			if was == inside {
 				s.broken++
 			}
-			s.state, s.n = inside, 0
+			s.state, s.partial = inside, s.partial[:0]
 			continue
 		}
 		s.state = outside
 		switch was {
 		case inside:
-			return s.partial[:s.n], true
+			return s.partial, true
 		case outside:
 			s.broken++
 		case ignoring:
@@ -88,10 +88,39 @@ func (s *scanner) keep(p []byte) {
 	if s.state != inside {
 		return
 	}
-	if len(p) > maxFrame-s.n {
+	if len(s.partial)+len(p) > max(s.limit, maxFrame) {
 		s.state = ignoring
 		s.broken++
 		return
 	}
-	s.n += copy(s.partial[s.n:], p)
+	s.partial = append(s.partial, p...)
+}
+
+// take returns what was fed and not yet scanned, as it came, and forgets the
+// frame that is half there. Bytes of it may be fed again.
+func (s *scanner) take() []byte {
+	p := s.pending
+	s.pending, s.state = nil, outside
+	return p
+}
+
+// partialLength returns the length of the frame so far.
+func (s *scanner) partialLength() int {
+	if s.state != inside {
+		return 0
+	}
+	return len(s.partial)
+}
+
+// shrink returns to the usual limit, and to the usual memory. A long frame
+// that next returned stays as it is.
+func (s *scanner) shrink() {
+	s.limit = 0
+	if cap(s.partial) <= maxFrame {
+		return
+	}
+	s.partial = nil
+	if s.state == inside {
+		s.state = ignoring
+	}
 }

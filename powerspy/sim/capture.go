@@ -34,9 +34,12 @@ func (t *trigger) bits(now Truth, scale Calibration) uint8 {
 // capture is the acquisition of a waveform.
 type capture struct {
 	on        bool
+	length    int     // In mains periods.
+	first     float64 // The first mains period that may be part of it.
 	checked   float64 // Waiting: the mains periods that have been looked at.
 	triggered bool
-	end       time.Time // Triggered: when the buffer is full.
+	begin     float64   // Triggered: the first mains period of the buffer...
+	end       time.Time // ...and when it is full.
 }
 
 // status returns the status letter and brings a waiting capture up to now:
@@ -52,8 +55,8 @@ func (m *Meter) status(now time.Time) byte {
 	for !c.triggered && m.mains.periods(m.seconds(now)) >= c.checked+1 {
 		from, to := m.mains.seconds(c.checked), m.mains.seconds(c.checked+1)
 		if !m.trigger.enabled || m.trigger.bits(m.electric(from, to), m.scale) == 0xff {
-			c.triggered = true
-			c.end = m.time(m.mains.seconds(c.checked + float64(m.length)))
+			c.trigger(m.trigger.pretrigger)
+			c.end = m.time(m.mains.seconds(c.begin + float64(c.length)))
 		}
 		c.checked++
 	}
@@ -67,9 +70,22 @@ func (m *Meter) status(now time.Time) byte {
 	}
 }
 
+// trigger begins with the period that has just been looked at, or so many
+// periods before, as far as they have been sampled and leave room for it.
+func (c *capture) trigger(before uint8) {
+	c.triggered = true
+	c.begin = max(c.first, c.checked-float64(min(int(before), c.length-1)))
+}
+
 // startCapture begins at the next mains zero crossing.
 func (m *Meter) startCapture(now time.Time) {
-	m.capture = capture{on: true, checked: math.Ceil(m.mains.periods(m.seconds(now)))}
+	next := m.nextCrossing(now)
+	m.capture = capture{on: true, length: m.length, first: next, checked: next}
+}
+
+// nextCrossing returns the mains periods until the next zero crossing.
+func (m *Meter) nextCrossing(now time.Time) float64 {
+	return math.Ceil(m.mains.periods(m.seconds(now)))
 }
 
 // triggerBits returns the trigger bits for the mains period that begins now.

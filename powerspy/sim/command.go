@@ -73,43 +73,66 @@ const (
 // A command obeys the request whose digits it gets, and returns what goes
 // between the brackets of the answer. The meter's mutex is held.
 type command struct {
-	digits func(Generation) int // How many the request has.
+	digits func(Generation) int // How many the request has; -1 if there is no such command.
 	obey   func(m *Meter, now time.Time, h hex) string
+	text   bool // They need not be hexadecimal digits.
+	raw    bool // What obey returns, if it is not a refusal, is all that is sent.
 }
 
 func width(n int) func(Generation) int { return func(Generation) int { return n } }
 
+// second is width for what only the second generation has.
+func second(n int) func(Generation) int {
+	return func(g Generation) int {
+		if g == V1 {
+			return -1
+		}
+		return n
+	}
+}
+
 // commands are those the meter knows. Any other is refused.
 var commands = map[byte]command{
-	'?': {width(0), (*Meter).identify},
-	'L': {width(2), (*Meter).setLength},
-	'T': {width(36), (*Meter).setTrigger},
-	'R': {width(0), (*Meter).resetCommand},
-	'W': {width(4), (*Meter).writeEEPROM},
-	'V': {width(2), (*Meter).readEEPROM},
-	'S': {width(0), (*Meter).start},
-	'C': {width(0), (*Meter).cancel},
-	'F': {width(0), (*Meter).frequency},
-	'J': {func(g Generation) int {
+	'?': {digits: width(0), obey: (*Meter).identify},
+	'L': {digits: width(2), obey: (*Meter).setLength},
+	'T': {digits: width(36), obey: (*Meter).setTrigger},
+	'R': {digits: width(0), obey: (*Meter).resetCommand},
+	'W': {digits: width(4), obey: (*Meter).writeEEPROM},
+	'V': {digits: width(2), obey: (*Meter).readEEPROM},
+	'S': {digits: width(0), obey: (*Meter).start},
+	'C': {digits: width(0), obey: (*Meter).cancel},
+	'F': {digits: width(0), obey: (*Meter).frequency},
+	'J': {digits: func(g Generation) int {
 		if g == V1 {
 			return 2
 		}
 		return 4
-	}, (*Meter).realtimeOn},
-	'Q': {width(0), (*Meter).realtimeOff},
+	}, obey: (*Meter).realtimeOn},
+	'Q': {digits: width(0), obey: (*Meter).realtimeOff},
+	'A': {digits: width(0), obey: (*Meter).readASCII},
+	'B': {digits: width(0), obey: (*Meter).readBinary},
+	'E': {digits: second(12), obey: (*Meter).setClock},
+	'G': {digits: second(0), obey: (*Meter).readClock},
+	'M': {digits: second(4), obey: (*Meter).setLogPeriod},
+	'O': {digits: second(0), obey: (*Meter).startLog},
+	'P': {digits: second(0), obey: (*Meter).stopLog},
+	'U': {digits: second(0), obey: (*Meter).listFiles, raw: true},
+	'Y': {digits: second(10), obey: (*Meter).deleteFile, text: true},
+	'X': {digits: second(11), obey: (*Meter).sendBlock, text: true, raw: true},
 }
 
-// execute obeys a request and returns the answer, brackets included; empty
-// for none.
+// execute obeys a request and returns the answer, with brackets and line end;
+// empty for none.
 func (m *Meter) execute(now time.Time, request string) string {
-	letter, answer := byte(0), refused
+	letter, answer, raw := byte(0), refused, false
 	if request != "" {
 		letter = request[0]
 	}
 	if c, ok := commands[letter]; ok && !m.fails(refuseFault, m.faults.Refuse, letter, now) {
 		h := hex(request[1:])
-		if len(h) == c.digits(m.cfg.Generation) && h.valid() {
+		if len(h) == c.digits(m.cfg.Generation) && (c.text || h.valid()) {
 			answer = c.obey(m, now, h)
+			raw = c.raw && answer != refused
 		}
 	}
 	m.answers++
@@ -117,11 +140,21 @@ func (m *Meter) execute(now time.Time, request string) string {
 	case answer == nothing || m.fails(muteFault, m.faults.Mute, letter, now):
 		return ""
 	case m.fails(garbageFault, m.faults.Garbage, letter, now):
-		return "<" + string(m.rnd.junk(forNonsense, m.answers, 0)) + ">"
-	case m.cfg.Dots && letter == 'Q' && (answer == done || answer == refused):
+		return m.line("<" + string(m.rnd.junk(forNonsense, m.answers, 0)) + ">")
+	case raw:
+		return answer
+	case m.cfg.Dots && has("QEMO", letter) && (answer == done || answer == refused):
 		answer += "."
 	}
-	return "<" + answer + ">"
+	return m.line("<" + answer + ">")
+}
+
+// line appends what ends a line.
+func (m *Meter) line(text string) string {
+	if m.cfg.EOL == EOLNone {
+		return text
+	}
+	return text + m.cfg.EOL
 }
 
 // fails tells whether a fault spoils a command: one of these letters, or any

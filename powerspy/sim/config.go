@@ -63,6 +63,10 @@ type Config struct {
 	Factory, Current Calibration
 	LogPeriod        uint16 // In mains periods, 0 to 5000.
 
+	// Files are the sizes of the files that are on the SD card from the
+	// start; their content is random. V1 has no card.
+	Files []int
+
 	Voltage   float64 // Mean mains voltage, V rms; default 230.
 	Frequency float64 // Mean mains frequency, 40 to 70 Hz; default 50.
 	Drift     float64 // Largest relative wander of the frequency, 0 to 0.01.
@@ -79,7 +83,7 @@ type Config struct {
 	StallMin time.Duration // A stall lasts from StallMin...
 	StallMax time.Duration // ...to StallMax; default 200 ms to 600 ms.
 	EOL      string        // Sent after each frame; default LF CR. EOLNone for nothing.
-	Dots     bool          // Q is answered <K.> or <Z.>, as the specification prints it.
+	Dots     bool          // Q, E, M and O are answered <K.> or <Z.>, as the specification prints it.
 	Busy     Busy          // Default BusyRefuse.
 	Seed     uint64        // Of everything random.
 	Faults   Faults        // What is wrong with the meter from the start.
@@ -111,10 +115,13 @@ func DefaultConfig() Config {
 		Drift:    200e-6,
 		Load:     LoadServer,
 		LowPower: 20,
-		Delay:    8 * time.Millisecond,
-		Jitter:   6 * time.Millisecond,
-		Stall:    0.002,
-		Seed:     1,
+		// One entry a second.
+		LogPeriod: 50,
+		Files:     AwkwardSizes(),
+		Delay:     8 * time.Millisecond,
+		Jitter:    6 * time.Millisecond,
+		Stall:     0.002,
+		Seed:      1,
 	}.withDefaults()
 }
 
@@ -178,6 +185,9 @@ func (c Config) Validate() error {
 	case BusyRefuse, BusyWait, BusyReplace:
 	default:
 		return fmt.Errorf("busy %q is none of refuse, wait, replace", string(c.Busy))
+	}
+	if err := c.validateCard(); err != nil {
+		return err
 	}
 	return c.Faults.validate()
 }

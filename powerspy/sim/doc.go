@@ -8,7 +8,7 @@
 // simulator does as meters do.
 //
 // A [Meter] has the state of the instrument: the EEPROM, the trigger, a
-// capture, the real-time mode. It belongs to the meter and outlives the
+// capture, the real-time mode, the clock, the SD card and its log. It belongs to the meter and outlives the
 // connection: a client that dies leaves the meter streaming to the next one.
 // One connection is served at a time, from [Meter.Dial] in this process,
 // [Meter.Serve] on any listener, [Meter.ServeConn] on anything that reads and
@@ -39,6 +39,14 @@
 // all faults, are a function of the time, too: [Meter.Incidents] tells which
 // came. [Meter.Streams] and [Meter.StreamTruth] tell what was measured by a
 // meter whose client had to start anew.
+//
+// # What is not known
+//
+// The specification leaves open, and no client of real meters tells, how the
+// samples of a capture are coded, in what unit the trigger has power and its
+// part before the trigger, what is in a log file, and how a meter refuses a
+// block that it does not have. Where the simulator had to choose, the comment
+// says so.
 //
 // # Randomness
 //

@@ -12,6 +12,9 @@ type Faults struct {
 	Refuse  string // Commands answered <Z> and not done.
 	Mute    string // Commands done but not answered.
 	Garbage string // Commands done but answered with nonsense.
+	LogHang bool   // After O and P the meter is deaf and mute until PowerCycle.
+
+	Lose float64 // The fraction of answers, 0 to 1, that get lost.
 
 	// Noise is the fraction of real-time frames, 0 to 1, that arrive
 	// corrupted: cut at either end, a character lost, doubled or replaced,
@@ -54,6 +57,9 @@ func (f Faults) validate() error {
 				return fmt.Errorf("%s: %q is no command; the commands are %s", l.name, c, commandLetters)
 			}
 		}
+	}
+	if err := f.validateLoss(); err != nil {
+		return err
 	}
 	if !(f.Noise >= 0 && f.Noise <= 1) {
 		return fmt.Errorf("noise %g is not a fraction from 0 to 1", f.Noise)
@@ -139,9 +145,13 @@ func (m *Meter) Hang() {
 func (m *Meter) HangUntilPowerCycle() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.hangLocked(m.now())
+}
+
+func (m *Meter) hangLocked(now time.Time) {
 	if !m.hung {
 		m.hung = true
-		m.record(Incident{Fault: deadFault, From: m.now()}, false)
+		m.record(Incident{Fault: deadFault, From: now}, false)
 		m.wakeLocked()
 	}
 }

@@ -21,12 +21,16 @@ type Meter struct {
 	rnd   random
 	mains *mains
 	load  load
+	shape shape
 	epoch time.Time // Second 0 of mains and load.
 
 	slot chan struct{} // Holds a token while a connection is served.
 
 	mu        sync.Mutex // Serialises everything below: the state that commands, the senders of frames and tests share.
 	eeprom    *EEPROM
+	clock     clock
+	card      *card
+	log       *log // nil unless logging.
 	trigger   trigger
 	length    int // Of a capture, in mains periods.
 	capture   capture
@@ -58,6 +62,7 @@ func New(cfg Config) *Meter {
 		rnd:    rnd,
 		mains:  newMains(cfg.Frequency, cfg.Drift, rnd),
 		load:   newLoad(&cfg, rnd),
+		shape:  newShape(cfg.PF),
 		epoch:  time.Now(),
 		slot:   make(chan struct{}, 1),
 		eeprom: newEEPROM(&cfg),
@@ -69,6 +74,8 @@ func New(cfg Config) *Meter {
 	if !m.scale.sane() {
 		m.scale = cfg.Factory
 	}
+	m.clock = clock{set: m.epoch.UTC(), at: m.epoch}
+	m.card = newCard(cfg.Files)
 	m.reset(m.epoch)
 	return m
 }
@@ -108,6 +115,8 @@ func (m *Meter) Connected() bool {
 // reset puts the volatile state as after switching on.
 func (m *Meter) reset(now time.Time) {
 	m.stopStream(now)
+	m.writeLog(now)
+	m.log = nil
 	m.trigger = trigger{}
 	m.length = 1
 	m.capture = capture{}

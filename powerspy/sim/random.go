@@ -27,6 +27,8 @@ const (
 	forSkip
 	forBattery
 	forDeck
+	forLoss
+	forContent
 )
 
 // bits returns 64 random bits for the n-th use of p (splitmix64).

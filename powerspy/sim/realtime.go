@@ -172,15 +172,12 @@ func (m *Meter) electric(from, to float64) Truth {
 	// The voltage moves so slowly that it counts as constant in a window.
 	u := m.cfg.Voltage * (1 + 0.003*math.Sin(2*math.Pi*(from+to)/2/97))
 	p := m.load.over(from, to)
-	// What rectifiers draw comes in pulses: the worse the power factor, the
-	// higher they are.
-	crest := math.Sqrt2 / math.Pow(m.cfg.PF, 1.5)
 	return Truth{
 		Voltage:     u,
 		Current:     math.Sqrt(p.square) / (u * m.cfg.PF),
 		Power:       p.mean,
 		VoltagePeak: u * math.Sqrt2,
-		CurrentPeak: p.peak / (u * m.cfg.PF) * crest,
+		CurrentPeak: p.peak / (u * m.cfg.PF) * m.shape.crest,
 		Energy:      p.mean * (to - from),
 	}
 }

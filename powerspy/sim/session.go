@@ -155,7 +155,7 @@ func (s *session) obey(p *parser, b []byte) {
 		if m.stream != s.stream {
 			s.stream, s.next = m.stream, 0
 		}
-		if answer != "" {
+		if answer != "" && !m.loses() {
 			s.enqueue(now, []byte(answer), m.answers, ^uint64(0))
 		}
 	}
@@ -196,9 +196,6 @@ func (s *session) enqueue(now time.Time, text []byte, n, k uint64) {
 		span := float64(m.cfg.StallMax - m.cfg.StallMin)
 		due = due.Add(m.cfg.StallMin + time.Duration(span*m.rnd.unit(forStallLength, n, k)))
 	}
-	if m.cfg.EOL != EOLNone {
-		text = append(text, m.cfg.EOL...)
-	}
 	s.queue = append(s.queue, message{due, text})
 }
 
@@ -220,7 +217,7 @@ func (s *session) collect(now time.Time) {
 		if m.rnd.unit(forNoise, n, k<<8|0xfe) < m.share(noiseFault, m.faults.Noise, t.End) {
 			frame = m.rnd.corrupt(frame, n, k)
 		}
-		s.enqueue(t.End, frame, n, k)
+		s.enqueue(t.End, []byte(m.line(string(frame))), n, k)
 	}
 }
 

@@ -100,8 +100,25 @@ var keys = []Key{
 		c.EOL = eol
 		return nil
 	}},
-	{"dots", "", "Q is answered <K.> as the specification prints it", func(c *Config, v string) (err error) {
+	{"dots", "", "Q, E, M and O are answered <K.> as the specification prints it", func(c *Config, v string) (err error) {
 		c.Dots, err = truth(v)
+		return err
+	}},
+	{"files", "SIZE/SIZE...", "files on the SD card, in bytes, or none", func(c *Config, v string) (err error) {
+		c.Files, err = sizes(v)
+		return err
+	}},
+	{"logperiod", "PERIODS", "mains periods between two entries of the log, 0 to 5000", func(c *Config, v string) error {
+		n, err := whole(v, 0, 5000)
+		c.LogPeriod = uint16(n)
+		return err
+	}},
+	{"lose", "FRACTION", "fault: share of answers that get lost", func(c *Config, v string) (err error) {
+		c.Faults.Lose, err = number(v)
+		return err
+	}},
+	{"loghang", "", "fault: the meter hangs after O and P, until its power is cycled", func(c *Config, v string) (err error) {
+		c.Faults.LogHang, err = truth(v)
 		return err
 	}},
 	{"busy", "refuse|wait|replace", "what becomes of a second connection", func(c *Config, v string) error {

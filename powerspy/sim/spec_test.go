@@ -48,6 +48,11 @@ func TestParseSpec(t *testing.T) {
 		{"dead=5s,away=1m", func(c *Config) {
 			c.Faults.Dead, c.Faults.Away = Span{After: 5 * time.Second}, Span{After: time.Minute}
 		}},
+		{"files=0/2047,logperiod=100,lose=0.02,loghang", func(c *Config) {
+			c.Files, c.LogPeriod = []int{0, 2047}, 100
+			c.Faults.Lose, c.Faults.LogHang = 0.02, true
+		}},
+		{"files=none", func(c *Config) { c.Files = nil }},
 		{"silence=15s", func(c *Config) { c.Faults.SilenceAfter = 15 * time.Second }},
 	}
 	for _, tt := range tests {
@@ -121,6 +126,10 @@ func TestParseSpecError(t *testing.T) {
 		{"battery=0s", `battery: "0s" is not above 0`},
 		{"battery=3s", "battery of a fault every 3s is below 4s"},
 		{"dead=1s/100000h", "is never"},
+		{"files=1/x", `files: "x" is not a whole number from 0 to 8388608`},
+		{"files=8388608/1", "larger than the card"},
+		{"logperiod=5001", "from 0 to 5000"},
+		{"lose=2", "lose 2 is not a fraction"},
 		{"gen=1,gen=2", "gen is given twice"},
 	}
 	for _, tt := range tests {

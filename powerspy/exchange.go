@@ -1,0 +1,186 @@
+package powerspy
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A verdict is what a request makes of a frame.
+type verdict uint8
+
+const (
+	skip   verdict = iota // not meant for this request
+	accept                // the answer
+	refuse                // <Z>
+	reject                // no possible answer
+)
+
+// exchange sends one request, without its < and >, and hands frames to judge
+// until that settles it. The frame is valid only during the call.
+func (c *Client) exchange(ctx context.Context, request string, judge func(frame []byte) verdict) error {
+	// What was here before the request cannot answer it.
+	c.scan.discard()
+
+	synced := c.synced
+	if err := c.send(ctx, request); err != nil {
+		return err
+	}
+	longest := maxFrame
+	for {
+		for {
+			frame, ok := c.scan.next()
+			if !ok {
+				break
+			}
+			switch judge(frame) {
+			case accept:
+				c.synced = synced
+				if synced {
+					c.timed(c.arrival.Sub(c.sent))
+				}
+				return nil
+			case refuse:
+				c.synced = synced
+				return ErrRefused
+			case reject:
+				return newAnswerError(frame, "")
+			case skip:
+				if _, ok := parseFrame(frame); ok {
+					c.stale = true
+				}
+			}
+		}
+		// A long answer has its time anew while it keeps coming.
+		if n := c.scan.partialLength(); n > longest {
+			longest = n
+			if err := c.await(ctx); err != nil {
+				return err
+			}
+		}
+		if err := c.fill(); err != nil {
+			return c.expired(ctx, err)
+		}
+	}
+}
+
+// send sends one request, without its < and >, and gives the meter its time
+// to answer from now on. The client is not synchronised until it has.
+func (c *Client) send(ctx context.Context, request string) error {
+	if c.failed != nil {
+		return c.failed
+	}
+	deadline := time.Now().Add(c.timeout)
+	if err := c.link.SetReadDeadline(deadline); err != nil {
+		return c.fail(err)
+	}
+	if err := c.link.SetWriteDeadline(deadline); err != nil {
+		return c.fail(err)
+	}
+	// The watcher may have acted before the deadlines above did: only a
+	// look at the context after them is sure to see it.
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.synced = false
+	if err := c.write("<" + request + ">"); err != nil {
+		return c.expired(ctx, err)
+	}
+	return nil
+}
+
+// exchangeLong is exchange for an answer of no fixed length, up to limit bytes
+// inside. The meter's time begins anew whenever more of it comes.
+func (c *Client) exchangeLong(ctx context.Context, request string, limit int, judge func(frame []byte) verdict) error {
+	c.scan.limit = limit
+	defer c.scan.shrink()
+	return c.exchange(ctx, request, judge)
+}
+
+// await gives the meter its time to say more from now on.
+func (c *Client) await(ctx context.Context) error {
+	if err := c.link.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+		return c.fail(err)
+	}
+	return ctx.Err() // for the order see send
+}
+
+// prepare makes sure that the next answer is the answer to the next request,
+// and that the meter does not go on streaming to a client that is no more: in
+// real-time mode it does not obey every request, and not every answer can be
+// told from its frames.
+func (c *Client) prepare(ctx context.Context) error {
+	if err := c.synchronise(ctx); err != nil || !c.stale {
+		return err
+	}
+	return c.leaveRealtime(ctx)
+}
+
+// leaveRealtime ends real-time mode (request Q). A refusal means that it was off.
+func (c *Client) leaveRealtime(ctx context.Context) error {
+	if err := c.exchange(ctx, "Q", judgeDone); err != nil && !errors.Is(err, ErrRefused) {
+		return err
+	}
+	c.stale = false
+	return nil
+}
+
+// command makes a request that is answered by <K> or <Z>.
+func (c *Client) command(ctx context.Context, op, request string) error {
+	return c.request(ctx, op, func() error {
+		if err := c.prepare(ctx); err != nil {
+			return err
+		}
+		return c.exchange(ctx, request, judgeDone)
+	})
+}
+
+// isDone reports whether frame says that the meter did it. The specification
+// prints <K.> for some requests; meters send <K>.
+func isDone(frame []byte) bool { return string(frame) == "K" || string(frame) == "K." }
+
+// isRefused reports whether frame says that the meter will not.
+func isRefused(frame []byte) bool { return string(frame) == "Z" || string(frame) == "Z." }
+
+// isStray reports whether frame belongs to no request: a real-time frame, or
+// an identity that was asked for by a request given up. No answer but a
+// real-time frame holds spaces, so a damaged one is known by them.
+func isStray(frame []byte) bool {
+	for _, b := range frame {
+		if b == ' ' {
+			return true
+		}
+	}
+	return isIdentity(frame)
+}
+
+// isOther reports whether frame has the form of the answer to some request of
+// this package other than ?.
+func isOther(frame []byte) bool {
+	if isDone(frame) || isRefused(frame) {
+		return true
+	}
+	_, isByte := parseByte(frame)
+	_, isCount := parseFrequency(frame)
+	_, isTime := parseClock(frame)
+	return isByte || isCount || isTime || isList(frame) || isCapture(frame)
+}
+
+// judgeDone is the verdict of requests answered by <K> or <Z>.
+func judgeDone(frame []byte) verdict {
+	if isDone(frame) {
+		return accept
+	}
+	return judgeOther(frame)
+}
+
+// judgeOther is the verdict on a frame that is not the answer.
+func judgeOther(frame []byte) verdict {
+	switch {
+	case isRefused(frame):
+		return refuse
+	case isStray(frame):
+		return skip
+	}
+	return reject
+}
