@@ -125,7 +125,7 @@ func TestIntegrationFaultsOfMeters(t *testing.T) {
 	}{
 		{
 			name: "its program was killed and is back", lasts: 6 * time.Second,
-			begin: func(m *Meter) bool { m.SetRefuse(true); return m.DropChannel() },
+			begin: func(m *Meter) bool { m.SetRefuse(true); return m.DropL2CAP() },
 			end:   func(m *Meter) { m.SetRefuse(false) },
 		},
 		{
@@ -173,7 +173,7 @@ func TestIntegrationFaultsOfMeters(t *testing.T) {
 			if f.end != nil {
 				f.end(meters[i])
 			} else {
-				r.end = r.end.Add(f.loses)
+				r.recover += f.loses
 			}
 		})
 	}
