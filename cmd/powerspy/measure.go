@@ -29,6 +29,9 @@ the power file of KDE's OSCAR. docs/formats.md shows all of them. --fields
 picks columns of csv and table:
   ` + fieldsHelp() + `
 
+More mains periods in a window (--averaging) mean less radio and processor, but
+a reading then ends up to half a window before or after its interval does.
+
 --output appends whole lines: half a line that a crash has left is cut off
 first. On SIGHUP the file is opened anew by its name, for logrotate.
 
@@ -45,7 +48,7 @@ Examples:
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Usage: "write `FORMAT`: table (a terminal's default), plain, csv, jsonl, influx or oscar"},
 			&cli.StringFlag{Name: "fields", Usage: "the columns of csv and table, such as end,power: `NAMES` with commas"},
 			&cli.StringFlag{Name: "time", Usage: "times of plain and csv as `FORMAT`: us, ms, s or iso", DefaultText: "us; csv iso"},
-			&cli.StringFlag{Name: "averaging", DefaultText: "1", Usage: "let the meter average over `N` mains periods: more means less radio and processor, but readings end only within half of that"},
+			&cli.StringFlag{Name: "averaging", DefaultText: "1", Usage: "let the meter average over `N` mains periods"},
 			&cli.StringFlag{Name: "duration", Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
 			&cli.StringFlag{Name: "count", Aliases: []string{"n"}, Usage: "stop after `N` readings"},
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`"},
@@ -133,7 +136,7 @@ func (want *measurement) sink(w io.Writer, t meter.Target) (output.Sink, error) 
 // fieldsHelp lists the fields in lines that fit a terminal.
 func fieldsHelp() string {
 	var lines []string
-	for names := range slices.Chunk(output.FieldNames(), 7) {
+	for names := range slices.Chunk(output.FieldNames(), 6) {
 		lines = append(lines, strings.Join(names, ", "))
 	}
 	return strings.Join(lines, ",\n  ")

@@ -85,6 +85,8 @@ func (o *Options) Check(f Format) error {
 		return refuse("fields", func(k *formatKind) bool { return k.fields })
 	case o.Time != "" && !k.times:
 		return refuse("times", func(k *formatKind) bool { return k.times })
+	case o.Fields != nil && len(o.Fields) == 0:
+		return fmt.Errorf("no field is picked; they are %s", strings.Join(FieldNames(), ", "))
 	case f == OSCAR && o.Interval != 0 && o.Interval != time.Second:
 		return fmt.Errorf("format oscar has a row a second, so that its interval is 1s, not %v", o.Interval)
 	}
