@@ -229,22 +229,3 @@ func TestCheckLine(t *testing.T) {
 		}
 	}
 }
-
-func TestLasted(t *testing.T) {
-	began := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	tests := []struct {
-		power, energy float64
-		want          time.Duration
-	}{
-		{100, 25, 250 * time.Millisecond},
-		{-0.5, -0.5, time.Second},
-		{0, 0, 300 * time.Millisecond},
-		{1e-300, 1, 300 * time.Millisecond},
-	}
-	for _, tt := range tests {
-		r := meter.Reading{Start: began, End: began.Add(300 * time.Millisecond), Power: tt.power, Energy: tt.energy}
-		if got := lasted(&r); got != tt.want {
-			t.Errorf("%v W, %v J: got %v, want %v", tt.power, tt.energy, got, tt.want)
-		}
-	}
-}

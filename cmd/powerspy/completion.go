@@ -126,6 +126,10 @@ func (a *app) values(c *cli.Context, flag string) []string {
 		return output.FormatNames()
 	case "unit", "u":
 		return output.UnitNames()
+	case "time":
+		return output.TimeFormatNames()
+	case "fields":
+		return output.FieldNames()
 	case "interval", "i":
 		return []string{"20ms", "100ms", "250ms", "1s", "10s"}
 	case syncFlag:

@@ -1,12 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,6 +23,15 @@ On a terminal readings are a table. Elsewhere they are plain lines:
 TIMESTAMP READING, UNIX microseconds at the end of the reading and its mean
 power, or its energy with an energy unit. Each line is written at once.
 
+Other formats: csv has a header with units; jsonl a JSON object a line, also
+for gaps and for what is going on; influx is InfluxDB's line protocol; oscar
+the power file of KDE's OSCAR. docs/formats.md shows all of them. --fields
+picks columns of csv and table:
+  ` + fieldsHelp() + `
+
+More mains periods in a window (--averaging) mean less radio and processor, but
+a reading then ends up to half a window before or after its interval does.
+
 --output appends whole lines: half a line that a crash has left is cut off
 first. On SIGHUP the file is opened anew by its name, for logrotate.
 
@@ -31,39 +39,32 @@ Examples:
 
     powerspy measure
     powerspy measure --interval 250ms --unit uJ --duration 10m > run.txt
+    powerspy measure --format csv --fields end,power,energy > run.csv
     powerspy measure --output power.txt --sync 5s
     powerspy measure --device sim: --count 5`,
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "interval", Aliases: []string{"i"}, DefaultText: "1s", Usage: "a reading every `TIME`: 250ms, 1s...; a bare number is in ms"},
 			&cli.StringFlag{Name: "unit", Aliases: []string{"u"}, Usage: "readings in `UNIT`: uW, mW, W, uJ, mJ or J", DefaultText: "mW; tables W, J"},
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Usage: "write `FORMAT`: table (a terminal's default) or plain"},
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Usage: "write `FORMAT`: table (a terminal's default), plain, csv, jsonl, influx or oscar"},
+			&cli.StringFlag{Name: "fields", Usage: "the columns of csv and table, such as end,power: `NAMES` with commas"},
+			&cli.StringFlag{Name: "time", Usage: "times of plain and csv as `FORMAT`: us, ms, s or iso", DefaultText: "us; csv iso"},
+			&cli.StringFlag{Name: "averaging", DefaultText: "1", Usage: "let the meter average over `N` mains periods"},
 			&cli.StringFlag{Name: "duration", Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
 			&cli.StringFlag{Name: "count", Aliases: []string{"n"}, Usage: "stop after `N` readings"},
 			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`"},
 			&cli.StringFlag{Name: syncFlag, DefaultText: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m...; a bare number is in s"},
+			&cli.BoolFlag{Name: "summary", DefaultText: "on a terminal", Usage: "sum up at the end, on standard error; --summary=false does not"},
 			pin(), giveUp(),
 		}, append(recoveryFlags(), globalFlags(false)...)...),
 		Action: a.measure,
 	}
 }
 
-// measurement is what measure was asked for.
-type measurement struct {
-	interval time.Duration
-	unit     *output.Unit
-	format   output.Format // empty: what fits the writer
-	duration time.Duration // 0: no end
-	count    uint64        // 0: no end
-	output   string        // empty: standard output
-	recovery meter.Recovery
-	sync     time.Duration // 0: when the system likes
-}
-
 func (a *app) measure(c *cli.Context) (err error) {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	want, err := parseMeasurement(c)
+	want, err := a.parseMeasurement(c)
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,6 @@ func (a *app) measure(c *cli.Context) (err error) {
 
 	// The output comes before the meter: no use in waking one for nothing.
 	var w io.Writer = a.env.stdout
-	terminal := a.env.stdoutTerminal
 	if want.output != "" {
 		f, oerr := s.openOutput(c.Context, want.output, want.sync)
 		if interrupted(c.Context, oerr) {
@@ -87,26 +87,19 @@ func (a *app) measure(c *cli.Context) (err error) {
 			return oerr
 		}
 		defer closingOutput(&err, f)
-		w, terminal = f, false
-	}
-	if want.format == "" {
-		want.format = output.Plain
-		if terminal {
-			want.format = output.Table
-		}
+		w = f
 	}
 
-	err = s.measure(c.Context, want, output.NewSink(want.format, w, want.unit))
+	err = s.measure(c.Context, want, w)
 	if interrupted(c.Context, err) {
 		return nil
 	}
 	return err
 }
 
-// measure opens the meter, remembers it on a machine that had none, and copies
-// events to the sink. All of it happens in this goroutine: a reading is written
-// as soon as its last frame has been read.
-func (s *session) measure(ctx context.Context, want *measurement, sink output.Sink) (err error) {
+// measure opens the meter, remembers it on a machine that had none, and
+// streams.
+func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) (err error) {
 	service := newNotifier(want.interval)
 	defer service.Close()
 	cfg := s.meter
@@ -114,11 +107,12 @@ func (s *session) measure(ctx context.Context, want *measurement, sink output.Si
 		s.progress.Report(status)
 		service.Status(status)
 	}
-	stream, err := meter.Supervise(ctx, cfg, meter.StreamConfig{Interval: want.interval}, want.recovery)
+	stream, err := meter.Supervise(ctx, cfg, meter.StreamConfig{Interval: want.interval, Averaging: want.averaging}, want.recovery)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, stream)
+	s.progress.End()
 	if t := stream.Target(); t.Kind == meter.Bluetooth && len(s.config.Meters) == 0 {
 		if err := s.remember(t); err != nil {
 			// Measuring does not depend on it.
@@ -127,149 +121,32 @@ func (s *session) measure(ctx context.Context, want *measurement, sink output.Si
 			s.progress.Line("remembered %s in %s", t, s.configPath)
 		}
 	}
-	s.progress.End()
-	defer func() {
-		service.Close()
-		// The meter is told to stop also, and above all, when ctx has ended.
-		sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-		defer cancel()
-		if serr := stream.Stop(sctx); serr != nil && (err == nil || interrupted(ctx, err)) {
-			err = serr
-		}
-	}()
-
-	var gaps gapsError
-	gaps.silent = s.progress.quiet
-	var measured time.Duration
-	for n := uint64(0); want.more(n, measured); {
-		e, err := stream.Next()
-		if err != nil {
-			if interrupted(ctx, err) && gaps.count > 0 {
-				return &gaps
-			}
-			return err
-		}
-		switch e.Kind {
-		case meter.ReadingEvent:
-			n++
-			measured += lasted(&e.Reading)
-		case meter.GapEvent:
-			gaps.count++
-			gaps.total += e.Gap.To.Sub(e.Gap.From)
-			s.progress.Line("nothing was measured from %s to %s: %s",
-				e.Gap.From.Format(gapTime), e.Gap.To.Format(gapTime), e.Gap.Reason)
-		case meter.StatusEvent:
-			s.tell(e.Status)
-		}
-		if err := sink.Event(e); err != nil {
-			return err
-		}
-		service.Event(&e)
-	}
-	if gaps.count > 0 {
-		return &gaps
-	}
-	return nil
-}
-
-// tell tells a status of the stream.
-func (s *session) tell(st meter.Status) {
-	switch st.Phase {
-	case meter.Recovering:
-		s.progress.Report(st)
-	default:
-		s.progress.End()
-		s.progress.Line("%s", st.Text)
-	}
-}
-
-// lasted returns how much time a reading covers. Energy is power over the true
-// length of its windows, and so tells it better than the reading's start and
-// end, which are estimates from frames that arrive late.
-func lasted(r *meter.Reading) time.Duration {
-	if seconds := r.Energy / r.Power; seconds > 0 && seconds < 1e6 {
-		return time.Duration(seconds * float64(time.Second))
-	}
-	return r.End.Sub(r.Start)
-}
-
-const gapTime = "15:04:05.000"
-
-// more tells whether there is more to measure after n readings that cover so
-// much time. A last reading that would overshoot by more than it fills is left.
-func (want *measurement) more(n uint64, measured time.Duration) bool {
-	if want.count > 0 && n >= want.count {
-		return false
-	}
-	return want.duration == 0 || want.duration-measured > want.interval/2
-}
-
-// parseMeasurement reads the flags. Everything is checked here, before anything
-// is opened.
-func parseMeasurement(c *cli.Context) (*measurement, error) {
-	want := &measurement{output: c.Path("output")}
-	if c.IsSet("output") && want.output == "" {
-		return nil, usagef(c, "the name of the output file is empty")
-	}
-	var err error
-	if want.recovery, err = parseRecovery(c); err != nil {
-		return nil, err
-	}
-	if want.sync, err = parseSync(c); err != nil {
-		return nil, err
-	}
-	want.interval = time.Second
-	if c.IsSet("interval") {
-		want.interval, err = parseInterval(c.String("interval"))
-	}
+	sink, err := want.sink(w, stream.Target())
 	if err != nil {
-		return nil, usagef(c, "%w", err)
+		return err
 	}
-	if err := meter.CheckInterval(want.interval); err != nil {
-		return nil, err
-	}
-	if c.IsSet("unit") {
-		unit, err := output.ParseUnit(c.String("unit"))
-		if err != nil {
-			return nil, usagef(c, "%w", err)
-		}
-		want.unit = &unit
-	}
-	if c.IsSet("format") {
-		if want.format, err = output.ParseFormat(c.String("format")); err != nil {
-			return nil, usagef(c, "%w", err)
-		}
-	}
-	if c.IsSet("duration") {
-		text := c.String("duration")
-		want.duration, err = time.ParseDuration(text)
-		switch {
-		case err != nil:
-			return nil, usagef(c, "duration %q is no time; give one such as 10s, 5m or 1h30m", text)
-		case want.duration < want.interval:
-			return nil, usagef(c, "duration %s is shorter than one reading, which the interval makes %v", text, want.interval)
-		}
-	}
-	if c.IsSet("count") {
-		text := c.String("count")
-		want.count, err = strconv.ParseUint(text, 10, 63)
-		if err != nil || want.count == 0 {
-			return nil, usagef(c, "count %q is not a whole number from 1 on", text)
-		}
-	}
-	return want, nil
+	return s.stream(ctx, stream, want, sink, service)
 }
 
-// parseInterval reads a duration; a bare number is milliseconds, as for the
-// older tools' -i.
-func parseInterval(text string) (time.Duration, error) {
-	bare := strings.TrimLeft(text, "+-")
-	if bare != "" && strings.Trim(bare, "0123456789.") == "" {
-		text += "ms"
+// sink returns what writes events to w. A file gets its header from itself,
+// which knows whether it is empty.
+func (want *measurement) sink(w io.Writer, t meter.Target) (output.Sink, error) {
+	o := want.options
+	o.Meter = cmp.Or(t.Alias, t.Name, t.Device())
+	f, file := w.(*outputFile)
+	o.HeaderApart = file
+	sink, err := output.NewSink(want.format, w, o)
+	if err == nil && file {
+		f.SetHeader(sink.Header())
 	}
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		return 0, fmt.Errorf("interval %q is no time; give one such as 20ms, 250ms or 1s, or a number of milliseconds", text)
+	return sink, err
+}
+
+// fieldsHelp lists the fields in lines that fit a terminal.
+func fieldsHelp() string {
+	var lines []string
+	for names := range slices.Chunk(output.FieldNames(), 6) {
+		lines = append(lines, strings.Join(names, ", "))
 	}
-	return d, nil
+	return strings.Join(lines, ",\n  ")
 }

@@ -132,6 +132,18 @@ func TestReaderGoesAway(t *testing.T) {
 	}
 }
 
+// What was measured until Ctrl-C is summed up, and the exit status stays that
+// of a run that was ended so.
+func TestInterruptedSummary(t *testing.T) {
+	p := start(t, "measure", "-d", quickSim, "-i", "20ms", "--summary")
+	p.line()
+	p.signal(os.Interrupt)
+	p.told("gaps      none")
+	if got := p.wait(); got.ExitCode() != 0 {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestInterruptedBeforeAnswer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

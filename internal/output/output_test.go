@@ -24,6 +24,23 @@ func reading(power, energy float64) meter.Event {
 	}}
 }
 
+func sinkTo(t testing.TB, f Format, w io.Writer, o Options) Sink {
+	t.Helper()
+	sink, err := NewSink(f, w, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sink
+}
+
+func allFormats() []Format {
+	var all []Format
+	for _, k := range formatKinds {
+		all = append(all, k.format)
+	}
+	return all
+}
+
 func TestPlain(t *testing.T) {
 	tests := []struct {
 		unit          string
@@ -54,7 +71,7 @@ func TestPlain(t *testing.T) {
 			unit = &u
 		}
 		var out bytes.Buffer
-		if err := NewSink(Plain, &out, unit).Event(reading(tt.power, tt.energy)); err != nil {
+		if err := sinkTo(t, Plain, &out, Options{Unit: unit}).Event(reading(tt.power, tt.energy)); err != nil {
 			t.Fatal(err)
 		}
 		want := "1772600767890123 " + tt.want + "\n"
@@ -66,7 +83,7 @@ func TestPlain(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
-	sink := NewSink(Table, &out, nil)
+	sink := sinkTo(t, Table, &out, Options{})
 	silent := reading(-0.25, -0.25)
 	silent.Reading.Current = 0
 	for _, e := range []meter.Event{reading(171.14044, 171.2), {Kind: meter.GapEvent}, reading(3680.5, 3681), silent} {
@@ -91,7 +108,7 @@ func TestTableFitsEightyColumns(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := NewSink(Table, &out, &unit).Event(reading(-3680.123456, 3680.123456)); err != nil {
+		if err := sinkTo(t, Table, &out, Options{Unit: &unit}).Event(reading(-3680.123456, 3680.123456)); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(out.String()) {
@@ -108,9 +125,9 @@ type countWriter struct{ calls int }
 func (c *countWriter) Write(p []byte) (int, error) { c.calls++; return len(p), nil }
 
 func TestOneWriteALine(t *testing.T) {
-	for _, f := range formats {
+	for _, f := range allFormats() {
 		var w countWriter
-		sink := NewSink(f, &w, nil)
+		sink := sinkTo(t, f, &w, Options{})
 		for range 10 {
 			if err := sink.Event(reading(1, 1)); err != nil {
 				t.Fatal(err)
@@ -123,8 +140,8 @@ func TestOneWriteALine(t *testing.T) {
 }
 
 func TestSinksMakeNoGarbage(t *testing.T) {
-	for _, f := range formats {
-		sink := NewSink(f, io.Discard, nil)
+	for _, f := range allFormats() {
+		sink := sinkTo(t, f, io.Discard, Options{Meter: "rack 1"})
 		e := reading(171.14044, 42.78)
 		if err := sink.Event(e); err != nil {
 			t.Fatal(err)
@@ -145,8 +162,8 @@ type brokenWriter struct{}
 func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
 func TestSinksPassWriteErrors(t *testing.T) {
-	for _, f := range formats {
-		if err := NewSink(f, brokenWriter{}, nil).Event(reading(1, 1)); !errors.Is(err, syscall.EPIPE) {
+	for _, f := range allFormats() {
+		if err := sinkTo(t, f, brokenWriter{}, Options{}).Event(reading(1, 1)); !errors.Is(err, syscall.EPIPE) {
 			t.Errorf("%s: got %v, want EPIPE", f, err)
 		}
 	}
@@ -159,19 +176,23 @@ func TestParseRefuses(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "Plain", "xml"} {
-		if _, err := ParseFormat(name); err == nil || !strings.Contains(err.Error(), "table, plain") {
+		if _, err := ParseFormat(name); err == nil || !strings.Contains(err.Error(), "table, plain, csv, jsonl, influx, oscar") {
 			t.Errorf("format %q: got %v, want an error that names the formats", name, err)
 		}
 	}
 }
 
-func BenchmarkPlain(b *testing.B) {
-	sink := NewSink(Plain, io.Discard, nil)
-	e := reading(171.14044, 42.78)
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := sink.Event(e); err != nil {
-			b.Fatal(err)
-		}
+func BenchmarkSinks(b *testing.B) {
+	for _, f := range allFormats() {
+		b.Run(string(f), func(b *testing.B) {
+			sink := sinkTo(b, f, io.Discard, Options{})
+			e := reading(171.14044, 42.78)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := sink.Event(e); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

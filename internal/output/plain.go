@@ -2,23 +2,25 @@ package output
 
 import (
 	"io"
-	"strconv"
 
 	"powerspy2/meter"
 )
 
-// plain writes `TIMESTAMP READING`: the end of the reading in UNIX
-// microseconds, a space, and its power or its energy.
+// plain writes `TIMESTAMP READING`: the end of the reading, in UNIX
+// microseconds unless told otherwise, a space, and its power or its energy.
 type plain struct {
-	w    io.Writer
+	lines
 	unit Unit
-	buf  []byte
+	time TimeFormat
 }
 
-func newPlain(w io.Writer, unit *Unit) *plain {
-	p := &plain{w: w, unit: Milliwatt, buf: make([]byte, 0, 64)}
-	if unit != nil {
-		p.unit = *unit
+func newPlain(w io.Writer, o *Options) *plain {
+	p := &plain{lines: newLines(w, o, nil), unit: Milliwatt, time: TimeMicro}
+	if o.Unit != nil {
+		p.unit = *o.Unit
+	}
+	if o.Time != "" {
+		p.time = o.Time
 	}
 	return p
 }
@@ -32,10 +34,11 @@ func (p *plain) Event(e meter.Event) error {
 	if p.unit.Energy {
 		v = e.Reading.Energy
 	}
-	b := strconv.AppendInt(p.buf[:0], e.Reading.End.UnixMicro(), 10)
+	if !finite(v) {
+		return nil // there is no way to say it that readers would not choke on
+	}
+	b := p.time.append(p.start(), e.Reading.End)
 	b = append(b, ' ')
 	b = p.unit.append(b, v, decimals)
-	p.buf = append(b, '\n')
-	_, err := p.w.Write(p.buf)
-	return err
+	return p.write(append(b, '\n'))
 }

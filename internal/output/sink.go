@@ -1,9 +1,8 @@
 package output
 
 import (
-	"fmt"
 	"io"
-	"strings"
+	"time"
 
 	"powerspy2/meter"
 )
@@ -13,43 +12,64 @@ type Sink interface {
 	// Event writes what the sink has to say about e. The error is that of the
 	// writer underneath.
 	Event(e meter.Event) error
+
+	// Header returns the lines that stand before the first reading, nil when
+	// the format has none.
+	Header() []byte
 }
 
-// A Format is a text format for readings.
-type Format string
+// Options say how a format is written. What a format has no use for may not be
+// set: see Check.
+type Options struct {
+	Unit   *Unit      // nil: mW for Plain; W and J for Table
+	Fields []string   // nil: all for CSV; a choice that fits 80 columns for Table
+	Time   TimeFormat // empty: us for Plain, iso for CSV
 
-// Formats.
-const (
-	Table Format = "table" // aligned columns for people
-	Plain Format = "plain" // TIMESTAMP READING for programs
-)
+	// Interval is the length of a reading, for Check; 0 if there are none yet.
+	Interval time.Duration
 
-var formats = [...]Format{Table, Plain}
+	// Meter is a name for the meter, for Influx and OSCAR. It may be empty.
+	Meter string
 
-// FormatNames returns the names that ParseFormat accepts.
-func FormatNames() []string {
-	names := make([]string, len(formats))
-	for i, f := range formats {
-		names[i] = string(f)
-	}
-	return names
+	// HeaderApart leaves the header to the caller: a file that is appended to,
+	// or rotated, may have one or need another.
+	HeaderApart bool
 }
 
-// ParseFormat finds a format by its name.
-func ParseFormat(name string) (Format, error) {
-	for _, f := range formats {
-		if string(f) == name {
-			return f, nil
-		}
+// NewSink returns the sink that writes format f to w. Errors are those of Check.
+func NewSink(f Format, w io.Writer, o Options) (Sink, error) {
+	if err := o.Check(f); err != nil {
+		return nil, err
 	}
-	return "", fmt.Errorf("format %q is not one of %s", name, strings.Join(FormatNames(), ", "))
+	return f.kind().sink(w, &o), nil
 }
 
-// NewSink returns the sink that writes format f to w. A nil unit means the
-// format's own: mW for Plain; W and J for Table.
-func NewSink(f Format, w io.Writer, unit *Unit) Sink {
-	if f == Table {
-		return newTable(w, unit)
+// lines is what all sinks have in common.
+type lines struct {
+	w       io.Writer
+	header  []byte
+	pending bool   // the header is to be written
+	buf     []byte // of the line before, to be used again
+}
+
+func newLines(w io.Writer, o *Options, header []byte) lines {
+	return lines{w: w, header: header, pending: !o.HeaderApart, buf: make([]byte, 0, 1024)}
+}
+
+// Header implements Sink.
+func (l *lines) Header() []byte { return l.header }
+
+// start returns a buffer to append a line to.
+func (l *lines) start() []byte {
+	if l.pending {
+		return append(l.buf[:0], l.header...)
 	}
-	return newPlain(w, unit)
+	return l.buf[:0]
+}
+
+// write writes the line, and the header if it is the first, with one Write.
+func (l *lines) write(b []byte) error {
+	l.pending, l.buf = false, b
+	_, err := l.w.Write(b)
+	return err
 }

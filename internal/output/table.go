@@ -1,90 +1,116 @@
 package output
 
 import (
+	"fmt"
 	"io"
 
 	"powerspy2/meter"
 )
 
-// Widths of the table's columns, apart from the time: with a space between
-// them a line has 79 characters.
-const (
-	timeLayout   = "15:04:05.000"
-	powerWidth   = 12
-	voltageWidth = 9
-	currentWidth = 9
-	factorWidth  = 7
-	energyWidth  = 11
-	totalWidth   = 13
-)
+const timeLayout = "15:04:05.000"
 
-// table writes aligned columns for people.
+// tableFields are a choice that is 79 characters wide.
+var tableFields = []string{"end", "power", "voltage", "current", "power_factor", "energy", "total"}
+
+// table writes aligned columns for people. Times are those of the day.
 type table struct {
-	w             io.Writer
+	lines
+	columns       []column
 	power, energy Unit
-	total         float64 // joules since the first reading
-	started       bool
-	buf           []byte
+	row           row
 }
 
-func newTable(w io.Writer, unit *Unit) *table {
-	t := &table{w: w, power: Watt, energy: Joule, buf: make([]byte, 0, 256)}
+type column struct {
+	*field
+	width int
+}
+
+func newTable(w io.Writer, o *Options) *table {
+	t := &table{power: Watt, energy: Joule}
 	switch {
-	case unit == nil:
-	case unit.Energy:
-		t.energy = *unit
+	case o.Unit == nil:
+	case o.Unit.Energy:
+		t.energy = *o.Unit
 	default:
-		t.power = *unit
+		t.power = *o.Unit
 	}
+	names := o.Fields
+	if names == nil {
+		names = tableFields
+	}
+	picked, _ := pick(names, o.csvTime()) // checked before
+	var header []byte
+	for i, f := range picked {
+		title := t.title(f)
+		c := column{f, max(f.width, len(title))}
+		t.columns = append(t.columns, c)
+		if f.time != nil {
+			// Times fill their column: the title stands at their start.
+			title = fmt.Sprintf("%-*s", c.width, title)
+		}
+		header = cell(header, i, c.width, []byte(title))
+	}
+	t.lines = newLines(w, o, append(header, '\n'))
 	return t
 }
 
-// Event writes a line for a reading, after the header for the first one, and
-// nothing for any other event.
+// title is what stands above a column.
+func (t *table) title(f *field) string {
+	title := f.name
+	if f.title != "" {
+		title = f.title
+	}
+	switch f.unit {
+	case "":
+		return title
+	case Watt.Name:
+		return title + "/" + t.power.Name
+	case Joule.Name:
+		return title + "/" + t.energy.Name
+	}
+	return title + "/" + f.unit
+}
+
+// Event writes a line for a reading, and nothing for any other event.
 func (t *table) Event(e meter.Event) error {
 	if e.Kind != meter.ReadingEvent {
 		return nil
 	}
-	b := t.buf[:0]
-	if !t.started {
-		t.started = true
-		b = t.header(b)
+	t.row.set(&e.Reading)
+	b := t.start()
+	var buf [64]byte
+	for i, c := range t.columns {
+		b = cell(b, i, c.width, t.value(buf[:0], c.field))
 	}
-	r := &e.Reading
-	t.total += r.Energy
-	b = r.End.AppendFormat(b, timeLayout)
-	var cell [32]byte
-	b = right(b, powerWidth, t.power.append(cell[:0], r.Power, 3))
-	b = right(b, voltageWidth, appendFixed(cell[:0], r.Voltage, 2))
-	b = right(b, currentWidth, appendFixed(cell[:0], r.Current, 4))
-	factor := append(cell[:0], '-')
-	if apparent := r.Voltage * r.Current; apparent > 0 {
-		factor = appendFixed(cell[:0], r.Power/apparent, 3)
-	}
-	b = right(b, factorWidth, factor)
-	b = right(b, energyWidth, t.energy.append(cell[:0], r.Energy, 4))
-	b = right(b, totalWidth, t.energy.append(cell[:0], t.total, 3))
-	t.buf = append(b, '\n')
-	_, err := t.w.Write(t.buf)
-	return err
+	return t.write(append(b, '\n'))
 }
 
-func (t *table) header(b []byte) []byte {
-	b = append(b, "time        "...)
-	b = right(b, powerWidth, []byte("power/"+t.power.Name))
-	b = right(b, voltageWidth, []byte("voltage/V"))
-	b = right(b, currentWidth, []byte("current/A"))
-	b = right(b, factorWidth, []byte("factor"))
-	b = right(b, energyWidth, []byte("energy/"+t.energy.Name))
-	b = right(b, totalWidth, []byte("total/"+t.energy.Name))
-	return append(b, '\n')
+func (t *table) value(b []byte, f *field) []byte {
+	switch {
+	case f.time != nil:
+		return f.time(&t.row).AppendFormat(b, timeLayout)
+	case f.flag != nil:
+		return appendFlag(b, f.flag(&t.row))
+	}
+	v := f.number(&t.row)
+	switch {
+	case !finite(v):
+		return append(b, '-')
+	case f.unit == Watt.Name:
+		return t.power.append(b, v, f.tableDecimals)
+	case f.unit == Joule.Name:
+		return t.energy.append(b, v, f.tableDecimals)
+	}
+	return appendFixed(b, v, f.tableDecimals)
 }
 
-// right appends a space and the cell, aligned to the right.
-func right(b []byte, width int, cell []byte) []byte {
-	b = append(b, ' ')
-	for n := len(cell); n < width; n++ {
+// cell appends column i of a line, aligned to the right.
+func cell(b []byte, i, width int, text []byte) []byte {
+	if i > 0 {
 		b = append(b, ' ')
 	}
-	return append(b, cell...)
+	for n := len(text); n < width; n++ {
+		b = append(b, ' ')
+	}
+	return append(b, text...)
 }

@@ -1,0 +1,156 @@
+package stats
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"powerspy2/meter"
+)
+
+func readingOf(power float64, length time.Duration) meter.Event {
+	return meter.Event{Kind: meter.ReadingEvent, Reading: meter.Reading{
+		Length: length, Windows: 1, Power: power, PowerMin: power - 1, PowerMax: power + 1,
+		Energy: power * length.Seconds(), Frequency: 50, Delay: 10 * time.Millisecond,
+	}}
+}
+
+func near(t *testing.T, what string, got, want, relative float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= relative*math.Abs(want)) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// A short last reading counts for its length, not as much as the others.
+func TestRunWeighsByLength(t *testing.T) {
+	r := NewRun()
+	for _, e := range []meter.Event{
+		readingOf(100, time.Second),
+		{Kind: meter.GapEvent, Gap: meter.Gap{From: time.Unix(1, 0), To: time.Unix(3, 5e8)}},
+		{Kind: meter.StatusEvent},
+		readingOf(200, time.Second),
+		readingOf(-400, 500*time.Millisecond),
+	} {
+		r.Event(e)
+	}
+	if r.Readings != 3 || r.Measured != 2500*time.Millisecond || r.Gaps != 1 || r.Lost != 2500*time.Millisecond {
+		t.Errorf("got %+v", r)
+	}
+	near(t, "energy", r.Energy(), 100, 0)
+	near(t, "mean", r.Mean(), 40, 1e-15)
+	near(t, "deviation", r.Deviation(), math.Sqrt((60*60+160*160+440*440*.5)/2.5), 1e-14)
+	near(t, "median", r.Median(), 100, relativeError)
+	near(t, "lowest", r.Min, -401, 0)
+	near(t, "highest", r.Max, 201, 0)
+	near(t, "frequency", r.Frequency(), 50, 0)
+	near(t, "delay", r.Delay(0.95).Seconds(), 0.01, relativeError)
+}
+
+func TestRunAgainstExactValues(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for name, power := range map[string]func() float64{
+		"normal":   func() float64 { return 170 + 5*rng.NormFloat64() },
+		"idle":     func() float64 { return 0.02 * rng.NormFloat64() },
+		"negative": func() float64 { return -3000 * rng.ExpFloat64() },
+		"wide":     func() float64 { return math.Exp(14*rng.Float64() - 3) },
+		"constant": func() float64 { return 171.14 },
+	} {
+		r := NewRun()
+		var all []float64
+		for range 20001 {
+			p := power()
+			all = append(all, p)
+			r.Event(readingOf(p, 20*time.Millisecond))
+		}
+		slices.Sort(all)
+		mean, squares := 0.0, 0.0
+		for _, p := range all {
+			mean += p / float64(len(all))
+		}
+		for _, p := range all {
+			squares += (p - mean) * (p - mean) / float64(len(all))
+		}
+		near(t, name+" mean", r.Mean(), mean, 1e-10)
+		if d := math.Sqrt(squares); math.Abs(r.Deviation()-d) > 1e-9*math.Abs(mean)+1e-9*d {
+			t.Errorf("%s deviation: got %v, want %v", name, r.Deviation(), d)
+		}
+		for _, q := range []float64{0, 0.05, 0.5, 0.95, 1} {
+			want := all[int(q*float64(len(all)-1))]
+			got := r.powers.value(q)
+			// A neighbour is as right as the number itself, and what is below a
+			// milliwatt counts as nothing.
+			i := int(q * float64(len(all)-1))
+			low, high := all[max(i-1, 0)], all[min(i+1, len(all)-1)]
+			margin := relativeError*math.Max(math.Abs(low), math.Abs(high)) + 1e-3
+			if got < low-margin || got > high+margin {
+				t.Errorf("%s: quantile %v: got %v, want %v", name, q, got, want)
+			}
+		}
+	}
+}
+
+// Six weeks of readings: a plain sum of them is off by far more.
+func TestEnergyKeepsSmallReadings(t *testing.T) {
+	r := NewRun()
+	big, small := readingOf(1e12, time.Second), readingOf(1e-5, time.Second)
+	r.Event(big)
+	for range 100_000 {
+		r.Event(small)
+	}
+	if got := r.Energy(); math.Abs(got-1e12-1) > 1e-3 {
+		t.Errorf("got %v, want 1e12 and 1", got)
+	}
+}
+
+func TestNothingMeasured(t *testing.T) {
+	r := NewRun()
+	if !math.IsNaN(r.Mean()) || !math.IsNaN(r.Median()) || r.Delay(0.5) != 0 || r.Energy() != 0 {
+		t.Errorf("got %v %v %v %v", r.Mean(), r.Median(), r.Delay(0.5), r.Energy())
+	}
+	if diff := cmp.Diff("measured  0s, 0 readings\ngaps      none\n", r.Summary()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// One reading without a number must not spoil all others.
+func TestNotANumber(t *testing.T) {
+	r := NewRun()
+	for _, p := range []float64{math.NaN(), math.Inf(1), 5, math.Inf(-1)} {
+		r.Event(readingOf(p, time.Second))
+	}
+	if r.Mean() != 5 || r.Energy() != 5 || r.Median() != 5 || r.Min != 4 || r.Max != 6 || r.Deviation() != 0 {
+		t.Errorf("got %v", r.Summary())
+	}
+}
+
+func TestSummary(t *testing.T) {
+	r := NewRun()
+	for range 10 {
+		r.Event(readingOf(171.1404, 250*time.Millisecond))
+	}
+	r.Event(meter.Event{Kind: meter.GapEvent, Gap: meter.Gap{From: time.Unix(1, 0), To: time.Unix(2, 5e8)}})
+	want := `measured  2.5s, 10 readings
+gaps      1, 1.5s in all
+energy    427.851 J = 0.118847 Wh
+power     mean 171.140 W, median 171.140 W, standard deviation 0.000 W
+          lowest 170.140 W, highest 172.140 W (averaging windows)
+mains     50.000 Hz
+delay     median 10ms, 95 % within 10ms
+`
+	if diff := cmp.Diff(want, r.Summary()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestRunMakesNoGarbage(t *testing.T) {
+	r := NewRun()
+	e := readingOf(171, time.Second)
+	if n := testing.AllocsPerRun(1000, func() { r.Event(e) }); n != 0 {
+		t.Errorf("%v allocations a reading", n)
+	}
+}
