@@ -38,12 +38,12 @@ func TestGrid(t *testing.T) {
 						blur = 0.008
 					}
 					known := at + blur*rnd.NormFloat64()
-					interval, ends, cut := g.add(origin.Add(seconds(known)), seconds(length*(1+20e-6*rnd.NormFloat64())), 0)
+					number, ends, cut := g.add(origin.Add(seconds(known)), seconds(length*(1+20e-6*rnd.NormFloat64())), 0)
 					if cut {
 						t.Fatal("a reading is cut though nothing was lost")
 					}
-					if ends != (interval < g.current) {
-						t.Fatalf("a window of interval %d ends it: %v; then comes %d", interval, ends, g.current)
+					if ends != (number < g.current) {
+						t.Fatalf("a window of interval %d ends it: %v; then comes %d", number, ends, g.current)
 					}
 					if !ends || at < 10 {
 						continue
