@@ -2,12 +2,14 @@
 # Runs the project's tests and ends with one line: "N passed, N failed".
 # Usage: scripts/test.sh [arguments of go test; default: ./...]
 # It installs what the tests need and this machine lacks: dbus-daemon, on which
-# the tests of package bluez run a private bus.
+# the tests of package bluez run a private bus, and python3 for the provider of
+# the Green Metrics Tool.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 need dbus-daemon dbus
+need python3 python3
 [ $# -gt 0 ] || set -- ./...
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
