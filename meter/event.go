@@ -20,6 +20,15 @@ type Reading struct {
 	Length  time.Duration
 	Windows int // averaging windows in it, at least 1
 
+	// Interval is the number of the interval that the reading lies in, counted
+	// from 0 at the beginning of the measurement. One that was interrupted comes
+	// as several readings; one that was lost as a whole comes as none.
+	Interval int64
+
+	// Ends tells that the interval is over with this reading. When the end of
+	// an interval was lost, only a reading of a later one tells.
+	Ends bool
+
 	// Partial tells that the interval was measured in part only: windows of it
 	// were lost, and are in a Gap next to the reading, or the stream ended.
 	Partial bool

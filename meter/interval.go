@@ -84,10 +84,10 @@ func (g *grid) resume(interval time.Duration) {
 }
 
 // add takes in a window of the given end and length, after so many that were
-// lost. It tells whether the reading ends with that window, and whether
-// windows before it were lost from its interval. A reading under way has to
-// be closed before if windows were lost.
-func (g *grid) add(end time.Time, length time.Duration, lost int) (ends, cut bool) {
+// lost. It tells the number of its interval, whether that ends with it, and
+// whether windows before it were lost from that interval. A reading under way
+// has to be closed before if windows were lost.
+func (g *grid) add(end time.Time, length time.Duration, lost int) (interval int64, ends, cut bool) {
 	var at time.Duration // of the window's end, since the origin
 	switch {
 	case !g.origin.IsZero():
@@ -110,12 +110,9 @@ func (g *grid) add(end time.Time, length time.Duration, lost int) (ends, cut boo
 		g.current = max(g.current, g.over(begin, length))
 		cut = begin-time.Duration(g.current)*g.interval >= length/2
 	}
-	over := g.over(at, length)
-	if over <= g.current {
-		return false, cut
-	}
-	g.current = over
-	return true, cut
+	interval = g.current
+	g.current = max(interval, g.over(at, length))
+	return interval, g.current > interval, cut
 }
 
 // over returns how many intervals are over for a window that ends at the

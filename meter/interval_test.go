@@ -38,9 +38,12 @@ func TestGrid(t *testing.T) {
 						blur = 0.008
 					}
 					known := at + blur*rnd.NormFloat64()
-					ends, cut := g.add(origin.Add(seconds(known)), seconds(length*(1+20e-6*rnd.NormFloat64())), 0)
+					number, ends, cut := g.add(origin.Add(seconds(known)), seconds(length*(1+20e-6*rnd.NormFloat64())), 0)
 					if cut {
 						t.Fatal("a reading is cut though nothing was lost")
+					}
+					if ends != (number < g.current) {
+						t.Fatalf("a window of interval %d ends it: %v; then comes %d", number, ends, g.current)
 					}
 					if !ends || at < 10 {
 						continue
@@ -64,7 +67,7 @@ func TestGrid(t *testing.T) {
 func seconds(s float64) time.Duration { return time.Duration(math.Round(s * 1e9)) }
 
 // TestGridGap: after lost windows a reading ends with the interval in which
-// windows come again.
+// windows come again, and is counted there.
 func TestGridGap(t *testing.T) {
 	const length = 20 * time.Millisecond
 	type result struct{ ends, cut bool }
@@ -83,9 +86,14 @@ func TestGridGap(t *testing.T) {
 			t.Run(fmt.Sprint(tt.name, old), func(t *testing.T) {
 				end := time.Now()
 				g := grid{interval: 5 * length}
+				window := int64(-1)
 				add := func(lost int) result {
 					end = end.Add(length * time.Duration(1+lost))
-					ends, cut := g.add(end, length, lost)
+					window += 1 + int64(lost)
+					interval, ends, cut := g.add(end, length, lost)
+					if want := window / 5; interval != want {
+						t.Errorf("window %d lies in interval %d, want %d", window, interval, want)
+					}
 					return result{ends, cut}
 				}
 				windows := 3

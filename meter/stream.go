@@ -236,7 +236,8 @@ func (s *Stream) take(f powerspy.Frame, arrival time.Time) {
 	}
 	s.lastEnd = end
 	s.spread = min(max(arrival.Sub(end), s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
-	ends, cut := s.thread.grid.add(end, length, lost)
+	interval, ends, cut := s.thread.grid.add(end, length, lost)
+	s.sum.interval, s.sum.ends = interval, ends
 	s.sum.partial = s.sum.partial || cut
 	if ends {
 		s.flush()

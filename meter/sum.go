@@ -20,7 +20,8 @@ type sum struct {
 	powerMin, powerMax       float64
 	voltage2, current2       float64
 	voltagePeak, currentPeak float64
-	partial                  bool
+	interval                 int64
+	ends, partial            bool
 }
 
 // add takes in a window whose frame arrived so long after its end.
@@ -47,7 +48,8 @@ func (s *sum) add(start, end time.Time, length, delay time.Duration, m powerspy.
 func (s *sum) reading(frequency float64) Reading {
 	n := float64(s.n)
 	return Reading{
-		Start: s.start, End: s.end, Length: s.length, Windows: s.n, Partial: s.partial,
+		Start: s.start, End: s.end, Length: s.length, Windows: s.n,
+		Interval: s.interval, Ends: s.ends, Partial: s.partial,
 		Power: s.power / n, PowerMin: s.powerMin, PowerMax: s.powerMax,
 		Voltage:     math.Sqrt(s.voltage2 / n),
 		Current:     math.Sqrt(s.current2 / n),

@@ -2,8 +2,9 @@
 # Runs the project's tests and ends with one line: "N passed, N failed".
 # Usage: scripts/test.sh [arguments of go test; default: ./...]
 # It installs what the tests need and this machine lacks: dbus-daemon, on which
-# the tests of package bluez run a private bus, and shellcheck and
-# systemd-analyze, which look at the scripts and the units.
+# the tests of package bluez run a private bus, shellcheck and systemd-analyze,
+# which look at the scripts and the units, and python3 for the provider of the
+# Green Metrics Tool.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -11,6 +12,7 @@ cd "$(dirname "$0")/.."
 need dbus-daemon dbus
 need shellcheck shellcheck
 need systemd-analyze systemd
+need python3 python3
 [ $# -gt 0 ] || set -- ./...
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

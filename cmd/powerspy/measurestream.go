@@ -14,10 +14,7 @@ import (
 func (s *session) stream(ctx context.Context, stream *meter.Supervised, want *measurement, sink output.Sink, service *notifier) (err error) {
 	defer func() {
 		service.Close()
-		// The meter is told to stop also, and above all, when ctx has ended.
-		sctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-		defer cancel()
-		if serr := stream.Stop(sctx); serr != nil && (err == nil || interrupted(ctx, err)) {
+		if serr := stopMeter(ctx, stream); serr != nil && (err == nil || interrupted(ctx, err)) {
 			err = serr
 		}
 	}()
@@ -45,8 +42,7 @@ func (s *session) stream(ctx context.Context, stream *meter.Supervised, want *me
 		case meter.GapEvent:
 			gaps.count++
 			gaps.total += e.Gap.To.Sub(e.Gap.From)
-			s.progress.Line("nothing was measured from %s to %s: %s",
-				e.Gap.From.Format(gapTime), e.Gap.To.Format(gapTime), e.Gap.Reason)
+			s.tellGap(e.Gap)
 		case meter.StatusEvent:
 			s.tell(e.Status)
 		}
@@ -62,6 +58,18 @@ func (s *session) stream(ctx context.Context, stream *meter.Supervised, want *me
 		return &gaps
 	}
 	return nil
+}
+
+// stopMeter tells the meter to stop also, and above all, when ctx has ended.
+func stopMeter(ctx context.Context, stream *meter.Supervised) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	return stream.Stop(ctx)
+}
+
+// tellGap tells what is missing.
+func (s *session) tellGap(g meter.Gap) {
+	s.progress.Line("nothing was measured from %s to %s: %s", g.From.Format(gapTime), g.To.Format(gapTime), g.Reason)
 }
 
 // tell tells a status of the stream.

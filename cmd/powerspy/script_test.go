@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	testscript.Main(tests{m}, map[string]func(){"powerspy": main})
+	testscript.Main(tests{m}, map[string]func(){"powerspy": main, filepath.Base(gmtProvider): main})
 }
 
 const raceOptions = "GORACE"

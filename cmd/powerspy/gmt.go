@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/internal/gmt"
+	"powerspy2/internal/output"
+	"powerspy2/meter"
+)
+
+// outageAllowed is how long a run for the Green Metrics Tool may be without a
+// reading. The tool adds up what it gets, so a run with more missing is better
+// lost than wrong.
+const outageAllowed = time.Minute
+
+// checkTime bounds the reading that a self-check waits for.
+const checkTime = time.Second
+
+func (a *app) gmtCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "gmt",
+		Usage: "print readings for the Green Metrics Tool",
+		Description: `What the provider in scripts/green-metrics-tool runs. It prints one line for
+each interval: TIMESTAMP VALUE, UNIX microseconds at its end and the energy or
+the mean power that was measured in it. An interval that was lost as a whole
+has no line. Energies of 1 uJ and less, or negative ones, are 2 with --unit uJ,
+because the tool refuses them; other units keep them as they are.
+
+Standard error stays empty, also while the meter is away and comes back, since
+the tool takes anything there for a failure. A run is lost, and says so there,
+when nothing could be measured for ` + dashed(giveUpFlag) + `. Nothing is ever asked.
+
+Examples:
+
+    powerspy gmt -c
+    powerspy gmt -i 250 -u uJ > psu_energy_ac_powerspy2_machine.log`,
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "interval", Aliases: []string{"i"}, DefaultText: "1000", Usage: "a line every `MS` milliseconds"},
+			&cli.StringFlag{Name: "unit", Aliases: []string{"u"}, DefaultText: "mW", Usage: "values in `UNIT`: uJ, mJ, J, uW, mW or W"},
+			&cli.BoolFlag{Name: "check", Aliases: []string{"c"}, DisableDefaultText: true, Usage: "see whether the meter measures, and end"},
+			&cli.StringFlag{Name: giveUpFlag, DefaultText: "1m", Usage: "end after `TIME` without a reading"},
+			pin(),
+		}, globalFlags(false)...),
+		Action: a.gmt,
+	}
+}
+
+func (a *app) gmt(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	interval, unit, err := parseRows(c)
+	if err != nil {
+		return err
+	}
+	recovery, err := parseRecovery(c)
+	if err != nil {
+		return err
+	}
+	s, err := a.session(c)
+	if err != nil {
+		return err
+	}
+	s.progress.quiet = s.progress.quiet || !boolFlag(c, verboseFlag)
+	defer s.progress.End()
+	s.meter.AskPIN, s.meter.Choose = nil, nil
+	if err := s.readPIN(c); err != nil {
+		return err
+	}
+	if c.Bool("check") {
+		return s.checkMeter(c.Context, min(interval, checkTime), recovery)
+	}
+	if recovery.GiveUpAfter == 0 {
+		recovery.GiveUpAfter = outageAllowed
+	}
+	rows, err := gmt.NewRows(a.env.stdout, unit, interval)
+	if err != nil {
+		return err
+	}
+	err = s.writeRows(c.Context, interval, recovery, rows)
+	if interrupted(c.Context, err) {
+		return nil
+	}
+	return err
+}
+
+// parseRows reads the flags that the provider has always had.
+func parseRows(c *cli.Context) (interval time.Duration, unit output.Unit, err error) {
+	interval, unit = time.Second, output.Milliwatt
+	if c.IsSet("interval") {
+		if interval, err = parseInterval(c.String("interval")); err != nil {
+			return 0, unit, usagef(c, "%w", err)
+		}
+	}
+	if err := meter.CheckInterval(interval); err != nil {
+		return 0, unit, err
+	}
+	if c.IsSet("unit") {
+		if unit, err = output.ParseUnit(c.String("unit")); err != nil {
+			return 0, unit, usagef(c, "%w", err)
+		}
+	}
+	return interval, unit, nil
+}
+
+// writeRows measures until ctx ends.
+func (s *session) writeRows(ctx context.Context, interval time.Duration, rec meter.Recovery, rows *gmt.Rows) (err error) {
+	stream, err := meter.Supervise(ctx, s.meter, meter.StreamConfig{Interval: interval}, rec)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, stream)
+	s.progress.End()
+	defer func() {
+		// All rows are written by now, and the next run gets a meter to stop
+		// that is still measuring: no reason to have this run thrown away.
+		if serr := stopMeter(ctx, stream); serr != nil {
+			s.progress.Line("%v", serr)
+		}
+	}()
+	for {
+		e, err := stream.Next()
+		if err != nil {
+			if werr := rows.Close(); werr != nil {
+				return werr
+			}
+			return err
+		}
+		switch e.Kind {
+		case meter.GapEvent:
+			s.tellGap(e.Gap)
+		case meter.StatusEvent:
+			s.tell(e.Status)
+		}
+		if err := rows.Event(e); err != nil {
+			return err
+		}
+	}
+}
+
+// checkMeter waits for one reading.
+func (s *session) checkMeter(ctx context.Context, interval time.Duration, rec meter.Recovery) (err error) {
+	stream, err := meter.Supervise(ctx, s.meter, meter.StreamConfig{Interval: interval}, rec)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, stream)
+	s.progress.End()
+	defer func() {
+		if serr := stopMeter(ctx, stream); serr != nil && err == nil {
+			err = serr
+		}
+	}()
+	for {
+		e, err := stream.Next()
+		switch {
+		case err != nil:
+			return err
+		case e.Kind == meter.StatusEvent:
+			s.tell(e.Status)
+		case e.Kind == meter.ReadingEvent:
+			_, err := fmt.Fprintf(s.env.stdout, "%s measures: %.1f W\n", stream.Target(), e.Reading.Power)
+			return err
+		}
+	}
+}
