@@ -33,7 +33,7 @@ while time.monotonic() < end:
         fields = frame.split(" ")
         if len(fields) == 5:
             u, i, p, um, im = (int(f, 16) for f in fields)
-            print(int(time.time() * 1e6), p, flush=True)
+            os.write(1, b"%d %d\n" % (time.time() * 1e6, p))
     elif inside:
         frame += c
 os.write(fd, b"<Q>")
@@ -41,22 +41,30 @@ time.sleep(1)
 PYTHON
 
 ours=("$dir/powerspy" measure --device "$dir/meter" --format plain --interval 20ms --duration "${seconds}s")
-theirs=(python3 "$dir/bytes.py" "$dir/meter" "$seconds")
+# The interpreter itself, not a script that looks for it.
+python=$(python3 -c "import sys; print(sys.executable)")
+theirs=("$python" "$dir/bytes.py" "$dir/meter" "$seconds")
 
 # cost NAME COMMAND... prints readings, processor time per reading in us, and
 # peak memory in KiB.
 cost() {
 	local out=$dir/$1
 	shift
-	python3 - "$out" "$@" <<'PYTHON'
-import resource, subprocess, sys
+	"$python" - "$out" "$@" <<'PYTHON'
+import os, re, subprocess, sys, time
 with open(sys.argv[1], "wb") as out:
-    status = subprocess.run(sys.argv[2:], stdout=out).returncode
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = subprocess.Popen(sys.argv[2:], stdout=out)
+memory = 0
+while os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+    with open(f"/proc/{child.pid}/status") as f:
+        peak = re.search(r"VmHWM:\s+(\d+)", f.read())
+    memory = max(memory, int(peak[1])) if peak else memory
+    time.sleep(0.25)
+_, status, usage = os.wait4(child.pid, 0)
 readings = sum(1 for _ in open(sys.argv[1]))
 if status != 0 or readings == 0:
     sys.exit(f"{sys.argv[2]} ended with {status} after {readings} readings")
-print(readings, round((usage.ru_utime + usage.ru_stime) / readings * 1e6, 1), usage.ru_maxrss)
+print(readings, round((usage.ru_utime + usage.ru_stime) / readings * 1e6, 1), memory)
 PYTHON
 }
 
@@ -67,9 +75,9 @@ calls() {
 	shift
 	strace -f -qq -o "$out" "$@" >/dev/null
 	awk '
-		!/^[0-9]+ +[a-z0-9_]+\(/ { next } # resumed, signals
+		!/^([0-9]+ +)?[a-z0-9_]+\(/ { next } # resumed, signals
 		{ n++ }
-		/^[0-9]+ +write\(1, "[0-9]+ / { at[++lines] = n }
+		/^([0-9]+ +)?write\([0-9]+, "[0-9]+ [-0-9]+\\n"/ { at[++lines] = n }
 		END {
 			first = int(lines / 10) + 1; last = lines - int(lines / 10)
 			if (last <= first) exit 1
