@@ -41,7 +41,7 @@ func openSerial(path string) (_ powerspy.Link, err error) {
 	if ioctlErr != nil {
 		return nil, fmt.Errorf("%s: %w", path, ioctlErr)
 	}
-	return f, nil
+	return newSerialLine(f, raw), nil
 }
 
 // makeRaw is cfmakeraw(3): bytes pass both ways as they are.

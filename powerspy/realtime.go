@@ -1,6 +1,7 @@
 package powerspy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -145,7 +146,7 @@ func (r *Realtime) next(deadline time.Time) (Frame, time.Time, error) {
 			if f, ok := parseFrame(p); ok {
 				return f, c.arrival, nil
 			}
-			r.rejected.Add(1)
+			r.rejected.Add(framesIn(p))
 		}
 		if !armed {
 			if err := c.link.SetReadDeadline(deadline); err != nil {
@@ -167,6 +168,16 @@ func (r *Realtime) next(deadline time.Time) (Frame, time.Time, error) {
 			return Frame{}, time.Time{}, err
 		}
 	}
+}
+
+// framesIn returns of how many frames a damaged one was made. The meter ends
+// lines between frames only: a line end inside tells that a > and the next <
+// were lost.
+func framesIn(p []byte) uint64 {
+	if bytes.ContainsAny(bytes.TrimRight(p, "\r\n"), "\r\n") {
+		return 2
+	}
+	return 1
 }
 
 // interrupted returns why Next must not block.

@@ -8,9 +8,10 @@ import (
 	"os"
 	"sync"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"powerspy2/internal/steady"
 )
 
 // A stream is the connected socket of a Conn.
@@ -23,7 +24,7 @@ type stream struct {
 	readFn, writeFn func(fd uintptr) bool
 	// steady is Config.Steady, and pieces the wait for data that then lasts from read to read; guarded by reader.mu.
 	steady bool
-	pieces pieces
+	pieces steady.Wait
 	// final is the first error of a read that is no deadline; guarded by reader.mu.
 	final error
 
@@ -40,21 +41,11 @@ type transfer struct {
 	err error
 }
 
-// promptRead is read(2) on a non-blocking descriptor. It leaves out what package syscall does around a call that may
-// block, which is to wake the scheduler's monitor thread: three to four system calls for each read that costs one.
-func promptRead(fd int, p []byte) (int, error) {
-	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
-	if errno != 0 {
-		return -1, errno
-	}
-	return int(n), nil
-}
-
-func newStream(s *socket, steady bool) *stream {
-	st := &stream{socket: s, steady: steady}
+func newStream(s *socket, isSteady bool) *stream {
+	st := &stream{socket: s, steady: isSteady}
 	st.readFn = func(fd uintptr) bool {
 		t := &st.reader
-		t.n, t.err = retryInterrupted(promptRead, fd, t.p)
+		t.n, t.err = retryInterrupted(steady.Read, fd, t.p)
 		return t.err != unix.EAGAIN
 	}
 	st.writeFn = func(fd uintptr) bool {
@@ -70,6 +61,21 @@ func newStream(s *socket, steady bool) *stream {
 			}
 		}
 		return true
+	}
+	st.pieces = steady.Wait{
+		Park: func(fn func(uintptr) bool) error { return s.wait(context.Background(), reading, fn) },
+		Read: func(fd uintptr) steady.Outcome {
+			t := &st.reader
+			switch {
+			case !st.readFn(fd):
+				return steady.Nothing
+			case t.err != nil || t.n == 0:
+				return steady.Last
+			case t.n < len(t.p):
+				return steady.Drained
+			}
+			return steady.Filled
+		},
 	}
 	return st
 }
@@ -93,7 +99,7 @@ func (s *stream) read(p []byte) (int, error) {
 	defer func() { t.p = nil }()
 	var err error
 	if s.steady {
-		err = s.await()
+		err = s.pieces.Next()
 	} else {
 		err = s.socket.wait(context.Background(), reading, s.readFn)
 	}
@@ -201,7 +207,7 @@ func (s *stream) close() error {
 	}
 	derr := s.socket.file.SetReadDeadline(longAgo)
 	s.reader.mu.Lock()
-	s.pieces.end()
+	s.pieces.End()
 	s.reader.mu.Unlock()
 	return errors.Join(derr, s.socket.file.Close())
 }

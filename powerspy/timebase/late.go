@@ -64,7 +64,9 @@ func (l *lateness) add(y, delay, gap, length, jitter float64, afterLoss bool) (r
 		l.observe(0)
 		return lateRun{}, false
 	}
-	if afterLoss {
+	if afterLoss && l.enough != sureAfterLoss {
+		// Not if a run began at damage before: where that is frequent, no run
+		// would grow old enough, and a wrong number of windows would stay.
 		l.depth = 0
 	}
 	if l.depth == 0 {
