@@ -38,7 +38,7 @@ func follow(t *testing.T, spec string, averaging int, d time.Duration, each func
 	p := placed{index: -1, truth: -1}
 	covered := 0 // windows in readings and in gaps
 	for began := time.Now(); time.Since(began) < d; {
-		f, arrival, err := s.rt.Next(time.Now().Add(s.silence))
+		f, arrival, err := s.rt.Next(time.Now().Add(s.silence()))
 		if err != nil {
 			t.Fatal(err)
 		}

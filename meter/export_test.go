@@ -10,8 +10,8 @@ import (
 
 // OpenLink returns the meter behind a link.
 func OpenLink(ctx context.Context, l powerspy.Link) (*Meter, error) {
-	return initialised(ctx, &Config{}, Target{Kind: Simulated},
-		func() (powerspy.Link, func() error, error) { return l, func() error { return nil }, nil })
+	r := &route{target: Target{Kind: Simulated}}
+	return r.initialised(ctx, l)
 }
 
 // Pace makes the stream believe that frames arrive one mains period after the

@@ -62,7 +62,10 @@ func path(tb testing.TB, w io.Writer) (step func()) {
 		tb.Fatal(err)
 	}
 	s.Pace()
-	sink := output.NewSink(output.Plain, w, nil)
+	sink, err := output.NewSink(output.Plain, w, output.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
 	return func() {
 		e, err := s.Next()
 		if err == nil {
