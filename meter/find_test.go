@@ -238,6 +238,15 @@ func (h *fakeHost) FindChannel(_ context.Context, _, a bdaddr.Address, _ uint16)
 	return h.find(a).channel, nil
 }
 
+func (h *fakeHost) Alive() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.stuck {
+		return rfcomm.ErrKernelStuck
+	}
+	return nil
+}
+
 func (h *fakeHost) Holders() ([]rfcomm.Holder, error) { return h.holders, h.denied }
 
 // newDevice is a meter that nobody has seen yet.

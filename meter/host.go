@@ -50,6 +50,8 @@ type radio interface {
 	FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error)
 	Present(ctx context.Context, local, remote bdaddr.Address) (string, error)
 	Holders() ([]rfcomm.Holder, error)
+	// Alive is ErrKernelStuck when the kernel's RFCOMM is dead.
+	Alive() error
 }
 
 // kernel is the radio of package rfcomm.
@@ -69,6 +71,11 @@ func (kernel) FindChannel(ctx context.Context, local, remote bdaddr.Address, uui
 
 func (kernel) Present(ctx context.Context, local, remote bdaddr.Address) (string, error) {
 	return rfcomm.Present(ctx, local, remote)
+}
+
+func (kernel) Alive() error {
+	_, err := rfcomm.KernelState()
+	return err
 }
 
 func (kernel) Holders() ([]rfcomm.Holder, error) { return rfcomm.Holders() }

@@ -98,7 +98,9 @@ func (c *cure) recover(ctx context.Context, from, to Step, rc RecoverConfig) err
 		}
 		reason = err
 	}
-	c.rescue.began(ctx)
+	if err := c.rescue.began(ctx); err != nil {
+		return err
+	}
 	c.rescue.byHand = true
 	l := newLadder(from, to)
 	for {

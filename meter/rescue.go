@@ -77,10 +77,26 @@ func (r *rescue) start(ctx context.Context) (source, error) {
 	return s, nil
 }
 
-func (r *rescue) began(ctx context.Context) {
+func (r *rescue) began(ctx context.Context) error {
 	r.taken = [lastStep + 1]bool{}
 	r.outage = time.Now()
+	if err := r.stuck(); err != nil {
+		return explain("measure with "+r.route.target.String(), err)
+	}
 	r.look(ctx)
+	return nil
+}
+
+// stuck returns ErrKernelStuck when the kernel's RFCOMM is dead, of which
+// nothing but a reboot helps.
+func (r *rescue) stuck() error {
+	if r.route.target.Kind != Bluetooth {
+		return nil
+	}
+	if err := r.route.host.radio.Alive(); errors.Is(err, rfcomm.ErrKernelStuck) {
+		return err
+	}
+	return nil
 }
 
 func (r *rescue) look(ctx context.Context) {
@@ -96,11 +112,13 @@ func (r *rescue) stop(ctx context.Context) {
 }
 
 func (r *rescue) close() error {
-	if r.m == nil {
-		return nil
-	}
 	m := r.m
 	r.m = nil
+	// With a dead RFCOMM close(2) would not return: its thread died with the
+	// lock that it needs.
+	if m == nil || r.stuck() != nil {
+		return nil
+	}
 	return m.Close()
 }
 

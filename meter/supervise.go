@@ -87,8 +87,8 @@ type rescuer interface {
 	// makes it worth while to try again.
 	wait(ctx context.Context, d time.Duration)
 
-	// began is called when an outage begins.
-	began(ctx context.Context)
+	// began is called when an outage begins. An error is final.
+	began(ctx context.Context) error
 
 	// stop tells a meter to stop that may be measuring although no stream says
 	// so. It is a courtesy to the next program.
@@ -217,10 +217,13 @@ func (s *Supervised) Next() (Event, error) {
 // outage begins a time without readings.
 func (s *Supervised) outage(cause error) {
 	s.ladder.fail(time.Now())
-	s.rescue.began(s.ctx)
 	s.cause, s.reason = cause, cause
 	if isFinal(cause) {
 		s.end(cause)
+		return
+	}
+	if err := s.rescue.began(s.ctx); err != nil {
+		s.end(err)
 		return
 	}
 	s.say(Stalled, 0, "%s", why(cause))

@@ -534,7 +534,9 @@ func TestRefuse(t *testing.T) {
 				tt.change(h)
 			}
 			r := newRescue(&route{host: h.host(), target: Target{Kind: Bluetooth, Address: testMeter, Adapter: testAdapter.Address}}, StreamConfig{}, tt.rec)
-			r.began(t.Context())
+			if err := r.began(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			if !tt.none {
 				r.m = &Meter{}
 			}
