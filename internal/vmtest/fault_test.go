@@ -114,9 +114,9 @@ func (r *faultRun) check(t *testing.T) {
 	}
 }
 
-// TestIntegrationFaultsOfMeters troubles several meters at once, each in its
+// TestIntegrationAloneFaultsOfMeters troubles several meters at once, each in its
 // own way: every measurement goes on by itself.
-func TestIntegrationFaultsOfMeters(t *testing.T) {
+func TestIntegrationAloneFaultsOfMeters(t *testing.T) {
 	m := Shared(t)
 	faults := []struct {
 		name  string
@@ -203,9 +203,9 @@ func (m *Machine) disconnect(t testing.TB, a bdaddr.Address) bool {
 	return true
 }
 
-// TestIntegrationFaultsOfMachine troubles the machine: its adapter, its radio
+// TestIntegrationAloneFaultsOfMachine troubles the machine: its adapter, its radio
 // switch, its Bluetooth service.
-func TestIntegrationFaultsOfMachine(t *testing.T) {
+func TestIntegrationAloneFaultsOfMachine(t *testing.T) {
 	const away = 5 * time.Second
 	faults := []struct {
 		name        string
