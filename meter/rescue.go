@@ -105,17 +105,23 @@ func (r *rescue) look(ctx context.Context) {
 	}
 }
 
-func (r *rescue) stop(ctx context.Context) {
-	if r.m != nil {
+func (r *rescue) stop(ctx context.Context, stream source) error {
+	switch {
+	case r.stuck() != nil:
+		// Nobody can reach the meter, and trying would not return.
+	case stream != nil:
+		return stream.Stop(ctx)
+	case r.m != nil:
 		r.m.stopStray(ctx)
 	}
+	return nil
 }
 
 func (r *rescue) close() error {
 	m := r.m
 	r.m = nil
-	// With a dead RFCOMM close(2) would not return: its thread died with the
-	// lock that it needs.
+	// With a dead RFCOMM neither write(2) nor close(2) returns: its thread died
+	// with locks that they need.
 	if m == nil || r.stuck() != nil {
 		return nil
 	}

@@ -90,9 +90,9 @@ type rescuer interface {
 	// began is called when an outage begins. An error is final.
 	began(ctx context.Context) error
 
-	// stop tells a meter to stop that may be measuring although no stream says
-	// so. It is a courtesy to the next program.
-	stop(ctx context.Context)
+	// stop stops a stream. Without one it tells a meter to stop that may be
+	// measuring all the same, which is a courtesy to the next program.
+	stop(ctx context.Context, stream source) error
 	close() error
 }
 
@@ -272,7 +272,7 @@ func (s *Supervised) take() {
 	s.stream = stream
 	start, _ := stream.span()
 	s.gap(start)
-	s.say(Streaming, 0, "measuring again after %v (step %d, %s)", now.Sub(s.since).Round(time.Second/10), step, step)
+	s.say(Streaming, 0, "measuring again (step %d, %s)", step, step)
 }
 
 // gap queues the gap of an outage that ended at a time.
@@ -312,13 +312,7 @@ func gaveUp(t Target, after time.Duration, reason error) error {
 
 // Stop tells the meter to stop, if it measures, and waits until it has. It
 // works after the stream's own context ended; ctx bounds it.
-func (s *Supervised) Stop(ctx context.Context) error {
-	if s.stream == nil {
-		s.rescue.stop(ctx)
-		return nil
-	}
-	return s.stream.Stop(ctx)
-}
+func (s *Supervised) Stop(ctx context.Context) error { return s.rescue.stop(ctx, s.stream) }
 
 // Close closes the link and gives the meter back to others. It does not stop
 // the meter first: see Stop.
