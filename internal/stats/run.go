@@ -49,17 +49,17 @@ func (r *Run) Event(e meter.Event) {
 func (r *Run) reading(g *meter.Reading) {
 	r.Readings++
 	r.Measured += g.Length
-	length := g.Length.Seconds()
+	weight := float64(g.Length) // whole ns, so that their sums are exact for 100 days
 	r.delays.add(g.Delay.Seconds(), 1)
 	if finite(g.Frequency) {
-		r.frequency.add(g.Frequency, length)
+		r.frequency.add(g.Frequency, weight)
 	}
 	if !finite(g.Power) || !finite(g.Energy) {
 		return
 	}
 	r.energy.add(g.Energy)
-	r.power.add(g.Power, length)
-	r.powers.add(g.Power, length)
+	r.power.add(g.Power, weight)
+	r.powers.add(g.Power, weight)
 	if !(g.PowerMin >= r.Min) {
 		r.Min = g.PowerMin
 	}
@@ -71,15 +71,16 @@ func (r *Run) reading(g *meter.Reading) {
 // Energy returns the energy of all readings in J.
 func (r *Run) Energy() float64 { return r.energy.value() }
 
-// Mean returns the mean power in W over the time that was measured, which is
-// energy over duration. It is not a number before the first reading.
-func (r *Run) Mean() float64 { return r.power.value() }
+// Mean returns the mean power in W: energy over the time it was measured in. It
+// is not a number before the first reading.
+func (r *Run) Mean() float64 { return r.energy.value() / (r.power.weight / 1e9) }
 
 // Deviation returns the standard deviation of the readings' power in W,
 // weighted by their lengths.
 func (r *Run) Deviation() float64 { return r.power.deviation() }
 
-// Median returns the power in W that was not exceeded for half of the time.
+// Median returns the power in W that was not exceeded for half of the time; the
+// lower one when that is true of two.
 func (r *Run) Median() float64 { return r.powers.value(0.5) }
 
 // Frequency returns the mean mains frequency in Hz.

@@ -107,6 +107,54 @@ func TestEnergyKeepsSmallReadings(t *testing.T) {
 	}
 }
 
+// Readings' mean powers are of windows that differ in length; energy is not.
+func TestMeanIsEnergyOverDuration(t *testing.T) {
+	r := NewRun()
+	for range 3 {
+		e := readingOf(10, time.Second)
+		e.Reading.Energy = 10.25
+		r.Event(e)
+	}
+	near(t, "mean", r.Mean(), 10.25, 1e-15)
+}
+
+// Rounding must not decide which of two powers is the median.
+func TestMedianOfEqualHalves(t *testing.T) {
+	for _, n := range []int{1, 3, 10, 50, 1000, 12345} {
+		r := NewRun()
+		for _, power := range []float64{1, 100} {
+			for range n {
+				r.Event(readingOf(power, 20_006_002*time.Nanosecond))
+			}
+		}
+		near(t, "median", r.Median(), 1, relativeError)
+	}
+}
+
+// Six weeks at 50 readings/s would take too long to add up one by one: as many
+// lengths in fewer readings, of a power that steps every day.
+func TestWeeks(t *testing.T) {
+	r := NewRun()
+	const days, perDay, length = 42, 24 * 60, time.Minute + 17*time.Nanosecond
+	var energy float64
+	for day := range days {
+		power := 0.1 * float64(day-10)
+		for range perDay {
+			r.Event(readingOf(power, length))
+		}
+		energy += power * perDay * length.Seconds()
+	}
+	if want := days * perDay * length; r.Measured != want {
+		t.Errorf("measured %v, want %v", r.Measured, want)
+	}
+	near(t, "energy", r.Energy(), energy, 1e-14)
+	near(t, "mean", r.Mean(), 1.05, 1e-13)
+	near(t, "deviation", r.Deviation(), 0.1*math.Sqrt((days*days-1)/12.0), 1e-12)
+	near(t, "median", r.Median(), 1.0, relativeError)
+	near(t, "lowest", r.Min, -2, 1e-15)
+	near(t, "highest", r.Max, 4.1, 1e-15)
+}
+
 func TestNothingMeasured(t *testing.T) {
 	r := NewRun()
 	if !math.IsNaN(r.Mean()) || !math.IsNaN(r.Median()) || r.Delay(0.5) != 0 || r.Energy() != 0 {
@@ -139,6 +187,24 @@ gaps      1, 1.5s in all
 energy    427.851 J = 0.118847 Wh
 power     mean 171.140 W, median 171.140 W, standard deviation 0.000 W
           lowest 170.140 W, highest 172.140 W (averaging windows)
+mains     50.000 Hz
+delay     median 10ms, 95 % within 10ms
+`
+	if diff := cmp.Diff(want, r.Summary()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestSummaryOfOneReadingNearZero(t *testing.T) {
+	r := NewRun()
+	e := readingOf(-0.0001, time.Second)
+	e.Reading.PowerMin, e.Reading.PowerMax = -0.0002, 0
+	r.Event(e)
+	want := `measured  1s, 1 reading
+gaps      none
+energy    0.000 J = -2.77778e-08 Wh
+power     mean 0.000 W, median 0.000 W, standard deviation 0.000 W
+          lowest 0.000 W, highest 0.000 W (averaging windows)
 mains     50.000 Hz
 delay     median 10ms, 95 % within 10ms
 `
