@@ -64,7 +64,7 @@ func newApp(e env) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			a.measureCommand(), a.setupCommand(), a.scanCommand(), a.infoCommand(),
-			a.doctorCommand(), a.recoverCommand(), a.clockCommand(), a.eepromCommand(), a.filesCommand(), a.logCommand(),
+			a.doctorCommand(), a.recoverCommand(), a.clockCommand(), a.eepromCommand(), a.filesCommand(), a.logCommand(), a.captureCommand(),
 			a.simCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 		},
 	}
