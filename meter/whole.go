@@ -19,6 +19,10 @@ func WriteWhole(name string, r io.Reader) error {
 // writeWhole is WriteWhole for what is written piece by piece. The temporary
 // file lies beside the final one and is removed on any error.
 func writeWhole(name string, write func(io.Writer) error) (err error) {
+	// A rename would put a file in the place of a device or a pipe.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return &os.PathError{Op: "write", Path: name, Err: errors.New("not a regular file")}
+	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*.part")
 	if err != nil {
 		return err
