@@ -121,6 +121,8 @@ var explanations = []explanation{
 		"wait a little, then try again"},
 	{bluez.ErrAuthTimeout, ErrPairing, "the meter did not finish pairing in time",
 		"try again closer to it"},
+	{powerspy.ErrNotSupported, ErrNoAnswer, "not supported by this generation of meter", "`powerspy info` shows its generation"},
+	{powerspy.ErrOutOfRange, ErrUsage, "out of the meter's range", ""},
 	{powerspy.ErrRefused, ErrNoAnswer, "the meter refused a request",
 		"try again; if it stays, unplug the meter for ten seconds (this cuts the power of what is plugged into it)"},
 	{powerspy.ErrNoAnswer, ErrNoAnswer, "the meter is connected but silent",

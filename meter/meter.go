@@ -33,6 +33,21 @@ func (m *Meter) Target() Target { return m.target }
 // Info returns what the meter said of itself when it was opened.
 func (m *Meter) Info() Info { return m.info }
 
+// Client returns the client that the meter is spoken to with, for what this
+// package has no word for. It is closed with the meter.
+func (m *Meter) Client() *powerspy.Client { return m.client }
+
+// Calibration returns the calibration in force.
+func (m *Meter) Calibration() powerspy.Calibration { return m.calibration }
+
+// explain is the error of a job on the meter, for people.
+func (m *Meter) explain(op string, err error) error {
+	return explain(op+" of "+m.target.String(), err)
+}
+
+// generation is what decides about what the meter can do.
+func (m *Meter) generation() powerspy.Generation { return m.info.Identity.Generation() }
+
 // Close closes the link and gives the meter back to others. It does not stop a
 // stream first: see Stream.Stop.
 func (m *Meter) Close() error {

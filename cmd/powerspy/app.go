@@ -64,19 +64,29 @@ func newApp(e env) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			a.measureCommand(), a.setupCommand(), a.scanCommand(), a.infoCommand(),
-			a.doctorCommand(), a.recoverCommand(), a.gmtCommand(), a.simCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
+			a.doctorCommand(), a.recoverCommand(),
+			a.clockCommand(), a.eepromCommand(), a.filesCommand(), a.logCommand(), a.captureCommand(),
+			a.gmtCommand(), a.simCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 		},
 	}
 	root.BashComplete = a.complete
 	root.OnUsageError = a.flagError
-	for _, c := range root.Commands {
+	a.adopt(root.Commands)
+	return root
+}
+
+// adopt makes commands, and the commands below them, behave like all others.
+func (a *app) adopt(commands []*cli.Command) {
+	for _, c := range commands {
 		c.HideHelpCommand = true
 		c.Flags = append(c.Flags, cli.HelpFlag)
-		c.CustomHelpTemplate = cli.CommandHelpTemplate
+		if len(c.Subcommands) == 0 {
+			c.CustomHelpTemplate = cli.CommandHelpTemplate
+		}
 		c.OnUsageError = a.flagError
 		c.BashComplete = a.complete
+		a.adopt(c.Subcommands)
 	}
-	return root
 }
 
 const rootDescription = `With the meter plugged in, this finds it, pairs with it (PIN 1234 unless

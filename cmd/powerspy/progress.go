@@ -110,6 +110,18 @@ func (p *progress) Line(format string, args ...any) {
 	p.write(append(fmt.Appendf(nil, "powerspy: "+format, args...), '\n'))
 }
 
+// Transient shows a line on a terminal until the next one, or anything else, is
+// shown.
+func (p *progress) Transient(format string, args ...any) {
+	if p.quiet || !p.terminal {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shown = true
+	_, _ = fmt.Fprintf(p.w, clearLine+format, args...)
+}
+
 // write puts whole lines on standard error.
 func (p *progress) write(lines []byte) {
 	p.mu.Lock()

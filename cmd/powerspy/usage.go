@@ -31,7 +31,19 @@ func helpFor(c *cli.Context) string {
 	if c.Command == nil || c.Command.Name == c.App.Name {
 		return "powerspy --help"
 	}
-	return "powerspy " + c.Command.Name + " --help"
+	return "powerspy " + commandWords(c) + " --help"
+}
+
+// commandWords is how the command that c runs is typed, such as `clock set`.
+func commandWords(c *cli.Context) string {
+	words := c.Command.Name
+	for _, level := range c.Lineage()[1:] {
+		if level.Command == nil || level.Command.Name == "" || level.Command.Name == c.App.Name {
+			break
+		}
+		words = level.Command.Name + " " + words
+	}
+	return words
 }
 
 // Errors of package flag and of the library, which have no types.
@@ -90,9 +102,9 @@ func surplus(c *cli.Context, accepted int) error {
 	if strings.HasPrefix(arg, "-") && arg != "-" {
 		return usagef(c, "%s stands after the argument %q; flags come before arguments", arg, args[accepted-1])
 	}
-	text := fmt.Sprintf("%s takes no argument %q", c.Command.Name, arg)
+	text := fmt.Sprintf("%s takes no argument %q", commandWords(c), arg)
 	if accepted > 0 {
-		text = fmt.Sprintf("%s takes no further argument %q", c.Command.Name, arg)
+		text = fmt.Sprintf("%s takes no further argument %q", commandWords(c), arg)
 	} else if t, err := meter.ParseTarget(arg); err == nil && t.Kind != meter.Named && hasFlag(c.Command, "device") {
 		text += "; a meter is given as --device " + arg
 	}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/meter"
+	"powerspy2/powerspy"
+)
+
+func (a *app) clockCommand() *cli.Command {
+	return a.group(cli.Command{
+		Name:  "clock",
+		Usage: "show and set the meter's clock",
+		Description: `The clock dates the files of the log. It counts whole seconds and knows no time
+zone: it is taken for local time. Generation V1 has no clock.
+
+Examples:
+
+    powerspy clock get
+    powerspy clock sync
+    powerspy clock set 2026-03-01T12:00:00`,
+	}, &cli.Command{
+		Name:  "get",
+		Usage: "show the meter's time, this machine's and how far the meter is ahead",
+		Description: `Example:
+
+    powerspy clock get`,
+		Action: a.clockGet,
+	}, &cli.Command{
+		Name:      "set",
+		Usage:     "set the clock to a time",
+		ArgsUsage: "TIME",
+		Description: `TIME is ISO 8601, of the years 2000 to 2255; without a zone it is local time.
+
+Example:
+
+    powerspy clock set 2026-03-01T12:00:00`,
+		Action: a.clockSet,
+	}, &cli.Command{
+		Name:  "sync",
+		Usage: "set the clock from this machine's, at the turn of a second",
+		Description: `Example:
+
+    powerspy clock sync`,
+		Action: a.clockSync,
+	})
+}
+
+func (a *app) clockGet(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+		r, err := m.Clock(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.env.stdout, "%-13s %s\n%-13s %s\n%-13s %s\n", "meter", r.Meter.Format(time.DateTime),
+			"this machine", r.Here.Format(time.DateTime), "offset", offsetText(r))
+		return err
+	})
+}
+
+func (a *app) clockSet(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return usagef(c, "clock set needs a time, such as 2026-03-01T12:00:00")
+	}
+	if c.NArg() > 1 {
+		return surplus(c, 1)
+	}
+	t, err := parseTime(c, c.Args().First())
+	if err != nil {
+		return err
+	}
+	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+		if err := m.SetClock(ctx, t); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(a.env.stdout, "%-13s %s\n", "set to", t.Format(time.DateTime))
+		return err
+	})
+}
+
+func (a *app) clockSync(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+		before, after, err := m.SyncClock(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.env.stdout, "%-13s %s\n%-13s %s\n", "offset before", offsetText(before), "offset after", offsetText(after))
+		return err
+	})
+}
+
+// offsetText says how far the meter is ahead, as exactly as it can be known.
+func offsetText(r meter.ClockReading) string {
+	return fmt.Sprintf("%+.1f s (within %.1f s)", r.Offset().Seconds(), meter.ClockResolution.Seconds())
+}
+
+// timeLayouts are the forms of ISO 8601 that are accepted.
+var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", time.DateOnly}
+
+// parseTime reads a time that a meter can hold, in local time.
+func parseTime(c *cli.Context, text string) (time.Time, error) {
+	for _, layout := range timeLayouts {
+		t, err := time.ParseInLocation(layout, text, time.Local)
+		if err != nil {
+			continue
+		}
+		if t = t.Local(); t.Year() < powerspy.MinClockYear || t.Year() > powerspy.MaxClockYear {
+			return time.Time{}, usagef(c, "time %q: the meter's clock holds the years %d to %d", text, powerspy.MinClockYear, powerspy.MaxClockYear)
+		}
+		return t, nil
+	}
+	return time.Time{}, usagef(c, "time %q is no date and time; write it as 2026-03-01T12:00:00", text)
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/meter"
+)
+
+func (a *app) eepromCommand() *cli.Command {
+	return a.group(cli.Command{
+		Name:  "eeprom",
+		Usage: "show, save and change the meter's EEPROM",
+		Description: `The EEPROM has 256 bytes: serial number, calibrations and settings.
+
+Examples:
+
+    powerspy eeprom dump
+    powerspy eeprom backup meter.bin`,
+	}, &cli.Command{
+		Name:  "dump",
+		Usage: "show all bytes, and what the known ones mean",
+		Description: `Example:
+
+    powerspy eeprom dump`,
+		Action: a.eepromDump,
+	}, &cli.Command{
+		Name:      "read",
+		Usage:     "show one byte",
+		ArgsUsage: "ADDRESS",
+		Description: `Example:
+
+    powerspy eeprom read 0x1a`,
+		Action: a.eepromRead,
+	}, &cli.Command{
+		Name:      "backup",
+		Usage:     "save all bytes to a new file",
+		ArgsUsage: "FILE",
+		Description: `Example:
+
+    powerspy eeprom backup meter.bin`,
+		Action: a.eepromBackup,
+	}, &cli.Command{
+		Name:      "write",
+		Usage:     "change bytes, after a backup",
+		ArgsUsage: "ADDRESS BYTE...",
+		Description: `Bytes are hexadecimal. The whole EEPROM is saved first; what was written is read
+back, and the old bytes are restored if it differs.
+
+Example:
+
+    powerspy eeprom write --i-understand 0x1a 64 00`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "i-understand", DisableDefaultText: true, Usage: "wrong bytes can make the meter useless, go on"},
+			&cli.BoolFlag{Name: "calibration", DisableDefaultText: true, Usage: "also the calibration, addresses 02 to 19"},
+			&cli.StringFlag{Name: "backup", Usage: "save the EEPROM to this new `FILE`", DefaultText: "one in $XDG_STATE_HOME/powerspy"},
+		},
+		Action: a.eepromWrite,
+	})
+}
+
+// eepromFields are the known fields: numbers have their low byte first, scales
+// are 32-bit floats, dates are year, month and day.
+var eepromFields = []struct {
+	addr, size int
+	name       string
+}{
+	{0x00, 2, "serial number"},
+	{0x02, 4, "factory voltage calibration"}, {0x06, 4, "factory current calibration"}, {0x0A, 4, "date of the factory calibration"},
+	{0x0E, 4, "voltage calibration"}, {0x12, 4, "current calibration"}, {0x16, 4, "date of the calibration"},
+	{0x1A, 2, "log period"},
+}
+
+func (a *app) eepromDump(c *cli.Context) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+		p := make([]byte, meter.EEPROMSize)
+		if err := m.ReadEEPROM(ctx, 0, p); err != nil {
+			return err
+		}
+		text := hex.Dump(p) + "\n"
+		for _, f := range eepromFields {
+			text += fmt.Sprintf("%02x  % x  %s\n", f.addr, p[f.addr:f.addr+f.size], f.name)
+		}
+		_, err := fmt.Fprint(a.env.stdout, text)
+		return err
+	})
+}
+
+func (a *app) eepromRead(c *cli.Context) error {
+	addr, err := parseAddress(c)
+	if err != nil {
+		return err
+	}
+	if c.NArg() > 1 {
+		return surplus(c, 1)
+	}
+	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+		var p [1]byte
+		if err := m.ReadEEPROM(ctx, addr, p[:]); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(a.env.stdout, "%02x\n", p[0])
+		return err
+	})
+}
+
+func (a *app) eepromBackup(c *cli.Context) error {
+	if c.NArg() == 0 {
+		return usagef(c, "eeprom backup needs a file")
+	}
+	if c.NArg() > 1 {
+		return surplus(c, 1)
+	}
+	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+		_, err := backup(ctx, m, c.Args().First())
+		return err
+	})
+}
+
+func (a *app) eepromWrite(c *cli.Context) error {
+	addr, err := parseAddress(c)
+	if err != nil {
+		return err
+	}
+	p, err := parseBytes(c, c.Args().Tail())
+	if err != nil {
+		return err
+	}
+	switch {
+	case int(addr)+len(p) > meter.EEPROMSize:
+		return usagef(c, "%d bytes from 0x%02x on reach past the EEPROM, which ends at 0xff", len(p), addr)
+	case !c.Bool("i-understand"):
+		return usagef(c, "wrong bytes can make the meter useless; add --i-understand to write")
+	case meter.TouchesCalibration(addr, len(p)) && !c.Bool("calibration"):
+		return usagef(c, "addresses 02 to 19 are the calibration, without which the meter measures wrongly; add --calibration to write there")
+	}
+	name := c.String("backup")
+	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		if name == "" {
+			dir, err := stateDir(a.env.getenv)
+			if err != nil {
+				return fmt.Errorf("%w; name a file with --backup", err)
+			}
+			name = filepath.Join(dir, fmt.Sprintf("eeprom-%d-%s.bin", m.Info().Identity.Serial, time.Now().Format("20060102-150405.000")))
+		}
+		all, err := backup(ctx, m, name)
+		if err != nil {
+			return err
+		}
+		s.progress.Line("the EEPROM as it was is in %s", name)
+		if err := m.WriteEEPROM(ctx, addr, p, all[addr:int(addr)+len(p)]); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.env.stdout, "wrote and verified %d bytes from 0x%02x on\n", len(p), addr)
+		return err
+	})
+}
+
+// backup saves the EEPROM to a file that must not be there yet: an older backup
+// may be the only good one.
+func backup(ctx context.Context, m *meter.Meter, name string) ([]byte, error) {
+	if _, err := os.Lstat(name); err == nil {
+		return nil, fmt.Errorf("backup %s: %w; name another file", name, os.ErrExist)
+	}
+	p := make([]byte, meter.EEPROMSize)
+	if err := m.ReadEEPROM(ctx, 0, p); err != nil {
+		return nil, err
+	}
+	if err := meter.WriteWhole(name, bytes.NewReader(p)); err != nil {
+		return nil, fmt.Errorf("backup: %w", err)
+	}
+	return p, nil
+}
+
+// stateDir is the directory for what is to be kept, which it makes if it must.
+func stateDir(getenv func(string) string) (string, error) {
+	parent := getenv("XDG_STATE_HOME")
+	if !filepath.IsAbs(parent) {
+		home := getenv("HOME")
+		if home == "" {
+			return "", fmt.Errorf("there is no place for a backup: neither XDG_STATE_HOME nor HOME is set")
+		}
+		parent = filepath.Join(home, ".local", "state")
+	}
+	dir := filepath.Join(parent, "powerspy")
+	return dir, os.MkdirAll(dir, 0o700)
+}
+
+func parseAddress(c *cli.Context) (uint8, error) {
+	if c.NArg() == 0 {
+		return 0, usagef(c, "%s needs an address, hexadecimal from 00 to ff", commandWords(c))
+	}
+	text := c.Args().First()
+	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 8)
+	if err != nil {
+		return 0, usagef(c, "address %q is not in the EEPROM; give a hexadecimal one from 00 to ff", text)
+	}
+	return uint8(n), nil
+}
+
+func parseBytes(c *cli.Context, words []string) ([]byte, error) {
+	if len(words) == 0 {
+		return nil, usagef(c, "eeprom write needs bytes, hexadecimal from 00 to ff")
+	}
+	var p []byte
+	for _, w := range words {
+		n, err := strconv.ParseUint(strings.TrimPrefix(w, "0x"), 16, 8)
+		if err != nil {
+			return nil, usagef(c, "%q is no byte; give hexadecimal ones from 00 to ff (flags come before the address)", w)
+		}
+		p = append(p, uint8(n))
+	}
+	return p, nil
+}

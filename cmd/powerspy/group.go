@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/meter"
+)
+
+// group makes a command of commands.
+func (a *app) group(c cli.Command, commands ...*cli.Command) *cli.Command {
+	c.Flags = globalFlags(false)
+	for _, sub := range commands {
+		sub.Flags = append(sub.Flags, pin())
+		sub.Flags = append(sub.Flags, globalFlags(false)...)
+	}
+	c.Subcommands = commands
+	var names []string
+	for _, sub := range commands {
+		names = append(names, sub.Name)
+	}
+	c.Action = func(c *cli.Context) error {
+		if c.NArg() == 0 {
+			return usagef(c, "%s needs one of %s", c.Command.Name, strings.Join(names, ", "))
+		}
+		name := c.Args().First()
+		text := fmt.Sprintf("there is no command \"%s %s\"", c.Command.Name, name)
+		if s := closest(name, names); s != "" {
+			text += " (did you mean " + s + "?)"
+		}
+		return usagef(c, "%s", text)
+	}
+	return &c
+}
+
+// withMeter opens the meter for do, and closes it.
+func (a *app) withMeter(c *cli.Context, do func(context.Context, *session, *meter.Meter) error) (err error) {
+	s, err := a.session(c)
+	if err != nil {
+		return err
+	}
+	defer s.progress.End()
+	if err := s.readPIN(c); err != nil {
+		return err
+	}
+	m, err := meter.Open(c.Context, s.meter)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, m)
+	s.progress.End()
+	return do(c.Context, s, m)
+}

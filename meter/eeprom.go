@@ -1,0 +1,82 @@
+package meter
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"powerspy2/powerspy"
+)
+
+// EEPROMSize is the number of bytes in a meter's EEPROM.
+const EEPROMSize = 256
+
+// The bytes that a meter is calibrated with: wrong ones make it measure wrongly.
+const (
+	CalibrationStart = 0x02
+	CalibrationEnd   = 0x1A // the first byte behind
+)
+
+// TouchesCalibration tells whether n bytes from addr on overlap the
+// calibration.
+func TouchesCalibration(addr uint8, n int) bool {
+	return n > 0 && int(addr) < CalibrationEnd && int(addr)+n > CalibrationStart
+}
+
+// ReadEEPROM fills p from address addr on. Beyond the EEPROM the error is
+// [ErrUsage] and nothing was sent.
+func (m *Meter) ReadEEPROM(ctx context.Context, addr uint8, p []byte) error {
+	return m.explain("read the EEPROM", m.client.ReadEEPROM(ctx, addr, p))
+}
+
+// ErrVerify means that bytes read back were not those written.
+var ErrVerify = errors.New("the EEPROM does not hold what was written to it")
+
+// restoreTime bounds putting old bytes back, which happens also when the
+// caller's context has ended: a byte takes two exchanges of some 50 ms.
+const restoreTime = 30 * time.Second
+
+// WriteEEPROM writes p from address addr on and reads it back. If a byte could
+// not be written, or reads back differently ([ErrVerify]), or ctx ends on the
+// way, old is written in its place, and the error says whether that worked. old
+// is what the EEPROM held there, from a backup that is kept: of the length of p.
+func (m *Meter) WriteEEPROM(ctx context.Context, addr uint8, p, old []byte) error {
+	const op = "write the EEPROM"
+	if len(old) != len(p) {
+		return m.explain(op, fmt.Errorf("%d bytes with %d old ones: %w", len(p), len(old), powerspy.ErrOutOfRange))
+	}
+	err := m.writeVerified(ctx, addr, p)
+	if err == nil || errors.Is(err, powerspy.ErrOutOfRange) {
+		return m.explain(op, err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTime)
+	defer cancel()
+	if rerr := m.writeVerified(ctx, addr, old); rerr != nil {
+		// Both are told: what the EEPROM holds now is not known.
+		return &Error{
+			Kind: ErrNoAnswer, Op: op + " of " + m.target.String(),
+			Err:  fmt.Errorf("%w; putting the old bytes back failed, too: %w", err, rerr),
+			Next: "write the bytes of the backup again",
+		}
+	}
+	return &Error{
+		Kind: ErrNoAnswer, Op: op + " of " + m.target.String(),
+		Err: fmt.Errorf("%w; the old bytes are back in place", err),
+	}
+}
+
+func (m *Meter) writeVerified(ctx context.Context, addr uint8, p []byte) error {
+	if err := m.client.WriteEEPROM(ctx, addr, p); err != nil {
+		return err
+	}
+	got := make([]byte, len(p))
+	if err := m.client.ReadEEPROM(ctx, addr, got); err != nil {
+		return err
+	}
+	if !bytes.Equal(got, p) {
+		return fmt.Errorf("%w: [% x], not [% x]", ErrVerify, got, p)
+	}
+	return nil
+}
