@@ -64,7 +64,7 @@ func newApp(e env) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			a.measureCommand(), a.setupCommand(), a.scanCommand(), a.infoCommand(),
-			a.doctorCommand(), a.recoverCommand(), a.simCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
+			a.doctorCommand(), a.recoverCommand(), a.bridgeCommand(), a.simCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 		},
 	}
 	root.BashComplete = a.complete
