@@ -66,7 +66,7 @@ func newApp(e env) *cli.App {
 			a.measureCommand(), a.setupCommand(), a.scanCommand(), a.infoCommand(),
 			a.doctorCommand(), a.recoverCommand(),
 			a.clockCommand(), a.eepromCommand(), a.filesCommand(), a.logCommand(), a.captureCommand(),
-			a.gmtCommand(), a.simCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
+			a.gmtCommand(), a.bridgeCommand(), a.simCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
 		},
 	}
 	root.BashComplete = a.complete

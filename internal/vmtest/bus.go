@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -97,20 +96,6 @@ func (m *Machine) wait(t testing.TB, what string, cond func(ctx context.Context)
 		case <-changed:
 		case <-ctx.Done():
 			t.Fatalf("waited %v for %s in vain (last error: %v)", waitTime, what, last)
-		}
-	}
-}
-
-// poll is wait for what sends no signal.
-func (m *Machine) poll(t testing.TB, what string, cond func(ctx context.Context) (bool, error)) {
-	t.Helper()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(waitTime); ; <-tick.C {
-		if ok, err := cond(context.Background()); ok && err == nil {
-			return
-		} else if time.Now().After(end) {
-			t.Fatalf("waited %v for %s in vain (last error: %v)", waitTime, what, err)
 		}
 	}
 }

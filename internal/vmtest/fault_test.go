@@ -4,9 +4,6 @@ package vmtest
 
 import (
 	"context"
-	"errors"
-	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -263,53 +260,6 @@ func TestIntegrationAloneFaultsOfMachine(t *testing.T) {
 			r.check(t)
 		})
 	}
-}
-
-// The kernel's RFCOMM dies while a measurement is under way: it says so at
-// once. It can't end, though: the kernel never gets a process with an open
-// stream out of its exit then. Where the kernel survives, so does the
-// measurement.
-func TestIntegrationAloneDeadKernel(t *testing.T) {
-	m := Alone(t)
-	meter := m.AddMeter(t, constant)
-	m.dooms = true
-	checkStatus(t, Run(t, Cmd{Args: []string{"setup", "--pin", "1234"}}), 0)
-	const said = saveDir + "/said"
-	// Not waited for, and not to be: the guest ends without it.
-	script := hostDir + "/powerspy measure --interval 500ms 2>" + said + " >" + saveDir + "/readings; echo $? >>" + said
-	cmd := exec.Command("sh", "-c", script)
-	cmd.Env = append(os.Environ(), "HOME=/root")
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	holds := func(path, word string) func(context.Context) (bool, error) {
-		return func(context.Context) (bool, error) {
-			b, err := os.ReadFile(path)
-			return err == nil && strings.Contains(string(b), word), nil
-		}
-	}
-	m.poll(t, "readings", holds(saveDir+"/readings", "\n"))
-	for range 5 { // the kernel's fault is a race, which it loses nearly always
-		err := connectRFCOMM(t, bdaddr.Address{0x00, 0x0b, 0xce, 0x07, 0xff, 0xfe}, 1)
-		if !errors.Is(err, syscall.EHOSTDOWN) {
-			t.Fatalf("connecting to an absent meter: %v, want %v", err, syscall.EHOSTDOWN)
-		}
-		if !KernelRFCOMMAlive(t) {
-			break
-		}
-	}
-	if KernelRFCOMMAlive(t) {
-		t.Logf("Linux %s survives a failed connect", kernelRelease(t))
-		meter.DropLink(air.ConnectionTimeout)
-		m.poll(t, "word of the recovery", holds(said, "measuring again"))
-		if err := syscall.Kill(cmd.Process.Pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	t.Logf("Linux %s does not survive a failed connect", kernelRelease(t))
-	meter.DropLink(air.ConnectionTimeout)
-	m.poll(t, "word of a reboot", holds(said, "reboot"))
 }
 
 // The wall clock is set during a measurement: no reading moves, and it is told.

@@ -1,0 +1,217 @@
+// Package bridge carries the bytes of a program that knows only a serial device
+// or a TCP port to a meter's link, and connects again behind it.
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"powerspy2/powerspy"
+)
+
+const (
+	// writeTime bounds a write to the meter, which is a few bytes.
+	writeTime = 5 * time.Second
+	// minPause and maxPause lie between two tries to connect.
+	minPause = time.Second
+	maxPause = time.Minute
+	// leftTime bounds telling the meter to stop at the end.
+	leftTime = time.Second
+)
+
+// A Bridge leads from one client at a time to a meter. The link stays up while
+// there is no client: a client's first request would be lost otherwise. What a
+// client sends while there is no link is dropped, since a request must not
+// reach the meter long after it was made. A client that was in real-time mode
+// when the link broke is so again on the next one, without a <K> that it would
+// not expect. A client that leaves its stream running has it stopped.
+type Bridge struct {
+	// Dial opens a link to the meter.
+	Dial func(context.Context) (powerspy.Link, error)
+	// Final tells an error of Dial that ends the bridge. Nil: none does.
+	Final func(error) bool
+	// Report is told what a person should know, a sentence without a dot. It is
+	// called by several goroutines. May be nil.
+	Report func(text string)
+
+	mu     sync.Mutex    // guards the fields below, and orders writes to link
+	link   powerspy.Link // nil: there is none
+	mode   mode
+	client *queue // nil: there is no client
+	slow   bool   // the client was told of as slow
+}
+
+func (b *Bridge) report(format string, args ...any) {
+	if b.Report != nil {
+		b.Report(fmt.Sprintf(format, args...))
+	}
+}
+
+// Link keeps a link to the meter until ctx ends, and returns the context's
+// error, or a final one of Dial. What the meter says goes to the client.
+func (b *Bridge) Link(ctx context.Context) error {
+	pause := minPause
+	for {
+		l, err := b.Dial(ctx)
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				_ = l.Close() // nothing was sent on it
+			}
+			return ctx.Err()
+		case err == nil:
+			pause = minPause
+			b.report("connected to the meter")
+			err = b.carry(ctx, l)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			b.report("the link broke (%v), connecting again", err)
+		case b.Final != nil && b.Final(err):
+			return err
+		default:
+			b.report("%v; trying again in %v", err, pause)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause + time.Duration(rand.Int64N(int64(pause/5)))):
+		}
+		pause = min(2*pause, maxPause)
+	}
+}
+
+// carry carries the meter's bytes to the client until the link ends, and closes
+// the link.
+func (b *Bridge) carry(ctx context.Context, l powerspy.Link) error {
+	stop := context.AfterFunc(ctx, func() {
+		b.quit()
+		_ = l.Close() // wakes Read; there is nobody to tell
+	})
+	defer func() {
+		if stop() {
+			_ = l.Close() // how it ended is known
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.link = nil
+	}()
+	again := swallower{}
+	b.mu.Lock()
+	b.link, b.mode.partial = l, nil
+	again.done = b.mode.start == nil
+	err := b.write(b.mode.start)
+	b.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, 4096)
+	for {
+		n, err := l.Read(buf)
+		if out := again.filter(buf[:n]); len(out) > 0 {
+			b.deliver(out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// write writes to the link, whose Read notices if it fails. b.mu is held.
+func (b *Bridge) write(p []byte) error {
+	if b.link == nil || len(p) == 0 {
+		return nil
+	}
+	if err := b.link.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return err
+	}
+	_, err := b.link.Write(p)
+	return err
+}
+
+// quit ends a stream that nobody reads any more.
+func (b *Bridge) quit() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mode.start == nil {
+		return
+	}
+	b.mode.start = nil
+	if b.link != nil && b.link.SetWriteDeadline(time.Now().Add(leftTime)) == nil {
+		_, _ = io.WriteString(b.link, "<Q>") // a link that fails has no stream
+	}
+}
+
+func (b *Bridge) deliver(p []byte) {
+	b.mu.Lock()
+	q, told := b.client, b.slow
+	dropped := q != nil && q.put(p)
+	b.slow = b.slow || dropped
+	b.mu.Unlock()
+	if dropped && !told {
+		b.report("the program reads too slowly: the oldest frames are dropped")
+	}
+}
+
+// Client serves one client until it leaves (nil) or ctx ends (its error). It
+// closes rw, which has to wake a Read or Write under way. It must not be called
+// concurrently.
+func (b *Bridge) Client(ctx context.Context, rw io.ReadWriteCloser) error {
+	parent := ctx
+	ctx, cancel := context.WithCancel(ctx)
+	q := newQueue(queueSize)
+	b.mu.Lock()
+	b.client, b.slow, b.mode = q, false, mode{}
+	b.mu.Unlock()
+
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		<-ctx.Done()
+		_ = rw.Close() // wakes the other two; the client has left
+	})
+	wg.Go(func() {
+		defer cancel()
+		buf := make([]byte, 4096)
+		for {
+			n, err := q.take(ctx, buf)
+			if err != nil {
+				return
+			}
+			if _, err := rw.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	})
+	buf := make([]byte, 4096)
+	for {
+		n, err := rw.Read(buf)
+		b.request(buf[:n])
+		if err != nil {
+			break
+		}
+	}
+	cancel()
+	wg.Wait()
+	b.quit()
+	b.mu.Lock()
+	b.client = nil
+	b.mu.Unlock()
+	return parent.Err()
+}
+
+// request passes on what a client sent, or drops it when there is no link.
+func (b *Bridge) request(p []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.link == nil {
+		return
+	}
+	b.mode.sent(p)
+	if err := b.write(p); err != nil {
+		_ = b.link.Close() // its Read ends, and a new link is made
+	}
+}

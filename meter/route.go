@@ -1,0 +1,47 @@
+package meter
+
+import (
+	"context"
+
+	"powerspy2/powerspy"
+)
+
+// A Route leads to one located, paired and claimed meter, as often as is
+// needed, for programs that exchange the bytes themselves. Most programs want
+// [Open] or [Supervise].
+type Route struct {
+	route   *route
+	release func() error
+}
+
+// Locate finds the meter that cfg wants, pairs with it when it is not paired,
+// and claims it until Close. It is not connected to yet. Errors match one of
+// the sentinels of this package.
+func Locate(ctx context.Context, cfg Config) (*Route, error) {
+	r, err := resolve(ctx, cfg, system)
+	if err != nil {
+		return nil, err
+	}
+	release, err := cfg.claim(r.target)
+	if err != nil {
+		return nil, err
+	}
+	return &Route{route: r, release: release}, nil
+}
+
+// Target returns where the meter was found.
+func (r *Route) Target() Target { return r.route.target }
+
+// Dial opens a link, on which nothing has been sent. A Bluetooth meter is
+// looked for first (see [powerspy2/rfcomm.Dial]), so that trying again and
+// again does the kernel no harm. Errors match those of [Open]. Config.Trace is
+// not shown the link's bytes. Dial must not be called concurrently.
+func (r *Route) Dial(ctx context.Context) (powerspy.Link, error) {
+	return r.route.link(ctx)
+}
+
+// Close gives the meter back to others. It closes no links.
+func (r *Route) Close() error { return r.release() }
+
+// IsFinal tells an error that trying again does not mend.
+func IsFinal(err error) bool { return isFinal(err) }
