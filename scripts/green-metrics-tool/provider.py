@@ -4,10 +4,14 @@ The energy comes from `powerspy gmt`, which the executable beside this file runs
 """
 import os
 import shlex
+import time
 
 from metric_providers.base import BaseMetricProvider, MetricProviderConfigurationError
 
 EXECUTABLE = 'powerspy2-machine-provider'
+
+# How long the executable may take to end: as long as the tool gives to any.
+STOP_SECONDS = 10
 
 
 class PsuEnergyAcPowerspy2MachineProvider(BaseMetricProvider):
@@ -47,3 +51,23 @@ class PsuEnergyAcPowerspy2MachineProvider(BaseMetricProvider):
 
     def _add_extra_switches(self, call_string):
         return f'{call_string} {shlex.join(self._switches)}'
+
+    def stop_profiling(self):
+        # The tool waits for the shell that it starts, which ends before what
+        # runs below it. That tells the meter to stop, which takes up to some
+        # seconds; meanwhile the last row may be missing, and the tool would
+        # refuse its next run because of a provider that is still there.
+        group = self._ps.pid if self._ps else None  # in a session of its own
+        super().stop_profiling()
+        deadline = time.monotonic() + STOP_SECONDS
+        while group and exists(group) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def exists(group):
+    """Tells whether there are processes of a group."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

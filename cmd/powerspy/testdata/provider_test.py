@@ -1,9 +1,12 @@
 """Tests provider.py, in the folder given, with a stub of the Green Metrics Tool."""
 import os
 import shlex
+import signal
+import subprocess
 import sys
 import types
 import unittest
+import unittest.mock
 
 FOLDER = os.path.abspath(sys.argv.pop(1))
 
@@ -22,12 +25,26 @@ class Base:
         self._sampling_rate = sampling_rate
         self._current_dir = current_dir
         self._executable = metric_provider_executable
+        self._ps = None
         if not skip_check:
             self.check_system()
 
     def check_system(self, check_command='default', check_error_message=None, check_parallel_provider=True):
         self.checks.append((check_command, check_parallel_provider))
         return True
+
+    def start(self, program):
+        """Starts a shell program as the tool does: below a shell, in a session of its own."""
+        self._ps = subprocess.Popen(['sh', '-c', f"sh -c '{program}'; exit"], stdout=subprocess.PIPE, start_new_session=True)
+        self._ps.stdout.readline()  # what it writes when it is ready
+        return self._ps
+
+    def stop_profiling(self):
+        """Waits for the shell alone, as the tool does."""
+        if self._ps is not None:
+            os.killpg(self._ps.pid, signal.SIGTERM)
+            self._ps.wait()
+            self._ps = None
 
     def command(self):
         call = f'{self._current_dir}/{self._executable} -i {self._sampling_rate}'
@@ -78,6 +95,23 @@ class ProviderTest(unittest.TestCase):
     def test_two_meters(self):
         with self.assertRaises(ConfigurationError):
             make(address='a', device='b')
+
+    def test_stop(self):
+        p = make()
+        with p.start('trap "sleep 0.3; echo last; exit" TERM; echo ready; while :; do sleep 0.01; done').stdout as out:
+            p.stop_profiling()
+            os.set_blocking(out.fileno(), False)
+            self.assertEqual(out.read(), b'last\n', 'the provider has not ended')
+
+    def test_stop_of_one_that_does_not_end(self):
+        p = make()
+        ps = p.start('trap "" TERM; echo ready; while :; do sleep 0.01; done')
+        self.addCleanup(os.killpg, ps.pid, signal.SIGKILL)
+        with ps.stdout, unittest.mock.patch.object(provider, 'STOP_SECONDS', 0.05):
+            p.stop_profiling()
+
+    def test_stop_of_none(self):
+        make().stop_profiling()
 
 
 unittest.main()
