@@ -134,6 +134,9 @@ func hours(t *testing.T, h float64) time.Duration {
 	if *long {
 		h *= 20
 	}
+	if underRace {
+		h /= 10
+	}
 	return time.Duration(h * float64(time.Hour))
 }
 

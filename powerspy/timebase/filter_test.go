@@ -47,7 +47,7 @@ func TestFilterSkippedWindows(t *testing.T) {
 	for _, periods := range perSecond {
 		for _, skipped := range []int{1, 2, 3, 10, 100} {
 			t.Run(fmt.Sprintf("%d of %d periods", skipped, periods), func(t *testing.T) {
-				for seed := range 10 {
+				for seed := range seeds(10) {
 					rnd := random(seed)
 					n := 12000 / periods
 					ends := ordinary.ends(rnd, n+400, periods)
@@ -97,7 +97,7 @@ func TestFilterLost(t *testing.T) {
 	for _, test := range tests {
 		for _, periods := range []int{10, 50} {
 			t.Run(fmt.Sprintf("%s, %d periods", test.name, periods), func(t *testing.T) {
-				for seed := range 10 {
+				for seed := range seeds(10) {
 					rnd := random(seed)
 					ends := ordinary.ends(rnd, 12000/periods, periods)
 					arrivals := link{constant: usual.constant}.arrivals(rnd, ends)
@@ -182,7 +182,7 @@ func TestFilterDelaySteps(t *testing.T) {
 	for _, periods := range perSecond {
 		for _, step := range []float64{0.005, 0.015, 0.050, 0.130} {
 			t.Run(fmt.Sprintf("%g ms, %d periods", step*1e3, periods), func(t *testing.T) {
-				for seed := range 10 {
+				for seed := range seeds(10) {
 					rnd := random(seed)
 					l := usual
 					l.step = func(t float64) float64 {
@@ -220,7 +220,7 @@ func TestFilterAnchor(t *testing.T) {
 	const roundTrip = 0.019
 	l := link{constant: 0.008, hold: func(end float64) float64 { return 0.9 }}
 	for _, periods := range []int{1, 5, 25} {
-		for seed := range 20 {
+		for seed := range seeds(20) {
 			rnd := random(seed)
 			ends := ordinary.ends(rnd, 200, periods)
 			f := mustFilter(t, Config{
