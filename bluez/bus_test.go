@@ -42,6 +42,8 @@ const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
     <allow own="org.bluez"/>
     <allow send_interface="org.bluez.Agent1"/>
     <allow send_interface="org.bluez.Profile1"/>
+    <allow own="org.freedesktop.systemd1"/>
+    <allow send_destination="org.freedesktop.systemd1"/>
     <%[3]s send_destination="org.bluez"/>
   </policy>
 </busconfig>

@@ -32,24 +32,23 @@ const (
 // without a question, the error is an os.ErrPermission. Where there is no
 // systemd it is an ErrNoDaemon.
 func RestartService(ctx context.Context) error {
-	return restartService(ctx, dbus.ConnectSystemBus)
+	return restartService(ctx, restartTimeout, dbus.ConnectSystemBus)
 }
 
-func restartService(ctx context.Context, connect func(...dbus.ConnOption) (*dbus.Conn, error)) error {
+func restartService(ctx context.Context, limit time.Duration, connect func(...dbus.ConnOption) (*dbus.Conn, error)) error {
 	c, err := dialBus(ctx, connect)
 	if err != nil {
 		return wrap(opRestart, serviceUnit, err)
 	}
 	// Nothing is lost when hanging up fails.
 	defer c.Close()
-	c.timeout = restartTimeout
+	c.timeout = limit
 	return wrap(opRestart, serviceUnit, c.restart(ctx))
 }
 
 // restart is RestartService on a connection to the bus.
-func (c *Client) restart(ctx context.Context) error {
-	caller := ctx
-	ctx, cancel := context.WithTimeout(ctx, restartTimeout)
+func (c *Client) restart(caller context.Context) error {
+	ctx, cancel := context.WithTimeout(caller, c.timeout)
 	defer cancel()
 	sub, err := c.subscribe(ctx)
 	if err != nil {
@@ -72,7 +71,7 @@ func (c *Client) restart(ctx context.Context) error {
 		}
 		if _, err := sub.next(ctx); err != nil {
 			if caller.Err() == nil && ctx.Err() != nil {
-				return fmt.Errorf("the service did not come back within %v: %w", restartTimeout, ErrNoAnswer)
+				return fmt.Errorf("the service did not come back within %v: %w", c.timeout, ErrNoAnswer)
 			}
 			return err
 		}
