@@ -27,19 +27,20 @@ const (
 
 // A faultRun is a measurement into which a fault comes.
 type faultRun struct {
-	p            *Process
-	begin, end   time.Time // of the fault
-	loses        time.Duration
-	recover      time.Duration
-	undisturbed  bool
-	device, name string
+	p           *Process
+	begin, end  time.Time // of the fault
+	loses       time.Duration
+	recover     time.Duration
+	undisturbed bool
+	device      string
 }
 
-// watch begins to measure with a meter that is paired, without an end.
+// watch begins to measure with a meter that is paired, without an end. Ten
+// windows a second are easier on a guest than fifty.
 func watch(t *testing.T, meter *Meter) *faultRun {
 	t.Helper()
 	r := &faultRun{device: meter.Address().String()}
-	r.p = Start(t, Cmd{Args: []string{"measure", "--device", r.device, "--interval", faultInterval.String()}, Timeout: 6 * time.Minute})
+	r.p = Start(t, Cmd{Args: []string{"measure", "--device", r.device, "--averaging", "5", "--interval", faultInterval.String()}, Timeout: 6 * time.Minute})
 	return r
 }
 
