@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"powerspy2/internal/gmt/gmttest"
 )
 
 // gmtProvider is the executable that the Green Metrics Tool starts.
@@ -53,6 +55,45 @@ func TestProviderRun(t *testing.T) {
 	}
 	if got := p.wait(); got.ExitCode() != 0 {
 		t.Error(got)
+	}
+}
+
+// TestProviderHalfMinute runs the provider for half a minute at the tool's usual
+// rates, with one damaged frame in twenty and two seconds of silence: what it
+// wrote passes every check of the tool.
+func TestProviderHalfMinute(t *testing.T) {
+	for _, interval := range []time.Duration{100 * time.Millisecond, 250 * time.Millisecond, time.Second} {
+		t.Run(interval.String(), func(t *testing.T) {
+			t.Parallel()
+			p := startProgram(t, gmtProvider, "-i", fmt.Sprint(interval.Milliseconds()), "-u", "uJ",
+				"--device", "sim:noise=0.05,silence=20s/2s,load=server")
+			var rows strings.Builder
+			var begun, at int64
+			for at-begun < 30_000_000 {
+				l := p.line()
+				if _, err := fmt.Sscanf(l, "%d", &at); err != nil {
+					t.Fatalf("row %q", l)
+				}
+				if begun == 0 {
+					begun = at
+				}
+				rows.WriteString(l + "\n")
+			}
+			p.signal(syscall.SIGTERM)
+			rest, err := io.ReadAll(p.stdout)
+			if err != nil {
+				t.Error(err)
+			}
+			if err := gmttest.Check(rows.String()+string(rest), interval); err != nil {
+				t.Error(err)
+			}
+			if told, err := io.ReadAll(p.stderr); err != nil || len(told) > 0 {
+				t.Errorf("standard error: %q (%v)", told, err)
+			}
+			if got := p.wait(); got.ExitCode() != 0 {
+				t.Error(got)
+			}
+		})
 	}
 }
 
