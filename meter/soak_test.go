@@ -17,7 +17,7 @@ import (
 
 var (
 	soakReal  = flag.Bool("soak.real", false, "run TestSoak in real time")
-	soakHours = flag.Float64("soak.hours", 10, "how many hours TestSoak measures")
+	soakHours = flag.Float64("soak.hours", soakUsually, "how many hours TestSoak measures")
 	soakSeed  = flag.Uint64("soak.seed", 1, "of the faults in TestSoak")
 )
 
