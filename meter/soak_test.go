@@ -75,6 +75,7 @@ func soak(t *testing.T, seed uint64, sc StreamConfig, total time.Duration) {
 			heaps = append(heaps, heap(simulated))
 		}
 	}
+	heaps = append(heaps, heap(simulated))
 	if err := s.Stop(ctx); err != nil {
 		t.Errorf("stop: %v", err)
 	}
