@@ -28,9 +28,12 @@ type ladder struct {
 	step     Step      // the next one to consider; above to: a pause is due
 	began    time.Time // of the outage
 	helped   time.Time // when a step helped last
+	random   func() float64
 }
 
-func newLadder(from, to Step) *ladder { return &ladder{from: from, to: to, step: from} }
+func newLadder(from, to Step) *ladder {
+	return &ladder{from: from, to: to, step: from, random: rand.Float64}
+}
 
 // fail begins an outage, or carries on with one that seemed to be over.
 func (l *ladder) fail(now time.Time) {
@@ -59,5 +62,5 @@ func (l *ladder) help(now time.Time) { l.helped = now }
 func (l *ladder) pause(now time.Time) time.Duration {
 	l.step = l.from
 	d := min(max(now.Sub(l.began)/pauseShare, minPause), maxPause)
-	return d + time.Duration(pauseJitter*(2*rand.Float64()-1)*float64(d))
+	return d + time.Duration(pauseJitter*(2*l.random()-1)*float64(d))
 }

@@ -305,6 +305,12 @@ func gaveUp(t Target, after time.Duration, reason error) error {
 	var last *Error
 	if errors.As(reason, &last) {
 		e.Kind, e.Next = last.Kind, last.Next
+		if last == reason {
+			// What to do next comes once, at the end.
+			bare := *last
+			bare.Next = ""
+			reason = &bare
+		}
 	}
 	e.Err = fmt.Errorf("gave up after %v: %w", after.Round(time.Second), reason)
 	return e
