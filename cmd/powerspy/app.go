@@ -138,20 +138,34 @@ func (a *app) helpCommand() *cli.Command {
 			if len(words) == 0 {
 				return cli.ShowAppHelp(c)
 			}
-			if c.App.Command(words[0]) == nil {
-				if len(words) > 1 {
-					return unknownCommand(c)
+			cmd := c.App.Command(words[0])
+			if cmd == nil && len(words) == 1 {
+				if ok, err := printTopic(a.env.stdout, words[0]); ok {
+					return err
 				}
-				ok, err := printTopic(a.env.stdout, words[0])
-				if !ok {
-					return unknownCommand(c)
+			}
+			if cmd == nil {
+				return unknownCommand(c)
+			}
+			for i, w := range words[1:] {
+				if cmd = below(cmd, w); cmd == nil {
+					return surplus(c, i+1)
 				}
-				return err
 			}
 			// A command's own --help, which is right for those below a command, too.
 			return c.App.RunContext(c.Context, append(append([]string{c.App.Name}, words...), "--help"))
 		},
 	}
+}
+
+// below finds a command of a command by its name; nil if there is none.
+func below(c *cli.Command, name string) *cli.Command {
+	for _, sub := range c.Subcommands {
+		if sub.HasName(name) {
+			return sub
+		}
+	}
+	return nil
 }
 
 // checkedWriter remembers the first error, because help texts are printed by
