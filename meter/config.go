@@ -83,10 +83,10 @@ func (p Phase) String() string {
 
 // A Status tells a person what is going on.
 type Status struct {
-	Time  time.Time
-	Phase Phase
-	Step  Step   // Recovering: the step that is being taken, 0 for a pause
-	Text  string // such as "looking for a PowerSpy", without a final dot
+	Time  time.Time // when it began
+	Phase Phase     // what kind of thing is going on
+	Step  Step      // Recovering: the step that is being taken, 0 for a pause
+	Text  string    // such as "looking for a PowerSpy", without a final dot
 }
 
 func (c *Config) report(p Phase, format string, args ...any) {

@@ -17,7 +17,7 @@ import (
 // A Check is one line of a diagnosis.
 type Check struct {
 	Name    string // such as "adapter"
-	OK      bool
+	OK      bool   // it is as measuring needs it
 	Skipped bool   // it could not be tried, because an earlier one failed, or is not needed
 	Detail  string // what was seen
 	Next    string // what to do next when it failed

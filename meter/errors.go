@@ -39,6 +39,7 @@ type Error struct {
 	Next string // what to do next; may be empty
 }
 
+// Error says what failed, why and what to do next.
 func (e *Error) Error() string {
 	s := e.Op + ": " + e.Err.Error()
 	if e.Next != "" {

@@ -62,9 +62,9 @@ func (r *Reading) PowerFactor() float64 {
 // A Gap is a time that was not measured. It is never a zero and never
 // silently bridged.
 type Gap struct {
-	From, To time.Time
-	Windows  int // averaging windows that are missing; 0 if not known
-	Reason   string
+	From, To time.Time // the end of the last window before it and the start of the first one after it
+	Windows  int       // averaging windows that are missing; 0 if not known
+	Reason   string    // why, for a person, such as the error that ended the link
 }
 
 // An EventKind tells which field of an Event is set.
@@ -93,8 +93,8 @@ func (k EventKind) String() string {
 // An Event is what a stream yields. It is a value, so that a stream makes no
 // garbage.
 type Event struct {
-	Kind    EventKind
-	Reading Reading // ReadingEvent
-	Gap     Gap     // GapEvent
-	Status  Status  // StatusEvent
+	Kind    EventKind // which of the others is set
+	Reading Reading   // ReadingEvent
+	Gap     Gap       // GapEvent
+	Status  Status    // StatusEvent
 }

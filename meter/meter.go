@@ -10,11 +10,11 @@ import (
 
 // Info is what a meter says of itself.
 type Info struct {
-	Target       Target
-	Identity     powerspy.Identity
-	Calibrations powerspy.Calibrations
-	UsesFactory  bool    // the current calibration is not sane, the factory's is in force
-	Frequency    float64 // mains frequency in Hz, 40 to 70
+	Target       Target                // the meter that is connected, never Any or Named
+	Identity     powerspy.Identity     // as told before anything was started
+	Calibrations powerspy.Calibrations // both, as they stand in the EEPROM
+	UsesFactory  bool                  // the current calibration is not sane, the factory's is in force
+	Frequency    float64               // mains frequency in Hz, 40 to 70
 }
 
 // A Meter is an open link to an initialised meter.

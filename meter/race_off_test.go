@@ -2,4 +2,7 @@
 
 package meter
 
-const underRace = false
+const (
+	underRace   = false
+	soakUsually = 10
+)

@@ -13,10 +13,10 @@ type Candidate struct {
 	Target    Target // Name is empty until the device has told it, which takes over ten seconds
 	RSSI      int16  // received signal strength in dBm; valid with InRange
 	InRange   bool   // it was seen during this scan
-	Paired    bool
-	Trusted   bool
-	Connected bool
-	PowerSpy  bool // its name says so
+	Paired    bool   // the Bluetooth service has a key of it
+	Trusted   bool   // it may connect without a question
+	Connected bool   // there is a radio link to it, of whatever program
+	PowerSpy  bool   // its name says so
 }
 
 // Scan reports the devices in the air, and those that are paired, until ctx

@@ -46,7 +46,7 @@ func (k Kind) String() string {
 
 // A Target says where a meter is. Its zero value is any meter.
 type Target struct {
-	Kind    Kind
+	Kind    Kind           // says which of the others count
 	Address bdaddr.Address // Bluetooth
 	Name    string         // Bluetooth: as advertised, may be empty; Named: what was asked for
 	Alias   string         // a name of the user's own for a remembered meter, may be empty

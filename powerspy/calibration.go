@@ -18,9 +18,9 @@ const (
 
 // A Date is a day as the meter stores it, valid or not.
 type Date struct {
-	Year  int
-	Month time.Month
-	Day   int
+	Year  int        // such as 2012
+	Month time.Month // 1 to 12
+	Day   int        // 1 to 31
 }
 
 // Valid reports whether there is such a day. Blank EEPROM holds none.
@@ -74,8 +74,8 @@ func (cal Calibration) Convert(f Frame) Measurement {
 
 // Calibrations are the two calibrations that a meter holds.
 type Calibrations struct {
-	Factory Calibration
-	Current Calibration // differs from the factory's once a user has calibrated
+	Factory Calibration // at EEPROM address 0x02
+	Current Calibration // at 0x0E; differs from the factory's once a user has calibrated
 }
 
 // InForce returns the calibration to use: the current one or, if that is not

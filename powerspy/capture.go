@@ -112,10 +112,11 @@ type Capture struct {
 	Periods int            // mains periods, as told by the caller
 	Counts  []CaptureCount // in the order of time, equally spaced; as far as decoded
 
-	// Result and Announced are the first two fields of the ASCII answer;
-	// zero for the binary one. Result's values are not known. Announced is
-	// the number of samples, or of single values.
-	Result    uint8
+	// Result is the first field of the ASCII answer, whose values are not
+	// known; zero for the binary one.
+	Result uint8
+
+	// Announced is the second: the number of samples, or of single values.
 	Announced int
 
 	// Raw is the answer as it came, between its command letter and its >.
@@ -124,7 +125,7 @@ type Capture struct {
 
 // A CaptureCount is one sample of a capture in counts.
 type CaptureCount struct {
-	Voltage, Current int16
+	Voltage, Current int16 // signed counts: times Calibration's Voltage and Current, volts and amperes
 }
 
 // A CaptureSample is one sample of a capture in units.

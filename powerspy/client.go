@@ -21,7 +21,11 @@ const DefaultTimeout = 2 * time.Second
 // methods must be safe for concurrent use, as they are there.
 type Link interface {
 	io.ReadWriteCloser
+	// SetReadDeadline makes a Read, also one that is waiting, end at t with an
+	// error that matches os.ErrDeadlineExceeded. Zero: never.
 	SetReadDeadline(t time.Time) error
+
+	// SetWriteDeadline does so for Write.
 	SetWriteDeadline(t time.Time) error
 }
 

@@ -156,6 +156,39 @@ func ExampleClient_ReadFile() {
 	// 120902.DAT: 5000 of 5000 bytes
 }
 
+// A transport of one's own is an io.ReadWriteCloser with deadlines, of which
+// most have some already. This one counts the bytes that come over another.
+func ExampleNewClient() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	link, err := sim.New(sim.Config{Serial: 4567}).Dial(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	counted := &countingLink{Link: link}
+	c := powerspy.NewClient(counted, nil)
+	defer c.Close()
+
+	id, err := c.Identity(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("serial number %d, told in %d bytes\n", id.Serial, counted.received)
+	// Output:
+	// serial number 4567, told in 25 bytes
+}
+
+type countingLink struct {
+	powerspy.Link // SetReadDeadline must end a Read that is waiting
+	received      int
+}
+
+func (l *countingLink) Read(p []byte) (int, error) {
+	n, err := l.Link.Read(p)
+	l.received += n
+	return n, err
+}
+
 func ExampleParseFrame() {
 	cal := powerspy.Calibration{Voltage: 0.08154758810997009, Current: 0.0005449772579595447}
 	f, err := powerspy.ParseFrame([]byte("007A1FCA 001F82FB 003AC29C 0FA9 0AB5"))

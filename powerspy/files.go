@@ -16,7 +16,7 @@ type File struct {
 
 // A FileList is what [Client.ListFiles] returns.
 type FileList struct {
-	Files []File
+	Files []File // in the order of the answer
 
 	// Odd holds the entries that were not understood: no name, or no
 	// hexadecimal size after its colon.

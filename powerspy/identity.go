@@ -56,7 +56,7 @@ func (g Generation) String() string {
 
 // An Identity is what a meter says of itself (§3.3.1).
 type Identity struct {
-	Status    Status
+	Status    Status // what the meter is doing
 	PLLLocked bool   // to the mains
 	Trigger   uint8  // bits 7 to 0: U, I, P above; U, I, P below; peak U, peak I above
 	Firmware  uint8  // version

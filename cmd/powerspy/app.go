@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -49,24 +50,25 @@ type app struct {
 func newApp(e env) *cli.App {
 	a := &app{env: e}
 	root := &cli.App{
-		Name:                 "powerspy",
-		HelpName:             "powerspy",
-		Usage:                "measure electric power with a PowerSpy2",
-		UsageText:            "powerspy [global options] COMMAND [options]",
-		Description:          rootDescription,
-		Version:              versionText(),
-		Writer:               e.stdout,
-		ErrWriter:            e.stderr,
-		Flags:                append(globalFlags(true), cli.HelpFlag),
-		EnableBashCompletion: true,
-		Action:               a.noCommand,
+		Name:                  "powerspy",
+		HelpName:              "powerspy",
+		Usage:                 "measure electric power with a PowerSpy2",
+		UsageText:             "powerspy [global options] COMMAND [options]",
+		Description:           rootDescription,
+		Version:               versionText(),
+		Writer:                e.stdout,
+		ErrWriter:             e.stderr,
+		Flags:                 append(globalFlags(true), cli.HelpFlag),
+		EnableBashCompletion:  true,
+		Action:                a.noCommand,
+		CustomAppHelpTemplate: cli.AppHelpTemplate + topicList(),
 		// run prints errors and main exits; the library is to do neither.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			a.measureCommand(), a.setupCommand(), a.scanCommand(), a.infoCommand(),
 			a.doctorCommand(), a.recoverCommand(),
 			a.clockCommand(), a.eepromCommand(), a.filesCommand(), a.logCommand(), a.captureCommand(),
-			a.gmtCommand(), a.bridgeCommand(), a.simCommand(), a.completionCommand(), a.versionCommand(), a.helpCommand(),
+			a.gmtCommand(), a.bridgeCommand(), a.simCommand(), a.completionCommand(), a.manCommand(), a.versionCommand(), a.helpCommand(),
 		},
 	}
 	root.BashComplete = a.complete
@@ -122,6 +124,10 @@ func unknownCommand(c *cli.Context) error {
 		names = append(names, cmd.Name)
 	}
 	text := fmt.Sprintf("there is no command %q", name)
+	if c.Command.Name == "help" {
+		names = append(names, topicNames()...)
+		text = fmt.Sprintf("there is no command or topic %q", name)
+	}
 	if s := closest(name, names); s != "" {
 		text += " (did you mean " + s + "?)"
 	}
@@ -131,25 +137,45 @@ func unknownCommand(c *cli.Context) error {
 func (a *app) helpCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "help",
-		Usage:     "list the commands, or explain one",
-		ArgsUsage: "[COMMAND]",
-		Description: `Example:
+		Usage:     "list the commands, or explain one, or a topic",
+		ArgsUsage: "[COMMAND... | TOPIC]",
+		Description: "The topics are " + strings.Join(topicNames(), ", ") + `. Examples:
 
-    powerspy help measure`,
+    powerspy help measure
+    powerspy help formats`,
 		Action: func(c *cli.Context) error {
-			switch c.NArg() {
-			case 0:
+			words := c.Args().Slice()
+			if len(words) == 0 {
 				return cli.ShowAppHelp(c)
-			case 1:
-			default:
-				return surplus(c, 1)
 			}
-			if c.App.Command(c.Args().First()) == nil {
+			cmd := c.App.Command(words[0])
+			if cmd == nil && len(words) == 1 {
+				if ok, err := printTopic(a.env.stdout, words[0]); ok {
+					return err
+				}
+			}
+			if cmd == nil {
 				return unknownCommand(c)
 			}
-			return cli.ShowCommandHelp(c.Lineage()[1], c.Args().First())
+			for i, w := range words[1:] {
+				if cmd = below(cmd, w); cmd == nil {
+					return surplus(c, i+1)
+				}
+			}
+			// A command's own --help, which is right for those below a command, too.
+			return c.App.RunContext(c.Context, append(append([]string{c.App.Name}, words...), "--help"))
 		},
 	}
+}
+
+// below finds a command of a command by its name; nil if there is none.
+func below(c *cli.Command, name string) *cli.Command {
+	for _, sub := range c.Subcommands {
+		if sub.HasName(name) {
+			return sub
+		}
+	}
+	return nil
 }
 
 // checkedWriter remembers the first error, because help texts are printed by

@@ -98,6 +98,9 @@ func (a *app) complete(c *cli.Context) {
 		for _, cmd := range c.App.VisibleCommands() {
 			a.suggest(cmd.Name, cmd.Usage)
 		}
+		for _, t := range topics {
+			a.suggest(t.name, t.usage)
+		}
 	}
 }
 
@@ -136,6 +139,8 @@ func (a *app) values(c *cli.Context, flag string) []string {
 		return []string{"1s", "5s", "1m"}
 	case deviceFlag, "d":
 		return a.devices()
+	case "from", "to":
+		return stepNames()
 	case adapterFlag:
 		return []string{"hci0", "hci1"}
 	}

@@ -10,7 +10,7 @@ import (
 // A File is a file on the SD card.
 type File struct {
 	Name    string // Such as 120906.DAT.
-	Content []byte
+	Content []byte // All of it.
 }
 
 // AwkwardSizes are sizes of files around the borders of blocks: the < and >

@@ -45,8 +45,8 @@ type Calibration struct {
 	Voltage float32 // Uscale, volts per count.
 	Current float32 // Iscale, amperes per count.
 	Year    uint16  // Date of the calibration.
-	Month   uint8
-	Day     uint8
+	Month   uint8   // 1 to 12.
+	Day     uint8   // 1 to 31.
 }
 
 // A Config describes a simulated meter. In the zero value the fields whose

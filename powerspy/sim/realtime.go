@@ -25,8 +25,8 @@ type Stream struct {
 	Periods int       // Averaging windows are so many mains periods.
 	Start   time.Time // Of the first window.
 	End     time.Time // When the meter stopped, which ends no window; zero while it runs.
-	Running bool
-	Windows int // So many have ended.
+	Running bool      // The meter has not stopped yet.
+	Windows int       // So many have ended.
 }
 
 // silentAfter is the length of window, in seconds of nominal mains frequency,

@@ -14,9 +14,9 @@ const Example = "load=wave,freq=49.985,drift=20ppm,stall=0.02"
 
 // A Key describes one parameter of a specification.
 type Key struct {
-	Name        string
+	Name        string // What stands before the =, such as "load".
 	Value       string // What its value looks like, such as "DURATION".
-	Description string
+	Description string // What it does, in one line.
 	set         func(c *Config, value string) error
 }
 

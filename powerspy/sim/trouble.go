@@ -11,14 +11,14 @@ import (
 // A Span is when a fault holds, in time since the meter was made, so that a
 // client that connects again does not meet it again. The zero Span is never.
 type Span struct {
-	After time.Duration
+	After time.Duration // From the beginning on.
 	For   time.Duration // 0: for ever.
 }
 
 // An Incident is a fault that came.
 type Incident struct {
-	Fault string // The key of a specification that makes it, such as "drop".
-	From  time.Time
+	Fault string    // The key of a specification that makes it, such as "drop".
+	From  time.Time // When it began.
 	To    time.Time // Of a drop, From. Zero: no end is known.
 }
 

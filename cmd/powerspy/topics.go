@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"powerspy2/internal/output"
+	"powerspy2/meter"
+)
+
+// A topic is a text of `powerspy help` that belongs to no single command. What
+// it lists comes from where the list is used.
+type topic struct {
+	name, usage string
+	text        func() string // lines of up to 79 columns
+}
+
+var topics = []topic{
+	{"formats", "what readings can be written as", formatsTopic},
+	{"devices", "how a meter is named", devicesTopic},
+	{"recovery", "what is done when readings end", recoveryTopic},
+}
+
+func topicNames() []string {
+	names := make([]string, len(topics))
+	for i, t := range topics {
+		names[i] = t.name
+	}
+	return names
+}
+
+// printTopic prints the topic of that name, if there is one.
+func printTopic(w io.Writer, name string) (ok bool, err error) {
+	for _, t := range topics {
+		if t.name == name {
+			_, err := io.WriteString(w, t.text()+"\n")
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// topicList is the end of `powerspy help`.
+func topicList() string {
+	b := &strings.Builder{}
+	b.WriteString("\nTOPICS (powerspy help TOPIC):\n")
+	for _, t := range topics {
+		fmt.Fprintf(b, "   %-10s%s\n", t.name, t.usage)
+	}
+	return b.String()
+}
+
+func formatsTopic() string {
+	return "Readings are written by `powerspy measure --format FORMAT`. FORMAT is one of\n\n" +
+		indent(output.FormatNames()) + `
+Without --format it is table on a terminal and plain elsewhere. The columns of
+csv and table are picked by --fields NAMES:
+
+` + indent(output.FieldNames()) + `
+Power and energy of table and plain are in the unit of --unit UNIT:
+
+` + indent(output.UnitNames()) + `
+Times of plain and csv are written as --time FORMAT says:
+
+` + indent(output.TimeFormatNames()) + `
+A gap is never written as a zero. Examples:
+
+    powerspy measure --format csv --fields end,power,energy > run.csv
+    powerspy measure --format plain --unit uJ --time ms > run.txt
+
+docs/formats.md shows all formats.`
+}
+
+func devicesTopic() string {
+	return "A meter is named by --device METER, which is\n\n" +
+		indent(strings.Split(meter.DeviceHelp, ", ")) + `
+Without it the meter that was set up is used, and when none was, the one that
+is in reach. The simulated meter needs neither meter nor Bluetooth.
+
+Examples:
+
+    powerspy scan
+    powerspy info --device 00:0B:CE:07:1D:32
+    powerspy measure --device sim:load=wave --count 5
+
+docs/simulator.md tells the parameters of sim:, as does powerspy help sim.`
+}
+
+func recoveryTopic() string {
+	b := &strings.Builder{}
+	b.WriteString("When readings end, powerspy measure takes one step after the other, from the\n" +
+		"least to the most disruptive, until the meter measures again:\n\n")
+	for i, name := range stepNames() {
+		fmt.Fprintf(b, "    %d %s\n", i+1, name)
+	}
+	b.WriteString(`
+What was missed is a gap: no reading, and exit status 7 at the end. powerspy
+recover takes the same steps by hand, and powerspy help recover explains them.
+
+Examples:
+
+    powerspy measure --give-up-after 10m
+    powerspy recover --dry-run
+    powerspy recover --from reconnect --to relink
+
+docs/unattended.md tells how to measure for weeks.`)
+	return b.String()
+}
+
+// stepNames lists the steps of a recovery in their order.
+func stepNames() []string {
+	var names []string
+	for s := meter.Drain; s <= meter.PowerCycle; s++ {
+		names = append(names, s.String())
+	}
+	return names
+}
+
+// indent writes words as indented lines, with commas, of up to 79 columns.
+func indent(words []string) string {
+	const margin, width = "    ", 79
+	b := &strings.Builder{}
+	line := margin
+	for i, w := range words {
+		if i < len(words)-1 {
+			w += ","
+		}
+		if line != margin && len(line)+1+len(w) > width {
+			b.WriteString(line + "\n")
+			line = margin
+		}
+		if line != margin {
+			line += " "
+		}
+		line += w
+	}
+	b.WriteString(line + "\n")
+	return b.String()
+}

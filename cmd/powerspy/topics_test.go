@@ -1,0 +1,16 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestTopicsFitATerminal(t *testing.T) {
+	for _, topic := range topics {
+		for line := range strings.Lines(topic.text()) {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > 79 {
+				t.Errorf("%s: %d columns: %s", topic.name, n, line)
+			}
+		}
+	}
+}

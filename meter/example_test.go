@@ -1,0 +1,202 @@
+package meter_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"powerspy2/meter"
+)
+
+// Ten readings of a tenth of a second each. With ParseTarget("") it is whichever meter is
+// paired or in reach; here it is the simulated one, with a load of 200 W.
+func Example() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	target, err := meter.ParseTarget("sim:load=constant,watts=200,drift=0,seed=1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := meter.Open(ctx, meter.Config{Target: target})
+	if err != nil {
+		log.Fatal(err) // says what to do next
+	}
+	defer m.Close()
+
+	s, err := m.Stream(ctx, meter.StreamConfig{Interval: 100 * time.Millisecond})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for n := 0; n < 10; {
+		event, err := s.Next()
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch event.Kind {
+		case meter.ReadingEvent:
+			n++
+			fmt.Printf("%.0f W\n", event.Reading.Power)
+		case meter.GapEvent: // nothing was measured then: not the same as 0 W
+			fmt.Println("gap:", event.Gap.Reason)
+		}
+	}
+	if err := s.Stop(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// 200 W
+	// 200 W
+	// 200 W
+	// 200 W
+	// 200 W
+	// 200 W
+	// 200 W
+	// 200 W
+	// 200 W
+	// 200 W
+}
+
+// A meter that this computer has never seen is found and paired. This needs a
+// radio, so that it is compiled and not run.
+func ExampleSetup() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	m, err := meter.Setup(ctx, meter.Config{
+		PIN: "1234",
+		Report: func(s meter.Status) {
+			fmt.Println(s.Text)
+		},
+	})
+	switch {
+	case errors.Is(err, meter.ErrNotFound):
+		log.Fatal("is it plugged in? ", err)
+	case errors.Is(err, meter.ErrPairing):
+		log.Fatal("is the PIN right? ", err)
+	case err != nil:
+		log.Fatal(err)
+	}
+	defer m.Close()
+	// The next program finds it at once when it is given this target, or its
+	// address as text.
+	fmt.Println(m.Target().Address, m.Info().Identity.Serial)
+}
+
+// The meters in the air, as they appear. This needs a radio, too.
+func ExampleScan() {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	err := meter.Scan(ctx, meter.Config{}, func(c meter.Candidate) {
+		if c.PowerSpy {
+			fmt.Println(c.Target.Address, c.Target.Name, c.Paired)
+		}
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// The energy of a function: what was measured from its start to its end.
+func ExampleMeter_Stream() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	target, err := meter.ParseTarget("sim:load=constant,watts=200,drift=0,seed=1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	m, err := meter.Open(ctx, meter.Config{Target: target})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	work := func() { time.Sleep(time.Second) }
+	joules, measured, err := energyOf(ctx, m, work)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// The meter's windows, one mains period each, begin and end where they
+	// do: the energy is right to 40 ms of the load.
+	fmt.Printf("%.0f W on average\n", joules/measured.Seconds())
+	// Output:
+	// 200 W on average
+}
+
+// energyOf runs work and returns the energy in J of the windows that lie in
+// it, and how long they are together, which tells of gaps: it is shorter than
+// the run then.
+func energyOf(ctx context.Context, m *meter.Meter, work func()) (joules float64, measured time.Duration, err error) {
+	s, err := m.Stream(ctx, meter.StreamConfig{Interval: meter.MinInterval + 4*time.Millisecond})
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, s.Stop(ctx)) }()
+
+	// The run starts with the first reading: the meter is measuring by then.
+	if _, err := s.Next(); err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	ended := make(chan time.Time, 1)
+	go func() {
+		work()
+		ended <- time.Now()
+	}()
+	var end time.Time // zero while it runs
+	for {
+		event, err := s.Next()
+		if err != nil {
+			return 0, 0, err
+		}
+		select {
+		case end = <-ended:
+		default:
+		}
+		r := event.Reading
+		switch {
+		case event.Kind != meter.ReadingEvent || r.Start.Before(start):
+		case !end.IsZero() && r.End.After(end):
+			return joules, measured, nil
+		default:
+			joules += r.Energy
+			measured += r.Length
+		}
+	}
+}
+
+// A measurement that gets over trouble by itself: here the link is cut after a
+// second, which costs a gap.
+func ExampleSupervise() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	target, err := meter.ParseTarget("sim:load=constant,watts=200,drift=0,drop=1s,seed=1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	s, err := meter.Supervise(ctx, meter.Config{Target: target},
+		meter.StreamConfig{Interval: 100 * time.Millisecond},
+		meter.Recovery{GiveUpAfter: 30 * time.Second})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer s.Close()
+	for after := 0; after == 0; {
+		event, err := s.Next()
+		if err != nil {
+			log.Fatal(err) // given up, or ctx ended
+		}
+		switch event.Kind {
+		case meter.GapEvent:
+			after++
+			fmt.Println("a gap, which is not 0 W")
+		case meter.StatusEvent:
+			log.Println(event.Status.Text)
+		}
+	}
+	if err := s.Stop(ctx); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// a gap, which is not 0 W
+}
