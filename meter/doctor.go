@@ -297,7 +297,7 @@ func (p *patient) attach(l powerspy.Link) {
 }
 
 func (p *patient) checkIdentity(ctx context.Context) (string, error) {
-	if err := p.meter.initialise(ctx); err != nil {
+	if err := p.meter.initialise(ctx, nil); err != nil {
 		return "", explain("identity", err)
 	}
 	id := p.meter.info.Identity

@@ -58,9 +58,10 @@ func (m *Meter) Close() error {
 	return err
 }
 
-// initialise reads what is needed to understand the meter's frames. A client
-// that died may have left the meter streaming; it is told to stop first.
-func (m *Meter) initialise(ctx context.Context) error {
+// initialise reads what is needed to understand the meter's frames, but for
+// what is known of the same meter from an earlier link, which may be nil. A
+// client that died may have left the meter streaming; it is told to stop first.
+func (m *Meter) initialise(ctx context.Context, known *Meter) error {
 	id, err := m.client.Identity(ctx)
 	if err != nil {
 		return fmt.Errorf("identity: %w", err)
@@ -70,19 +71,35 @@ func (m *Meter) initialise(ctx context.Context) error {
 			return fmt.Errorf("stop an earlier stream: %w", err)
 		}
 	}
-	cals, err := m.client.Calibration(ctx)
-	if err != nil {
-		return fmt.Errorf("calibration: %w", err)
-	}
-	cal, factory, err := cals.InForce()
-	if err != nil {
+	if known != nil && sameMeter(id, known.info.Identity) {
+		m.calibration, m.info = known.calibration, known.info
+		m.info.Identity = id
+	} else if err := m.readCalibration(ctx, id); err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}
 	f, err := m.client.Frequency(ctx, id.Generation())
 	if err != nil {
 		return fmt.Errorf("mains frequency: %w", err)
 	}
+	m.info.Frequency = f
+	return nil
+}
+
+// sameMeter tells whether two identities are those of one meter.
+func sameMeter(a, b powerspy.Identity) bool {
+	return a.Serial == b.Serial && a.Hardware == b.Hardware && a.Firmware == b.Firmware
+}
+
+func (m *Meter) readCalibration(ctx context.Context, id powerspy.Identity) error {
+	cals, err := m.client.Calibration(ctx)
+	if err != nil {
+		return err
+	}
+	cal, factory, err := cals.InForce()
+	if err != nil {
+		return err
+	}
 	m.calibration = cal
-	m.info = Info{Target: m.target, Identity: id, Calibrations: cals, UsesFactory: factory, Frequency: f}
+	m.info = Info{Target: m.target, Identity: id, Calibrations: cals, UsesFactory: factory}
 	return nil
 }

@@ -86,6 +86,7 @@ type route struct {
 	cfg    Config
 	host   host
 	target Target // Bluetooth, Serial, TCP or Simulated
+	known  *Meter // of the last link, whose calibration need not be read again; nil at first
 }
 
 // attempts is how often a meter that answers wrongly or not at all is given a
@@ -122,8 +123,9 @@ func (r *route) initialised(ctx context.Context, l powerspy.Link) (*Meter, error
 		target: r.target,
 		client: powerspy.NewClient(l, &powerspy.Config{Trace: tracer(r.cfg.Trace)}),
 	}
-	err := m.initialise(ctx)
+	err := m.initialise(ctx, r.known)
 	if err == nil {
+		r.known = m
 		return m, nil
 	}
 	err = explain("talk to "+r.target.String(), err)

@@ -59,6 +59,9 @@ type thread struct {
 	grid grid
 	wall timebase.WallClock
 
+	// roundTrip is the shortest one of all links: a new one has made few.
+	roundTrip time.Duration
+
 	// reference is the moment whose wall clock the times of readings go by.
 	reference time.Time
 }
@@ -115,10 +118,13 @@ func (m *Meter) stream(ctx context.Context, cfg StreamConfig, t *thread) (*Strea
 		m.stopStray(ctx)
 		return nil, explain(op, err)
 	}
+	if trip := m.client.RoundTrip(); t.roundTrip == 0 || trip > 0 && trip < t.roundTrip {
+		t.roundTrip = trip
+	}
 	sent, acknowledged := rt.Began()
 	base, err := timebase.NewFilter(timebase.Config{
 		Periods: cfg.Averaging, Frequency: frequency,
-		Sent: t.place(sent), Acknowledged: acknowledged, RoundTrip: m.client.RoundTrip(),
+		Sent: t.place(sent), Acknowledged: acknowledged, RoundTrip: t.roundTrip,
 	})
 	if err != nil {
 		return nil, explain(op, err)
