@@ -1,44 +1,44 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"powerspy2/internal/waveform"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 )
 
 func (a *app) captureCommand() *cli.Command {
-	limit := func(name, usage string) cli.Flag {
-		return &cli.Float64Flag{Name: name, Usage: usage, DefaultText: "off"}
-	}
 	return &cli.Command{
 		Name:  "capture",
 		Usage: "record a waveform of voltage and current",
-		Description: `Writes CSV: time_s,voltage_V,current_A. With conditions it waits until all of
-them hold; Ctrl-C cancels the capture on the meter.
+		Description: `Writes CSV: time_s,voltage_V,current_A, and a picture with --plot. With
+conditions it waits until all of them hold; Ctrl-C cancels the capture on the
+meter.
 
-Example, the inrush of what is switched on:
+Examples, a picture of two periods, and the inrush of what is switched on:
 
+    powerspy capture --periods 2 --output two.csv --plot two.png
     powerspy capture --above-peak-current 2 --pretrigger 2 --periods 20 --output inrush.csv`,
-		Flags: append([]cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.IntFlag{Name: "periods", Aliases: []string{"n"}, Value: 10, Usage: "record `N` mains periods, 1 to 100"},
-			limit("above-voltage", "wait for more than `V` volts"), limit("below-voltage", "wait for less than `V` volts"),
-			limit("above-current", "wait for more than `A` amperes"), limit("below-current", "wait for less than `A` amperes"),
-			limit("above-power", "wait for more than `W` watts"), limit("below-power", "wait for less than `W` watts"),
-			limit("above-peak-voltage", "wait for a peak above `V` volts"), limit("above-peak-current", "wait for a peak above `A` amperes"),
+		}, limitFlags(), []cli.Flag{
 			&cli.IntFlag{Name: "pretrigger", Usage: "keep `PERIODS` from before the trigger"},
 			&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`", DefaultText: "wait until Ctrl-C"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the CSV to `FILE`", DefaultText: "standard output"},
+			&cli.StringFlag{Name: "plot", Usage: "draw it into `FILE`, a .png or .svg"},
 			&cli.StringFlag{Name: "raw", Usage: "keep the meter's answer as it came in `FILE`"},
 			pin(),
-		}, globalFlags(false)...),
+		}, globalFlags(false)),
 		Action: a.capture,
 	}
 }
@@ -56,17 +56,17 @@ func (a *app) capture(c *cli.Context) error {
 	case c.IsSet("timeout") && timeout <= 0:
 		return usagef(c, "timeout %v: give a time above 0, such as 1m", timeout)
 	}
-	cfg := meter.CaptureConfig{Periods: n, Pretrigger: uint8(pre)}
-	t := &cfg.Thresholds
-	for name, v := range map[string]*float64{
-		"above-voltage": &t.VoltageAbove, "above-current": &t.CurrentAbove, "above-power": &t.PowerAbove,
-		"below-voltage": &t.VoltageBelow, "below-current": &t.CurrentBelow, "below-power": &t.PowerBelow,
-		"above-peak-voltage": &t.VoltagePeakAbove, "above-peak-current": &t.CurrentPeakAbove,
-	} {
-		if *v = c.Float64(name); c.IsSet(name) && (!(*v > 0) || math.IsInf(*v, 0)) {
-			return usagef(c, "%s %v: give a number above 0", name, *v)
+	thresholds, err := parseLimits(c)
+	if err != nil {
+		return err
+	}
+	var format waveform.Format
+	if name := c.String("plot"); c.IsSet("plot") {
+		if format, err = waveform.FormatOf(name); err != nil {
+			return usagef(c, "plot %v", err)
 		}
 	}
+	cfg := meter.CaptureConfig{Periods: n, Pretrigger: uint8(pre), Thresholds: thresholds}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		var last powerspy.Status
 		cfg.Report = func(id powerspy.Identity) {
@@ -85,16 +85,69 @@ func (a *app) capture(c *cli.Context) error {
 		if name := c.String("raw"); name != "" && capture != nil {
 			err = errors.Join(err, meter.WriteWhole(name, strings.NewReader(string(capture.Raw))))
 		}
+		if errors.Is(err, context.DeadlineExceeded) && wait.Err() != nil && ctx.Err() == nil {
+			return captureLate(timeout, last, thresholds)
+		}
 		if err != nil {
 			return err
 		}
-		text := captureCSV(capture.Samples(m.Calibration(), m.Info().Frequency))
-		if name := c.String("output"); name != "" {
-			return meter.WriteWhole(name, strings.NewReader(text))
+		samples := capture.Samples(m.Calibration(), m.Info().Frequency)
+		if name := c.String("plot"); name != "" {
+			err = savePlot(name, format, captureTitle(m.Info(), n, thresholds), samples)
 		}
-		_, err = io.WriteString(a.env.stdout, text)
-		return err
+		// What was captured may not come again: one output does not wait for
+		// the other to work.
+		return errors.Join(err, a.saveCapture(c.String("output"), captureCSV(samples)))
 	})
+}
+
+// captureLate is the error of a capture that took too long, with what the
+// meter did last.
+func captureLate(timeout time.Duration, last powerspy.Status, t powerspy.Thresholds) error {
+	e := &meter.Error{
+		Kind: meter.ErrNoAnswer, Op: "capture",
+		Err:  fmt.Errorf("it was not complete within %v, and is cancelled", timeout),
+		Next: "give it a longer --timeout",
+	}
+	if text := limitText(t); text != "" && last == powerspy.Waiting {
+		e.Err = fmt.Errorf("the meter waited %v for %s in vain, and is told to stop", timeout, text)
+		e.Next = "check the conditions, or give it a longer --timeout"
+	}
+	return e
+}
+
+// captureTitle says what a picture shows.
+func captureTitle(info meter.Info, periods int, t powerspy.Thresholds) string {
+	noun := "mains periods"
+	if periods == 1 {
+		noun = "mains period"
+	}
+	title := fmt.Sprintf("PowerSpy %d: %d %s at %.2f Hz", info.Identity.Serial, periods, noun, info.Frequency)
+	if text := limitText(t); text != "" {
+		title += "\ntriggered by " + text
+	}
+	return title
+}
+
+func savePlot(name string, f waveform.Format, title string, samples []powerspy.CaptureSample) error {
+	var b bytes.Buffer
+	err := waveform.Draw(&b, f, title, samples)
+	if err == nil {
+		err = meter.WriteWhole(name, &b)
+	}
+	if err != nil {
+		return fmt.Errorf("plot: %w", err)
+	}
+	return nil
+}
+
+// saveCapture writes text to the named file, or to standard output.
+func (a *app) saveCapture(name, text string) error {
+	if name != "" {
+		return meter.WriteWhole(name, strings.NewReader(text))
+	}
+	_, err := io.WriteString(a.env.stdout, text)
+	return err
 }
 
 func captureCSV(samples []powerspy.CaptureSample) string {

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"powerspy2/powerspy"
+)
+
+// limits are the conditions that a capture can wait for, each with the flag
+// that sets it.
+var limits = []struct {
+	flag, words, letter, unit string
+	in                        func(*powerspy.Thresholds) *float64
+}{
+	{"above-voltage", "more than", "V", "volts", func(t *powerspy.Thresholds) *float64 { return &t.VoltageAbove }},
+	{"below-voltage", "less than", "V", "volts", func(t *powerspy.Thresholds) *float64 { return &t.VoltageBelow }},
+	{"above-current", "more than", "A", "amperes", func(t *powerspy.Thresholds) *float64 { return &t.CurrentAbove }},
+	{"below-current", "less than", "A", "amperes", func(t *powerspy.Thresholds) *float64 { return &t.CurrentBelow }},
+	{"above-power", "more than", "W", "watts", func(t *powerspy.Thresholds) *float64 { return &t.PowerAbove }},
+	{"below-power", "less than", "W", "watts", func(t *powerspy.Thresholds) *float64 { return &t.PowerBelow }},
+	{"above-peak-voltage", "a peak above", "V", "volts", func(t *powerspy.Thresholds) *float64 { return &t.VoltagePeakAbove }},
+	{"above-peak-current", "a peak above", "A", "amperes", func(t *powerspy.Thresholds) *float64 { return &t.CurrentPeakAbove }},
+}
+
+func limitFlags() (flags []cli.Flag) {
+	for _, l := range limits {
+		usage := fmt.Sprintf("wait for %s `%s` %s", l.words, l.letter, l.unit)
+		flags = append(flags, &cli.Float64Flag{Name: l.flag, Usage: usage, DefaultText: "off"})
+	}
+	return flags
+}
+
+func parseLimits(c *cli.Context) (t powerspy.Thresholds, err error) {
+	for _, l := range limits {
+		v := c.Float64(l.flag)
+		if c.IsSet(l.flag) && (!(v > 0) || math.IsInf(v, 0)) {
+			return t, usagef(c, "%s %v: give a number above 0", l.flag, v)
+		}
+		*l.in(&t) = v
+	}
+	return t, nil
+}
+
+// limitText names the conditions that are set: "more than 2 A and a peak above
+// 340 V"; it is empty when none is.
+func limitText(t powerspy.Thresholds) string {
+	var set []string
+	for _, l := range limits {
+		if v := *l.in(&t); v != 0 {
+			set = append(set, fmt.Sprintf("%s %g %s", l.words, v, l.letter))
+		}
+	}
+	return strings.Join(set, " and ")
+}
