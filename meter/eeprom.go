@@ -40,7 +40,7 @@ const restoreTime = 30 * time.Second
 
 // WriteEEPROM writes p from address addr on and reads it back. If a byte could
 // not be written, or reads back differently ([ErrVerify]), or ctx ends on the
-// way, old is written in its place, and the error says whether that worked. old
+// way, old is put in its place where that is needed, and the error says whether that worked. old
 // is what the EEPROM held there, from a backup that is kept: of the length of p.
 func (m *Meter) WriteEEPROM(ctx context.Context, addr uint8, p, old []byte) error {
 	const op = "write the EEPROM"
@@ -53,7 +53,7 @@ func (m *Meter) WriteEEPROM(ctx context.Context, addr uint8, p, old []byte) erro
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restoreTime)
 	defer cancel()
-	if rerr := m.writeVerified(ctx, addr, old); rerr != nil {
+	if rerr := m.restore(ctx, addr, old); rerr != nil {
 		// Both are told: what the EEPROM holds now is not known.
 		return &Error{
 			Kind: ErrNoAnswer, Op: op + " of " + m.target.String(),
@@ -63,8 +63,18 @@ func (m *Meter) WriteEEPROM(ctx context.Context, addr uint8, p, old []byte) erro
 	}
 	return &Error{
 		Kind: ErrNoAnswer, Op: op + " of " + m.target.String(),
-		Err: fmt.Errorf("%w; the old bytes are back in place", err),
+		Err: fmt.Errorf("%w; the old bytes are in place", err),
 	}
+}
+
+// restore puts old bytes back, unless they are all there: a meter that refuses
+// to write would refuse that, too.
+func (m *Meter) restore(ctx context.Context, addr uint8, old []byte) error {
+	got := make([]byte, len(old))
+	if err := m.client.ReadEEPROM(ctx, addr, got); err == nil && bytes.Equal(got, old) {
+		return nil
+	}
+	return m.writeVerified(ctx, addr, old)
 }
 
 func (m *Meter) writeVerified(ctx context.Context, addr uint8, p []byte) error {

@@ -39,6 +39,9 @@ func mainStatus() int {
 	// Go ends a program that writes to a standard output nobody reads any
 	// more. The meter has to be told to stop first, so that has to be an error.
 	signal.Ignore(syscall.SIGPIPE)
+	// Likewise for a limit on the size of files (ulimit -f), which is an error
+	// like a full disk.
+	signal.Ignore(syscall.SIGXFSZ)
 
 	e := env{
 		args:           os.Args,

@@ -55,9 +55,6 @@ func (s *session) openOutput(ctx context.Context, name string, sync time.Duratio
 	}
 	o := &outputFile{File: f, name: name, stopped: make(chan struct{})}
 	s.tellCut(o)
-	// A limit on the size of files (ulimit -f) is an error like a full disk,
-	// after which the meter has to be told to stop; not the end of the process.
-	signal.Ignore(syscall.SIGXFSZ)
 	// Until it is closed, not until ctx ends: a terminal that goes away sends
 	// SIGHUP more than once, and the meter is still being told to stop.
 	ctx, o.stop = context.WithCancel(context.WithoutCancel(ctx))
