@@ -94,17 +94,24 @@ type route struct {
 // reopen it and start again.
 const attempts = 2
 
-// open connects and makes a meter of it. A key that a Bluetooth meter refuses
-// (it was reset, or paired with too many others since) is healed.
+// healed is link, and heals a key that a Bluetooth meter refuses (it was reset,
+// or paired with too many others since).
+func (r *route) healed(ctx context.Context) (powerspy.Link, error) {
+	l, err := r.link(ctx)
+	if !isKeyRefused(err) {
+		return l, err
+	}
+	r.cfg.report(Pairing, "%s forgot this machine, pairing anew", r.target)
+	if err := r.rebond(ctx); err != nil {
+		return nil, err
+	}
+	return r.link(ctx)
+}
+
+// open connects and makes a meter of it.
 func (r *route) open(ctx context.Context) (*Meter, error) {
 	for try := 1; ; try++ {
-		l, err := r.link(ctx)
-		if isKeyRefused(err) {
-			r.cfg.report(Pairing, "%s forgot this machine, pairing anew", r.target)
-			if err = r.rebond(ctx); err == nil {
-				l, err = r.link(ctx)
-			}
-		}
+		l, err := r.healed(ctx)
 		if err != nil {
 			return nil, err
 		}

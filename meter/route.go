@@ -34,10 +34,11 @@ func (r *Route) Target() Target { return r.route.target }
 
 // Dial opens a link, on which nothing has been sent. A Bluetooth meter is
 // looked for first (see [powerspy2/rfcomm.Dial]), so that trying again and
-// again does the kernel no harm. Errors match those of [Open]. Config.Trace is
+// again does the kernel no harm. A key that it forgot is healed by pairing
+// anew. Errors match those of [Open]. Config.Trace is
 // not shown the link's bytes. Dial must not be called concurrently.
 func (r *Route) Dial(ctx context.Context) (powerspy.Link, error) {
-	return r.route.link(ctx)
+	return r.route.healed(ctx)
 }
 
 // Close gives the meter back to others. It closes no links.
@@ -45,3 +46,6 @@ func (r *Route) Close() error { return r.release() }
 
 // IsFinal tells an error that trying again does not mend.
 func IsFinal(err error) bool { return isFinal(err) }
+
+// MayPass tells an error of a meter that is there and may get over it.
+func MayPass(err error) bool { return mayPass(err) }

@@ -10,12 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"powerspy2/internal/bridge"
+	"powerspy2/internal/owner"
 	pseudo "powerspy2/internal/terminal"
 	"powerspy2/meter"
+	"powerspy2/powerspy"
 )
 
 func (a *app) bridgeCommand() *cli.Command {
@@ -43,6 +46,7 @@ Examples:
 type front struct {
 	device string // what to tell the older tool
 	accept func() (io.ReadWriteCloser, error)
+	refuse func(io.WriteCloser) // sends a second client away; nil: none is accepted
 	close  func() error
 }
 
@@ -70,16 +74,21 @@ func (a *app) bridge(c *cli.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, route.Close()) }()
+	b := &bridge.Bridge{Dial: route.Dial, Final: meter.IsFinal, Report: func(text string) { s.progress.Line("%s", text) }}
+	// The device is made once the meter is there: what an older program asks
+	// before that would be lost.
+	if b.First, err = firstLink(c.Context, route); err != nil {
+		return err
+	}
 	var f *front
 	if address != "" {
 		f, err = listenTCP(c.Context, address)
 	} else {
-		f, err = makeTTY(c, a.env.getenv)
+		f, err = s.makeTTY(c)
 	}
 	if err != nil {
-		return err
+		return errors.Join(err, b.First.Close())
 	}
-	b := &bridge.Bridge{Dial: route.Dial, Final: meter.IsFinal, Report: func(text string) { s.progress.Line("%s", text) }}
 	s.progress.Line("the meter is at %s: give that to the other program, as --device %[1]s", f.device)
 	err = serveBridge(c.Context, b, f)
 	if interrupted(c.Context, err) {
@@ -87,6 +96,20 @@ func (a *app) bridge(c *cli.Context) (err error) {
 	}
 	return err
 }
+
+// firstLink connects to the meter. It tries again only what may pass: for other
+// troubles there is somebody to tell.
+func firstLink(ctx context.Context, route *meter.Route) (powerspy.Link, error) {
+	for try := 1; ; try++ {
+		l, err := route.Dial(ctx)
+		if err == nil || try == 3 || ctx.Err() != nil || !meter.MayPass(err) {
+			return l, err
+		}
+	}
+}
+
+// leaves is how long a client that has hung up may take to be noticed.
+const leaves = time.Second
 
 // serveBridge serves clients until ctx ends or either side fails for good.
 func serveBridge(ctx context.Context, b *bridge.Bridge, f *front) error {
@@ -98,15 +121,32 @@ func serveBridge(ctx context.Context, b *bridge.Bridge, f *front) error {
 		<-ctx.Done()
 		_ = f.close() // wakes accept
 	})
+	free := make(chan struct{}, 1) // holds a token while there is no client
+	free <- struct{}{}
 	for ctx.Err() == nil {
 		conn, err := f.accept()
 		if err != nil {
 			cancel(err)
 			break
 		}
-		if err := b.Client(ctx, conn); err != nil {
-			break
+		select {
+		case <-free:
+		case <-ctx.Done():
+			_ = conn.Close() // nothing was said on it
+			continue
+		case <-time.After(leaves):
+			f.refuse(conn)
+			continue
 		}
+		if f.refuse == nil {
+			_ = b.Client(ctx, conn) // its error is that of ctx
+			free <- struct{}{}
+			continue
+		}
+		wg.Go(func() {
+			_ = b.Client(ctx, conn)
+			free <- struct{}{}
+		})
 	}
 	wg.Wait()
 	return context.Cause(ctx)
@@ -125,8 +165,8 @@ func bridgeAddress(c *cli.Context) (string, error) {
 	if err != nil || port == "" {
 		return "", usagef(c, "%q is no PORT or HOST:PORT such as 4567 or 127.0.0.1:4567", c.String("tcp"))
 	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		return "", usagef(c, "%q would let everybody who reaches this machine use the meter; name one address", c.String("tcp"))
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return "", usagef(c, "%q is no address of this machine alone: whoever reaches it could use the meter; give a PORT, and reach it from elsewhere with `ssh -L`", c.String("tcp"))
 	}
 	return text, nil
 }
@@ -140,30 +180,46 @@ func listenTCP(ctx context.Context, address string) (*front, error) {
 	return &front{
 		device: "tcp://" + l.Addr().String(),
 		accept: func() (io.ReadWriteCloser, error) { return l.Accept() },
-		close:  l.Close,
+		refuse: func(conn io.WriteCloser) {
+			if c, ok := conn.(net.Conn); ok {
+				_ = c.SetWriteDeadline(time.Now().Add(leaves)) // then Write says so
+			}
+			_, _ = io.WriteString(conn, "the meter is in use by another program\r\n")
+			_ = conn.Close() // there is nobody to tell
+		},
+		close: l.Close,
 	}, nil
 }
 
-func makeTTY(c *cli.Context, getenv func(string) string) (*front, error) {
+// makeTTY makes a pseudo-terminal and a symbolic link to it. A lock tells the
+// link of another bridge from one that was left behind, whose terminal may be
+// somebody else's by now.
+func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 	link := c.Path("tty")
 	if link == "" {
-		dir := getenv("XDG_RUNTIME_DIR")
-		if !filepath.IsAbs(dir) {
-			return nil, usagef(c, "there is no XDG_RUNTIME_DIR for the device; give --tty PATH")
-		}
-		dir = filepath.Join(dir, "powerspy")
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, err
+		dir, err := owner.Directory(s.env.getenv)
+		if err != nil {
+			return nil, fmt.Errorf("directory of the device: %w; or give --tty PATH", err)
 		}
 		link = filepath.Join(dir, "tty")
 	}
-	if info, err := os.Lstat(link); err == nil {
-		if info.Mode()&os.ModeSymlink == 0 {
-			return nil, usagef(c, "%s is there already and no symbolic link; give --tty another path", link)
+	if link, err = filepath.Abs(link); err != nil {
+		return nil, err
+	}
+	release, err := owner.Claim(s.env.getenv, "bridge "+link, owner.Self(s.env.args))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; stop that, or give --tty another path", link, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, release())
 		}
-		if _, err := os.Stat(link); err == nil {
-			return nil, fmt.Errorf("%s leads to a terminal, maybe of another bridge; stop that, or type `rm %s`", link, link)
-		}
+	}()
+	if info, err := os.Lstat(link); err == nil && info.Mode()&os.ModeSymlink == 0 {
+		return nil, usagef(c, "%s is there already and no symbolic link; give --tty another path", link)
+	}
+	if there, err := os.Readlink(link); err == nil && !strings.HasPrefix(there, "/dev/pts/") {
+		return nil, usagef(c, "%s leads to %s, which is no bridge's; give --tty another path", link, there)
 	}
 	p, err := pseudo.Open()
 	if err != nil {
@@ -180,7 +236,7 @@ func makeTTY(c *cli.Context, getenv func(string) string) (*front, error) {
 			if now, rerr := os.Readlink(link); rerr == nil && now == p.Path {
 				err = os.Remove(link)
 			}
-			return errors.Join(err, p.Close())
+			return errors.Join(err, p.Close(), release())
 		},
 	}, nil
 }

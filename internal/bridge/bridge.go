@@ -30,6 +30,9 @@ const (
 // when the link broke is so again on the next one, without a <K> that it would
 // not expect. A client that leaves its stream running has it stopped.
 type Bridge struct {
+	// First is a link that is open already, for Link to use and close. May be
+	// nil.
+	First powerspy.Link
 	// Dial opens a link to the meter.
 	Dial func(context.Context) (powerspy.Link, error)
 	// Final tells an error of Dial that ends the bridge. Nil: none does.
@@ -38,7 +41,11 @@ type Bridge struct {
 	// called by several goroutines. May be nil.
 	Report func(text string)
 
-	mu     sync.Mutex    // guards the fields below, and orders writes to link
+	// writing orders writes to link, and is taken before mu. What the meter
+	// says is delivered all the same: a write to a dead link takes its time.
+	writing sync.Mutex
+
+	mu     sync.Mutex    // guards the fields below
 	link   powerspy.Link // nil: there is none
 	mode   mode
 	client *queue // nil: there is no client
@@ -55,8 +62,11 @@ func (b *Bridge) report(format string, args ...any) {
 // error, or a final one of Dial. What the meter says goes to the client.
 func (b *Bridge) Link(ctx context.Context) error {
 	pause := minPause
-	for {
-		l, err := b.Dial(ctx)
+	for l := b.First; ; l = nil {
+		var err error
+		if l == nil {
+			l, err = b.Dial(ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
@@ -100,15 +110,17 @@ func (b *Bridge) carry(ctx context.Context, l powerspy.Link) error {
 		defer b.mu.Unlock()
 		b.link = nil
 	}()
-	again := swallower{}
+	b.writing.Lock()
 	b.mu.Lock()
 	b.link, b.mode.partial = l, nil
-	again.done = b.mode.start == nil
-	err := b.write(b.mode.start)
+	start := b.mode.start
 	b.mu.Unlock()
+	err := write(l, start, writeTime)
+	b.writing.Unlock()
 	if err != nil {
 		return err
 	}
+	again := swallower{done: start == nil}
 	buf := make([]byte, 4096)
 	for {
 		n, err := l.Read(buf)
@@ -121,28 +133,34 @@ func (b *Bridge) carry(ctx context.Context, l powerspy.Link) error {
 	}
 }
 
-// write writes to the link, whose Read notices if it fails. b.mu is held.
-func (b *Bridge) write(p []byte) error {
-	if b.link == nil || len(p) == 0 {
+// write writes to a link within a time.
+func write(l powerspy.Link, p []byte, limit time.Duration) error {
+	if len(p) == 0 {
 		return nil
 	}
-	if err := b.link.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+	if err := l.SetWriteDeadline(time.Now().Add(limit)); err != nil {
 		return err
 	}
-	_, err := b.link.Write(p)
+	_, err := l.Write(p)
 	return err
 }
 
 // quit ends a stream that nobody reads any more.
 func (b *Bridge) quit() {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.mode.start == nil {
-		return
+	if l := b.link; l != nil {
+		// A write under way is not waited for any longer than our own.
+		_ = l.SetWriteDeadline(time.Now().Add(leftTime)) // a link that fails has no stream
 	}
+	b.mu.Unlock()
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.mu.Lock()
+	l, streams := b.link, b.mode.start != nil
 	b.mode.start = nil
-	if b.link != nil && b.link.SetWriteDeadline(time.Now().Add(leftTime)) == nil {
-		_, _ = io.WriteString(b.link, "<Q>") // a link that fails has no stream
+	b.mu.Unlock()
+	if l != nil && streams {
+		_ = write(l, []byte("<Q>"), leftTime) // a link that fails has no stream
 	}
 }
 
@@ -205,13 +223,18 @@ func (b *Bridge) Client(ctx context.Context, rw io.ReadWriteCloser) error {
 
 // request passes on what a client sent, or drops it when there is no link.
 func (b *Bridge) request(p []byte) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.link == nil {
+	l := b.link
+	if l != nil {
+		b.mode.sent(p)
+	}
+	b.mu.Unlock()
+	if l == nil {
 		return
 	}
-	b.mode.sent(p)
-	if err := b.write(p); err != nil {
-		_ = b.link.Close() // its Read ends, and a new link is made
+	if err := write(l, p, writeTime); err != nil {
+		_ = l.Close() // its Read ends, and a new link is made
 	}
 }

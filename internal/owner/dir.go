@@ -20,6 +20,17 @@ func machine(getenv func(string) string) place {
 	return place{getenv: getenv, run: "/run/user", temp: os.TempDir(), uid: os.Getuid()}
 }
 
+// Directory returns the path of the directory of the locks, which nobody else
+// may enter; other things of running processes may be in it, too. It is made
+// if it must.
+func Directory(getenv func(string) string) (string, error) {
+	root, err := machine(getenv).open()
+	if err != nil {
+		return "", err
+	}
+	return root.Name(), root.Close()
+}
+
 // open returns the directory of the locks, which it makes if it must:
 // $XDG_RUNTIME_DIR/powerspy; without that variable, as under cron, what it
 // usually is; and for users without a runtime directory one of their own
