@@ -35,7 +35,7 @@ Examples:
     powerspy bridge --tcp 4567            # a port of 127.0.0.1`,
 		Flags: append([]cli.Flag{
 			&cli.PathFlag{Name: "tty", DefaultText: "$XDG_RUNTIME_DIR/powerspy/tty", Usage: "make the device `PATH`, a symbolic link"},
-			&cli.StringFlag{Name: "tcp", Usage: "listen on `PORT` of this machine instead, or on HOST:PORT"},
+			&cli.StringFlag{Name: "tcp", Usage: "listen on `PORT` of 127.0.0.1 instead, or on ADDRESS:PORT of another loopback address"},
 			pin(),
 		}, globalFlags(false)...),
 		Action: a.bridge,
@@ -77,9 +77,11 @@ func (a *app) bridge(c *cli.Context) (err error) {
 	b := &bridge.Bridge{Dial: route.Dial, Final: meter.IsFinal, Report: func(text string) { s.progress.Line("%s", text) }}
 	// The device is made once the meter is there: what an older program asks
 	// before that would be lost.
-	if b.First, err = firstLink(c.Context, route); err != nil {
+	first, err := firstLink(c.Context, route)
+	if err != nil {
 		return err
 	}
+	b.Use(first)
 	var f *front
 	if address != "" {
 		f, err = listenTCP(c.Context, address)
@@ -87,7 +89,7 @@ func (a *app) bridge(c *cli.Context) (err error) {
 		f, err = s.makeTTY(c)
 	}
 	if err != nil {
-		return errors.Join(err, b.First.Close())
+		return errors.Join(err, first.Close())
 	}
 	s.progress.Line("the meter is at %s: give that to the other program, as --device %[1]s", f.device)
 	err = serveBridge(c.Context, b, f)
@@ -224,6 +226,9 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 	p, err := pseudo.Open()
 	if err != nil {
 		return nil, fmt.Errorf("open pseudo-terminal: %w", err)
+	}
+	p.Shared = func() {
+		s.progress.Line("%s was opened again: programs that have it open at once share it, and each gets a part of the answers", link)
 	}
 	if err := replaceLink(p.Path, link); err != nil {
 		return nil, errors.Join(err, p.Close())

@@ -28,6 +28,9 @@ func TestBridge(t *testing.T) {
 		} else if second := start(t, "bridge", "--device", quickSim, "--tty", link); second.wait().ExitCode() == 0 {
 			t.Error("a second bridge took the device of a live one")
 		}
+		if args[0] == "--tty" {
+			tellShared(t, p, device)
+		}
 		for range 2 {
 			m := start(t, "measure", "-q", "--device", device, "--interval", "20ms", "--count", "3")
 			for range 3 {
@@ -115,4 +118,23 @@ func TestBridgeRefuses(t *testing.T) {
 			t.Errorf("%v: %v, want exit status %d", tt.args, got, tt.status)
 		}
 	}
+}
+
+// tellShared checks that the bridge tells of a second program on its device.
+func tellShared(t *testing.T, p *process, device string) {
+	t.Helper()
+	for range 2 {
+		f, err := os.OpenFile(device, os.O_RDWR|syscall.O_NOCTTY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if _, err := io.WriteString(f, "<V00>"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Read(make([]byte, 16)); err != nil { // the bridge has seen it
+			t.Fatal(err)
+		}
+	}
+	p.told("powerspy: " + device + " was opened again: programs that have it open at once share it, and each gets a part of the answers")
 }

@@ -30,9 +30,6 @@ const (
 // when the link broke is so again on the next one, without a <K> that it would
 // not expect. A client that leaves its stream running has it stopped.
 type Bridge struct {
-	// First is a link that is open already, for Link to use and close. May be
-	// nil.
-	First powerspy.Link
 	// Dial opens a link to the meter.
 	Dial func(context.Context) (powerspy.Link, error)
 	// Final tells an error of Dial that ends the bridge. Nil: none does.
@@ -58,11 +55,22 @@ func (b *Bridge) report(format string, args ...any) {
 	}
 }
 
+// Use gives Link, which is called next, a link that is open already. A client's
+// requests go over it at once.
+func (b *Bridge) Use(l powerspy.Link) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.link = l
+}
+
 // Link keeps a link to the meter until ctx ends, and returns the context's
 // error, or a final one of Dial. What the meter says goes to the client.
 func (b *Bridge) Link(ctx context.Context) error {
 	pause := minPause
-	for l := b.First; ; l = nil {
+	b.mu.Lock()
+	l := b.link
+	b.mu.Unlock()
+	for ; ; l = nil {
 		var err error
 		if l == nil {
 			l, err = b.Dial(ctx)
@@ -112,8 +120,11 @@ func (b *Bridge) carry(ctx context.Context, l powerspy.Link) error {
 	}()
 	b.writing.Lock()
 	b.mu.Lock()
-	b.link, b.mode.partial = l, nil
-	start := b.mode.start
+	var start []byte
+	if b.link != l { // over the one of Use a client may have started a stream
+		b.link, b.mode.partial = l, nil
+		start = b.mode.start
+	}
 	b.mu.Unlock()
 	err := write(l, start, writeTime)
 	b.writing.Unlock()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/creack/pty"
@@ -19,7 +20,9 @@ import (
 // has gone: reading the master side gives EIO then.
 type Terminal struct {
 	Path   string // what clients open
+	Shared func() // is told that Path was opened during a connection; may be nil
 	master *os.File
+	again  bool     // that happened: whoever opened it may have to be served next
 	opened *os.File // inotify(7): tells when a client opens path.
 }
 
@@ -80,14 +83,25 @@ func (p *Terminal) Accept() (*Line, error) {
 	}
 	// Several openings may be told at once. That is as good: whoever has
 	// the path open shares the connection.
-	events := make([]byte, 64*(unix.SizeofInotifyEvent+unix.NAME_MAX+1))
-	if _, err := p.opened.Read(events); err != nil {
-		return nil, fmt.Errorf("wait for client of pseudo-terminal: %w", err)
+	if !p.again {
+		if err := p.waitOpen(); err != nil {
+			return nil, fmt.Errorf("wait for client of pseudo-terminal: %w", err)
+		}
 	}
+	p.again = false
 	if err := p.master.SetDeadline(time.Time{}); err != nil {
 		return nil, fmt.Errorf("serve pseudo-terminal: %w", err)
 	}
-	return &Line{master: p.master}, nil
+	l := &Line{terminal: p, master: p.master, watched: make(chan struct{})}
+	go l.watch()
+	return l, nil
+}
+
+// waitOpen waits until Path is opened.
+func (p *Terminal) waitOpen() error {
+	events := make([]byte, 64*(unix.SizeofInotifyEvent+unix.NAME_MAX+1))
+	_, err := p.opened.Read(events)
+	return err
 }
 
 // Close ends the terminal. It wakes Accept.
@@ -108,7 +122,23 @@ func (p *Terminal) flush() error {
 }
 
 // Line is one connection over the master side of a pseudo-terminal.
-type Line struct{ master *os.File }
+type Line struct {
+	terminal *Terminal
+	master   *os.File
+	watched  chan struct{} // closed when watch has ended
+	once     sync.Once     // closes: a second Close would wake the next Accept
+}
+
+// watch tells of others who open the terminal, until Close.
+func (l *Line) watch() {
+	defer close(l.watched)
+	for l.terminal.waitOpen() == nil {
+		l.terminal.again = true
+		if l.terminal.Shared != nil {
+			l.terminal.Shared()
+		}
+	}
+}
 
 func (l *Line) Read(p []byte) (int, error) {
 	n, err := l.master.Read(p)
@@ -133,5 +163,19 @@ func lineError(err error) error {
 	}
 }
 
-// Close ends the connection but not the terminal.
-func (l *Line) Close() error { return l.master.SetDeadline(time.Now().Add(-time.Second)) }
+// Close ends the connection but not the terminal. Only the first call does
+// something.
+func (l *Line) Close() (err error) {
+	l.once.Do(func() { err = l.close() })
+	return err
+}
+
+func (l *Line) close() error {
+	opened := l.terminal.opened
+	err := errors.Join(l.master.SetDeadline(time.Now().Add(-time.Second)), opened.SetReadDeadline(time.Now().Add(-time.Second)))
+	if err == nil { // else the terminal is closed, which ends watch, too
+		<-l.watched
+		err = opened.SetReadDeadline(time.Time{})
+	}
+	return err
+}

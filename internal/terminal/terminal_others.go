@@ -10,7 +10,10 @@ import (
 )
 
 // Terminal is available on Linux only.
-type Terminal struct{ Path string }
+type Terminal struct {
+	Path   string
+	Shared func()
+}
 
 // Line is one connection over a Terminal.
 type Line struct{ net.Conn }
