@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A program that knows only a serial device or a port measures over a bridge,
@@ -75,6 +76,9 @@ func refuseSecond(t *testing.T, address string) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.Close() })
+		if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
 		return c
 	}
 	first := dial()
