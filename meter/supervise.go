@@ -289,7 +289,8 @@ func (s *Supervised) gap(to time.Time) {
 
 // end ends the stream for good.
 func (s *Supervised) end(err error) {
-	s.gap(time.Now())
+	// By the clock of the readings, which may have been set back since.
+	s.gap(s.lost.Add(time.Since(s.lost)))
 	s.failed = err
 }
 
