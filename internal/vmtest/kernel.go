@@ -66,10 +66,34 @@ func connectRFCOMM(t testing.TB, a bdaddr.Address, channel uint8) error {
 		sa.Addr[len(a)-1-i] = b // the kernel's order is the reverse of the printed one
 	}
 	err = unix.Connect(fd, sa)
+	if errors.Is(err, unix.EINTR) {
+		// By the runtime's own signals: it goes on, and ends by itself.
+		err = connected(fd)
+	}
 	if cerr := unix.Close(fd); cerr != nil {
 		t.Fatalf("close: %v", cerr)
 	}
 	return err
+}
+
+// connected waits for the end of a connect that goes on, and returns how it went.
+func connected(fd int) error {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(waitTime.Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return err
+		case n == 0:
+			return unix.ETIMEDOUT
+		}
+		status, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if err != nil || status == 0 {
+			return err
+		}
+		return unix.Errno(status)
+	}
 }
 
 func fileSize(path string) int64 {
