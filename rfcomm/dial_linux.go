@@ -90,6 +90,10 @@ func (r *retries) allow(err error, now time.Time, took time.Duration) bool {
 		}
 		return now.Before(r.giveUp)
 	case unix.ECONNREFUSED:
+		if now.Before(r.giveUp) {
+			// While the stream before is being closed the device may refuse as well: its session is about to end.
+			return true
+		}
 		late := took >= lateRefusal && !r.refusedLate
 		r.refusedLate = true
 		return late

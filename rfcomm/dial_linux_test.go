@@ -175,6 +175,11 @@ func TestRetriesAllow(t *testing.T) {
 			{unix.EBUSY, retryWindow - 1, 0, true},
 			{unix.EBUSY, retryWindow, 0, false},
 		}},
+		{"refused while the stream before is being closed", []failure{
+			{unix.EBUSY, 0, 0, true},
+			{unix.ECONNREFUSED, time.Second, 0, true},
+			{unix.ECONNREFUSED, retryWindow, 0, false},
+		}},
 		{"the window begins with the first failure", []failure{
 			{unix.ECONNREFUSED, 8 * time.Second, 8 * time.Second, true},
 			{unix.ENOTCONN, 9 * time.Second, 0, true},

@@ -17,6 +17,11 @@ import (
 	"powerspy2/powerspy/sim"
 )
 
+// knownFirst is how long a meter that is known may take to its first reading.
+// It takes less than two seconds, but a guest may share its emulated processors
+// with another one.
+const knownFirst = 5 * time.Second
+
 // constant makes the meter's load constant, so that readings can be checked.
 func constant(_ *air.DeviceConfig, s *sim.Config) { s.Load, s.Power = sim.LoadConstant, 200 }
 
@@ -97,8 +102,8 @@ func TestIntegrationAloneFirstWatt(t *testing.T) {
 	r = Run(t, Cmd{Args: []string{"measure", "--count", "5", "--interval", "200ms"}})
 	checkStatus(t, r, 0)
 	checkPlain(t, r, 5, 5, 200*time.Millisecond)
-	if first := r.Stdout[0].At; first > 3*time.Second {
-		t.Errorf("the first reading came after %v, want 3 s at most", first)
+	if first := r.Stdout[0].At; first > knownFirst {
+		t.Errorf("the first reading came after %v, want %v at most", first, knownFirst)
 	}
 	t.Logf("again: first reading after %v, ended after %v", r.Stdout[0].At.Round(time.Millisecond), r.Elapsed.Round(time.Millisecond))
 	if n := discoveries(); n != 0 {
