@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ Examples:
 	}
 }
 
-func (a *app) info(c *cli.Context) (err error) {
+func (a *app) info(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
@@ -46,24 +47,12 @@ func (a *app) info(c *cli.Context) (err error) {
 	if !slices.Contains(infoFormats, format) {
 		return usagef(c, "format %q is not one of %s", format, strings.Join(infoFormats, ", "))
 	}
-	s, err := a.session(c)
-	if err != nil {
-		return err
-	}
-	defer s.progress.End()
-	if err := s.readPIN(c); err != nil {
-		return err
-	}
-	m, err := meter.Open(c.Context, s.meter)
-	if err != nil {
-		return err
-	}
-	defer closing(&err, m)
-	s.progress.End()
-	if format == "json" {
-		return writeInfoJSON(a.env.stdout, m.Info())
-	}
-	return writeInfoText(a.env.stdout, m.Info())
+	return a.withMeter(c, func(_ context.Context, _ *session, m *meter.Meter) error {
+		if format == "json" {
+			return writeInfoJSON(a.env.stdout, m.Info())
+		}
+		return writeInfoText(a.env.stdout, m.Info())
+	})
 }
 
 func writeInfoText(w io.Writer, info meter.Info) error {
