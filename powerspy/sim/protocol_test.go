@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,93 +40,6 @@ func spec(t *testing.T, s string) sim.Config {
 		t.Fatal(err)
 	}
 	return cfg
-}
-
-// transfer reads all files of m and compares them.
-func transfer(t *testing.T, c *powerspy.Client, m *sim.Meter) {
-	t.Helper()
-	for _, f := range m.Files() {
-		var b bytes.Buffer
-		var told int64
-		file := powerspy.File{Name: f.Name, Size: int64(len(f.Content))}
-		if err := c.ReadFile(t.Context(), powerspy.V2, file, &b, func(n int64) { told = n }); err != nil {
-			t.Errorf("%d bytes: %v", file.Size, err)
-			continue
-		}
-		if !bytes.Equal(b.Bytes(), f.Content) || told != file.Size {
-			t.Errorf("%d bytes: got %d others, told %d", file.Size, b.Len(), told)
-		}
-	}
-}
-
-// Files of awkward sizes, with a content that looks like answers, arrive as
-// they are, whatever the link does.
-func TestTransfer(t *testing.T) {
-	for _, s := range []string{
-		"", "lose=0.02", "lose=0.02,seed=2", "lose=0.02,eol=none", "lose=0.02,eol=lf", "files=5000/99999,lose=0.02,chop",
-		// Answers that come only after they have been asked for again.
-		"stall=0.02,stallmin=1s,stallmax=5s", "files=0/1/2046/2047/2048/4094/5000/99999,stall=0.02,stallmin=2s,stallmax=3s,lose=0.02,chop,seed=3",
-	} {
-		t.Run(s, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				m := sim.New(spec(t, s))
-				transfer(t, connect(t, m), m)
-			})
-		})
-	}
-}
-
-// On a link so bad that transfers fail, none of them claims to have worked
-// that did not.
-func TestTransferNeverWrong(t *testing.T) {
-	good, bad := 0, 0
-	for seed := range 40 {
-		synctest.Test(t, func(t *testing.T) {
-			m := sim.New(spec(t, fmt.Sprintf("files=5000/30000,stall=0.1,stallmin=1s,stallmax=10s,lose=0.05,seed=%d", seed)))
-			c := connect(t, m)
-			for _, f := range m.Files() {
-				var b bytes.Buffer
-				err := c.ReadFile(t.Context(), powerspy.V2, powerspy.File{Name: f.Name, Size: int64(len(f.Content))}, &b, nil)
-				switch {
-				case err != nil:
-					bad++
-				case !bytes.Equal(b.Bytes(), f.Content):
-					t.Errorf("seed %d: wrong bytes", seed)
-				default:
-					good++
-				}
-			}
-		})
-	}
-	if good < 10 || bad < 10 {
-		t.Errorf("%d transfers worked, %d failed: this tests little", good, bad)
-	}
-}
-
-// The same over TCP, in real time.
-func TestTransferTCP(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	m := sim.New(spec(t, "files=0/1/2046/2047/2048/4094/5000/100000,lose=0.02,delay=0,jitter=0,stall=0"))
-	done := make(chan error)
-	go func() { done <- m.Serve(ctx, l) }()
-	defer func() {
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Error(err)
-		}
-	}()
-	link, err := net.Dial("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := powerspy.NewClient(link, &powerspy.Config{Timeout: 500 * time.Millisecond})
-	defer c.Close()
-	transfer(t, c, m)
 }
 
 func TestFileLife(t *testing.T) {

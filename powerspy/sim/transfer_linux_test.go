@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"testing"
-	"time"
 
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
@@ -16,7 +15,7 @@ import (
 func TestTransferPTY(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	m := sim.New(spec(t, "files=0/1/2046/2047/2048/4094/5000/100000,lose=0.02,delay=0,jitter=0,stall=0"))
+	m := sim.New(spec(t, quickLink))
 	path, wait, err := m.ServePTY(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -31,7 +30,7 @@ func TestTransferPTY(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := powerspy.NewClient(link, &powerspy.Config{Timeout: 500 * time.Millisecond})
+	c := powerspy.NewClient(link, &powerspy.Config{Timeout: quickTimeout})
 	defer c.Close()
 	transfer(t, c, m)
 }
