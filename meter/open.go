@@ -94,6 +94,10 @@ type route struct {
 // reopen it and start again.
 const attempts = 2
 
+// retries is how often a question is asked again before that: a single answer
+// may get lost on a link that is fine.
+const retries = 1
+
 // healed is link, and heals a key that a Bluetooth meter refuses (it was reset,
 // or paired with too many others since).
 func (r *route) healed(ctx context.Context) (powerspy.Link, error) {
@@ -128,7 +132,7 @@ func (r *route) open(ctx context.Context) (*Meter, error) {
 func (r *route) initialised(ctx context.Context, l powerspy.Link) (*Meter, error) {
 	m := &Meter{
 		target: r.target,
-		client: powerspy.NewClient(l, &powerspy.Config{Trace: tracer(r.cfg.Trace)}),
+		client: powerspy.NewClient(l, &powerspy.Config{Retries: retries, Trace: tracer(r.cfg.Trace)}),
 	}
 	err := m.initialise(ctx, r.known)
 	if err == nil {

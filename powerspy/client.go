@@ -55,6 +55,12 @@ type Config struct {
 	// DefaultTimeout if zero.
 	Timeout time.Duration
 
+	// Retries is how often [Client.ReadEEPROM], for each byte, and
+	// [Client.Frequency], [Client.Clock] and [Client.ListFiles] ask again when
+	// no answer came in time, or none that was understood. What changes
+	// something on the meter is never repeated. 0: not at all.
+	Retries int
+
 	// Trace, if not nil, sees the bytes just as they were sent and received,
 	// each with one call from the goroutine that sent or received them. It
 	// must not keep p.
@@ -66,6 +72,7 @@ type Config struct {
 type Client struct {
 	link    Link
 	timeout time.Duration
+	retries int
 	trace   func(Direction, []byte)
 
 	// owner serialises the use of the link: whoever could send to it owns
@@ -101,6 +108,7 @@ func NewClient(link Link, cfg *Config) *Client {
 	c := &Client{
 		link:    link,
 		timeout: cfg.Timeout,
+		retries: max(cfg.Retries, 0),
 		trace:   cfg.Trace,
 		owner:   make(chan struct{}, 1),
 		closed:  make(chan struct{}),

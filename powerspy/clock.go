@@ -22,16 +22,18 @@ func (c *Client) Clock(ctx context.Context, g Generation, loc *time.Location) (t
 	}
 	var t time.Time
 	err := c.request(ctx, op, func() error {
-		if err := c.prepare(ctx); err != nil {
-			return err
-		}
 		var fields clockFields
-		err := c.exchange(ctx, "G", func(frame []byte) verdict {
-			var ok bool
-			if fields, ok = parseClock(frame); ok {
-				return accept
+		err := c.ask(func() error {
+			if err := c.prepare(ctx); err != nil {
+				return err
 			}
-			return judgeOther(frame)
+			return c.exchange(ctx, "G", func(frame []byte) verdict {
+				var ok bool
+				if fields, ok = parseClock(frame); ok {
+					return accept
+				}
+				return judgeOther(frame)
+			})
 		})
 		if err != nil {
 			return err

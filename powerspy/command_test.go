@@ -264,6 +264,45 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// What only asks is asked again, with the link synchronised before, so that an
+// answer that comes late is not taken for another one's.
+func TestRetries(t *testing.T) {
+	asks := 0
+	for _, tt := range commandTests {
+		again := tt.name == "V" || tt.name == "F" || tt.name == "G" || tt.name == "U"
+		if again {
+			asks++
+		}
+		run := func(name string, wantErr error, steps ...[]step) {
+			t.Run(tt.name+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					c := playback{steps: script(steps...)}.start(t, &Config{Retries: 1})
+					identified(t, c)
+					if _, err := tt.do(t.Context(), c, V2); !errors.Is(err, wantErr) {
+						t.Errorf("unexpected error: %v, want %v", err, wantErr)
+					}
+				})
+			})
+		}
+		lost := []step{want(tt.v2), pause(DefaultTimeout)}
+		late := []step{want(tt.v2), pause(DefaultTimeout + 1), send(tt.answer + "\n\r")}
+		answered := onWant(tt.v2, tt.answer)
+		switch {
+		case again:
+			run("answer lost", nil, synced, lost, synced, answered)
+			run("answer late", nil, synced, late, synced, answered)
+			run("nonsense", nil, synced, onWant(tt.v2, "<ERROR>"), synced, answered)
+			run("lost twice", ErrNoAnswer, synced, lost, synced, lost)
+			run("refused", ErrRefused, synced, onWant(tt.v2, "<Z>"))
+		case tt.before == nil: // the other two fence their answers
+			run("answer lost", ErrNoAnswer, synced, lost)
+		}
+	}
+	if asks != 4 {
+		t.Errorf("%d commands that ask again", asks)
+	}
+}
+
 // What the meter does not answer at all, or differently on each generation.
 func TestStartCapture(t *testing.T) {
 	start := func(t *testing.T, c *Client, g Generation) error {

@@ -24,7 +24,7 @@ func (c *Client) ReadEEPROM(ctx context.Context, addr uint8, p []byte) error {
 func (c *Client) readEEPROM(ctx context.Context, addr uint8, p []byte) error {
 	for i := range p {
 		at := addr + uint8(i)
-		if err := c.readByte(ctx, at, &p[i]); err != nil {
+		if err := c.ask(func() error { return c.readByte(ctx, at, &p[i]) }); err != nil {
 			return &Error{Op: fmt.Sprintf("read EEPROM 0x%02x", at), Err: err}
 		}
 	}

@@ -125,6 +125,18 @@ func (c *Client) leaveRealtime(ctx context.Context) error {
 	return nil
 }
 
+// ask runs f, which asks for something and changes nothing on the meter, and
+// again as Config.Retries says. f has to synchronise the client first: the
+// answer to an earlier try may still be on its way.
+func (c *Client) ask(f func() error) (err error) {
+	for range 1 + c.retries {
+		if err = f(); !isTransient(err) {
+			break
+		}
+	}
+	return err
+}
+
 // command makes a request that is answered by <K> or <Z>.
 func (c *Client) command(ctx context.Context, op, request string) error {
 	return c.request(ctx, op, func() error {

@@ -38,15 +38,17 @@ func (c *Client) ListFiles(ctx context.Context, g Generation) (*FileList, error)
 	}
 	var list *FileList
 	err := c.request(ctx, op, func() error {
-		if err := c.prepare(ctx); err != nil {
-			return err
-		}
-		return c.exchangeLong(ctx, "U", maxList, func(frame []byte) verdict {
-			if !isList(frame) {
-				return judgeOther(frame)
+		return c.ask(func() error {
+			if err := c.prepare(ctx); err != nil {
+				return err
 			}
-			list = parseList(frame)
-			return accept
+			return c.exchangeLong(ctx, "U", maxList, func(frame []byte) verdict {
+				if !isList(frame) {
+					return judgeOther(frame)
+				}
+				list = parseList(frame)
+				return accept
+			})
 		})
 	})
 	if err != nil {

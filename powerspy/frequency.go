@@ -25,16 +25,18 @@ func (c *Client) Frequency(ctx context.Context, g Generation) (float64, error) {
 	}
 	var hertz float64
 	err := c.request(ctx, op, func() error {
-		if err := c.synchronise(ctx); err != nil {
-			return err
-		}
 		var count uint16
-		err := c.exchange(ctx, "F", func(frame []byte) verdict {
-			var ok bool
-			if count, ok = parseFrequency(frame); ok {
-				return accept
+		err := c.ask(func() error {
+			if err := c.synchronise(ctx); err != nil {
+				return err
 			}
-			return judgeOther(frame)
+			return c.exchange(ctx, "F", func(frame []byte) verdict {
+				var ok bool
+				if count, ok = parseFrequency(frame); ok {
+					return accept
+				}
+				return judgeOther(frame)
+			})
 		})
 		if err != nil {
 			return err
