@@ -1,0 +1,68 @@
+package sim
+
+import "math"
+
+// inrush is a load that is switched on and off. It is switched on at a crest
+// of the voltage, which is the worst moment; each half wave of its current is
+// smaller than the one before until the power is high. Half waves end at the
+// mains zero crossings, so that the half one at the beginning has half the
+// power of a whole one, as its samples have.
+type inrush struct {
+	mains            *mains
+	low, first, high float64 // W: off, in the first half wave, and in the end
+	period           float64 // s; it is off in the first half.
+}
+
+const (
+	inrushDecay = 0.7 // Of a half wave to the next, of what is above high.
+	inrushEnd   = 25  // Half waves; then no more than a ten-thousandth is left.
+)
+
+func newInrush(cfg *Config, rnd random) inrush {
+	first := cfg.Inrush / newShape(cfg.PF).crest * cfg.Voltage * cfg.PF
+	return inrush{
+		mains: newMains(cfg.Frequency, cfg.Drift, rnd),
+		low:   cfg.LowPower, first: max(first, cfg.Power), high: cfg.Power,
+		period: cfg.LoadPeriod.Seconds(),
+	}
+}
+
+// off returns the mains periods until it is switched off, at a zero crossing,
+// for the n-th time.
+func (l inrush) off(n float64) float64 { return math.Ceil(l.mains.periods(n * l.period)) }
+
+// on returns the mains periods until it is switched on after that, at the
+// crest of a positive half wave.
+func (l inrush) on(n float64) float64 {
+	return math.Ceil(l.mains.periods((n+0.5)*l.period)-0.25) + 0.25
+}
+
+func (l inrush) over(from, to float64) drawn {
+	// What was switched on in the cycle before may still be on.
+	n := math.Floor(from/l.period) - 1
+	begin := l.mains.seconds(l.off(n))
+	var sum drawn
+	// until adds the power from begin to a number of mains periods.
+	until := func(periods, power float64) {
+		a, end := max(begin, from), min(l.mains.seconds(periods), to)
+		if a < end {
+			sum.mean += power * (end - a)
+			sum.square += power * power * (end - a)
+			sum.peak = max(sum.peak, math.Abs(power))
+		}
+		begin = end
+	}
+	for ; begin < to; n++ {
+		on, off := l.on(n), l.off(n+1)
+		until(on, l.low)
+		above := l.first - l.high
+		for k := range inrushEnd {
+			until(min(on+0.25+float64(k)/2, off), l.high+above)
+			above *= inrushDecay
+		}
+		until(off, l.high)
+	}
+	sum.mean /= to - from
+	sum.square /= to - from
+	return sum
+}
