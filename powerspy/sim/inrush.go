@@ -14,8 +14,8 @@ type inrush struct {
 }
 
 const (
-	inrushDecay = 0.7 // Of a half wave to the next, of what is above high.
-	inrushEnd   = 25  // Half waves; then no more than a ten-thousandth is left.
+	inrushDecay = 0.5 // Of a half wave to the next, of what is above high.
+	inrushEnd   = 15  // Half waves; then less than a ten-thousandth is left.
 )
 
 func newInrush(cfg *Config, rnd random) inrush {
