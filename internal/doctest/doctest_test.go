@@ -45,6 +45,19 @@ func TestUndocumentedIsSeen(t *testing.T) {
 // relative to the module, that nothing is said about.
 func undocumented(t *testing.T, dir string) []string {
 	t.Helper()
+	var missing []string
+	comments(t, dir, func(name, text string) {
+		if strings.TrimSpace(text) == "" {
+			missing = append(missing, name)
+		}
+	})
+	return missing
+}
+
+// comments calls said with each exported name of the package in dir, and with
+// what is said about it.
+func comments(t *testing.T, dir string, said func(name, text string)) {
+	t.Helper()
 	dir = filepath.Join("..", "..", filepath.FromSlash(dir))
 	fset := token.NewFileSet()
 	notTest := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
@@ -55,12 +68,6 @@ func undocumented(t *testing.T, dir string) []string {
 	}
 	if len(parsed) != 1 {
 		t.Fatalf("%s holds %d packages, want 1", dir, len(parsed))
-	}
-	var missing []string
-	said := func(name, text string) {
-		if strings.TrimSpace(text) == "" {
-			missing = append(missing, name)
-		}
 	}
 	values := func(list []*doc.Value) {
 		for _, v := range list {
@@ -94,7 +101,6 @@ func undocumented(t *testing.T, dir string) []string {
 			members(typ, said)
 		}
 	}
-	return missing
 }
 
 // members reports the fields of a struct and the methods of an interface.
