@@ -9,8 +9,8 @@ import (
 const textLen = 17
 
 // An Address is a Bluetooth device address (BD_ADDR) in printed order: Address{0x00, 0x0B, 0xCE, 0x07, 0x1D, 0x32}
-// prints as 00:0B:CE:07:1D:32. The kernel and the radio use the reverse order; whoever speaks to them turns it round.
-// The zero Address stands for "any" or "none".
+// prints as 00:0B:CE:07:1D:32. The kernel (bdaddr_t, include/net/bluetooth/bluetooth.h) and the radio use the reverse
+// order; whoever speaks to them turns it round. The zero Address stands for "any" or "none".
 type Address [6]byte
 
 // A ParseError says why a text is not an address.

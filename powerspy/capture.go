@@ -68,9 +68,9 @@ func (c *Client) CancelCapture(ctx context.Context) error {
 // pollInterval is the time between two looks at a capture.
 const pollInterval = 100 * time.Millisecond
 
-// WaitCapture asks for the identity of the meter until it tells that the
-// capture is complete. Each identity is handed to report, if that is not nil.
-// A meter that is neither waiting for the trigger nor acquiring will never be
+// WaitCapture asks for the identity of the meter, ten times a second, until it
+// tells that the capture is complete. Each identity is handed to report, if that is not nil. A
+// meter that is neither waiting for the trigger nor acquiring will never be
 // done: the error is an [*AnswerError]. To give up, end ctx; the capture goes
 // on until [Client.CancelCapture].
 func (c *Client) WaitCapture(ctx context.Context, report func(Identity)) error {
@@ -145,7 +145,8 @@ func (cp *Capture) Interval(hertz float64) float64 {
 	return float64(cp.Periods) / hertz / float64(len(cp.Counts))
 }
 
-// Samples converts the capture to units, for mains of so many hertz.
+// Samples converts the capture to units, for mains of so many hertz. All times
+// are 0 if that is not above 0.
 func (cp *Capture) Samples(cal Calibration, hertz float64) []CaptureSample {
 	step := cp.Interval(hertz) * float64(time.Second)
 	samples := make([]CaptureSample, len(cp.Counts))

@@ -36,13 +36,14 @@ func (s Status) String() string {
 	return fmt.Sprintf("Status(%q)", byte(s))
 }
 
-// A Generation tells meters apart whose protocol differs.
+// A Generation tells meters apart whose protocol differs. To methods that take
+// one, values other than [V1] and [V2] are [ErrOutOfRange].
 type Generation uint8
 
 // Generations.
 const (
-	V1 Generation = 1
-	V2 Generation = 2
+	V1 Generation = 1 // hardware 0x02: no clock, no SD card
+	V2 Generation = 2 // any other hardware: no reset
 )
 
 // String returns "V1" or "V2".

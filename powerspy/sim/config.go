@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// A Generation tells the two kinds of PowerSpy2 apart. They answer F and R
-// differently, J has another width, and the first has no clock and no SD card.
+// A Generation tells the two kinds of PowerSpy2 apart (the hardware byte of ?,
+// §3.3.1). They answer F and R differently, J has another width, and the first
+// has no clock and no SD card.
 type Generation uint8
 
 // The generations.
@@ -64,19 +65,20 @@ type Config struct {
 	Factory, Current Calibration
 	LogPeriod        uint16 // In mains periods, 0 to 5000.
 
-	// Files are the sizes of the files that are on the SD card from the
-	// start; their content is random. V1 has no card.
+	// Files are the sizes in bytes of the files that are on the SD card from
+	// the start, at most 1000, together up to 8 MiB; their content is random.
+	// V1 has no card.
 	Files []int
 
-	Voltage   float64 // Mean mains voltage, V rms; default 230.
+	Voltage   float64 // Mean mains voltage, V rms, 80 to 300; default 230.
 	Frequency float64 // Mean mains frequency, 40 to 70 Hz; default 50.
 	Drift     float64 // Largest relative wander of the frequency, 0 to 0.01.
 	Load      Load    // Default LoadConstant.
-	Power     float64 // W; default 200. Largest power of the load.
-	LowPower  float64 // W. Smallest power of the load.
+	Power     float64 // W, -3500 to 3500; default 200. Largest power of the load.
+	LowPower  float64 // W, -3500 to 3500. Smallest power of the load.
 	PF        float64 // Power factor of the load, above 0, up to 1; default 0.95.
-	// LoadPeriod is the period of LoadStep, LoadWave and LoadInrush; default
-	// 10 s.
+	// LoadPeriod is the period of LoadStep, LoadWave and LoadInrush, 10 ms or
+	// more (LoadInrush: 200 ms); default 10 s.
 	LoadPeriod time.Duration
 	// Inrush is the peak current of LoadInrush when it is switched on, in
 	// amperes, up to 17, which a capture can still tell; default 12.
@@ -84,7 +86,7 @@ type Config struct {
 
 	Delay    time.Duration // Constant part of the link's delay, each way.
 	Jitter   time.Duration // Mean of the exponential part, each way.
-	Stall    float64       // Probability that a frame or an answer is stalled.
+	Stall    float64       // Probability that a frame or an answer is stalled, 0 to 1.
 	StallMin time.Duration // A stall lasts from StallMin...
 	StallMax time.Duration // ...to StallMax; default 200 ms to 600 ms.
 	EOL      string        // Sent after each frame; default LF CR. EOLNone for nothing.
@@ -158,7 +160,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate says what in c makes no sense.
+// Validate says what in c makes no sense, in an error of no type of its own;
+// defaults count as filled in.
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	within := func(v, low, high float64) bool { return v >= low && v <= high }

@@ -199,7 +199,8 @@ func Keys() []Key { return slices.Clone(keys) }
 
 // ParseSpec returns the configuration that a specification describes: what
 // follows "sim:" in the name of a device, key=value pairs separated by commas.
-// What is not named is as in DefaultConfig.
+// What is not named is as in DefaultConfig. An unknown or repeated key, a value
+// that can't be read, and a Config that [Config.Validate] refuses are errors.
 func ParseSpec(spec string) (Config, error) {
 	c := DefaultConfig()
 	seen := make(map[string]bool)
