@@ -75,12 +75,13 @@ func (a Address) String() string {
 // IsZero tells whether a is the zero Address.
 func (a Address) IsZero() bool { return a == Address{} }
 
-// MarshalText implements [encoding.TextMarshaler] with the form of String.
+// MarshalText implements [encoding.TextMarshaler] with the form of String. The error is always nil.
 func (a Address) MarshalText() ([]byte, error) {
 	return a.appendText(make([]byte, 0, textLen)), nil
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]; it accepts what Parse accepts and leaves a alone otherwise.
+// UnmarshalText implements [encoding.TextUnmarshaler]; it accepts what Parse accepts; otherwise it leaves a alone and
+// returns the *ParseError.
 func (a *Address) UnmarshalText(text []byte) error {
 	parsed, err := Parse(string(text))
 	if err != nil {

@@ -231,7 +231,7 @@ func (c *Client) RegisterDefaultAgent(ctx context.Context, pin func(bdaddr.Addre
 }
 
 // Close withdraws the agent. It waits for a call of the function that gives the
-// PIN to return.
+// PIN to return. The error is always nil.
 func (a *Agent) Close() error {
 	a.once.Do(func() { a.a.end(context.Background()) })
 	return nil

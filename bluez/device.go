@@ -125,9 +125,9 @@ func deviceAddress(object dbus.ObjectPath) (bdaddr.Address, error) {
 	return bdaddr.Parse(strings.ReplaceAll(strings.TrimPrefix(path.Base(string(object)), "dev_"), "_", ":"))
 }
 
-// Devices returns the devices that BlueZ knows, ordered by adapter and
-// address. Devices that are neither paired nor connected are forgotten half a
-// minute after a discovery.
+// Devices returns the devices that BlueZ knows, ordered by adapter and address.
+// Devices that are neither paired nor connected are forgotten half a minute
+// after a discovery. None is no error.
 func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 	o, _, err := c.objects(ctx)
 	if err != nil {

@@ -93,7 +93,8 @@ func (p *Profile) Accept(ctx context.Context) (*os.File, bdaddr.Address, error) 
 	return nil, bdaddr.Address{}, wrap(opAccept, "", err)
 }
 
-// Close withdraws the serial port. Accepted connections go on.
+// Close withdraws the serial port. Accepted connections go on. The error is
+// always nil.
 func (p *Profile) Close() error {
 	p.end(context.Background())
 	return nil

@@ -41,7 +41,8 @@ func (r *Route) Dial(ctx context.Context) (powerspy.Link, error) {
 	return r.route.healed(ctx)
 }
 
-// Close gives the meter back to others. It closes no links.
+// Close gives the meter back to others, with the error of Config.Claim's
+// release. It closes no links.
 func (r *Route) Close() error { return r.release() }
 
 // IsFinal tells an error that trying again does not mend: wrong usage, a kernel

@@ -94,8 +94,9 @@ func (c Calibrations) InForce() (cal Calibration, usedFactory bool, err error) {
 	return Calibration{}, false, &Error{Op: "choose the calibration", Err: ErrUncalibrated}
 }
 
-// Calibration reads both calibrations from the EEPROM (§3.3.6). It does not judge
-// them; see [Calibrations.InForce].
+// Calibration reads both calibrations from the EEPROM (§3.3.6). It does not
+// judge them; see [Calibrations.InForce]. Errors are as for
+// [Client.ReadEEPROM].
 func (c *Client) Calibration(ctx context.Context) (Calibrations, error) {
 	var p [2 * calibrationSize]byte
 	err := c.request(ctx, "read the calibration", func() error {

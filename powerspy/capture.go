@@ -30,7 +30,7 @@ func (c *Client) SetCaptureLength(ctx context.Context, periods int) error {
 
 // StartCapture starts a capture, or the wait for its trigger (request S,
 // §3.4.1). The status in the meter's [Identity] tells what has become of it;
-// see [Client.WaitCapture].
+// see [Client.WaitCapture]. A meter that can't start one refuses: [ErrRefused].
 //
 // NB: V1 meters do not answer. They are asked for their identity instead, which
 // shows that they are there, but not that they have started.
@@ -56,7 +56,7 @@ func (c *Client) StartCapture(ctx context.Context, g Generation) error {
 // CancelCapture ends a capture or the wait for its trigger (request C, §3.4.2).
 //
 // NB: meters answer <Z> also when it worked, so that nil means no more than
-// that the meter has answered.
+// that the meter has answered. Any other answer is an error.
 func (c *Client) CancelCapture(ctx context.Context) error {
 	err := c.command(ctx, "cancel the capture", "C")
 	if errors.Is(err, ErrRefused) {

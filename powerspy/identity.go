@@ -106,7 +106,8 @@ func parseIdentity(frame []byte) (Identity, bool) {
 }
 
 // Identity asks the meter who it is (request ?, §3.3.1). It also synchronises
-// the client, and so is the first thing to ask over a new link.
+// the client, and so is the first thing to ask over a new link. What answers
+// but is no PowerSpy gives [ErrNotUnderstood] or [ErrNoAnswer].
 //
 // After an Identity that was given up, the next may return the answer that
 // came late: only the status and the trigger in it can differ.

@@ -228,12 +228,12 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
-// SetReadDeadline sets the deadline of Read, blocked calls included.
+// SetReadDeadline sets the deadline of Read, blocked calls included. After Close the error is net.ErrClosed.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	return c.opError(opSet, c.stream.setReadDeadline(t))
 }
 
-// SetWriteDeadline sets the deadline of Write, blocked calls included.
+// SetWriteDeadline sets the deadline of Write, blocked calls included. After Close the error is net.ErrClosed.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	return c.opError(opSet, c.stream.setWriteDeadline(t))
 }
@@ -250,8 +250,8 @@ type Listener struct {
 
 // Listen listens on a channel, 1 to 30 or 0 for any that is free (net/bluetooth/rfcomm/sock.c, rfcomm_sock_listen), of
 // the adapter with the address in local, of every adapter when it is zero. Of cfg only Security counts, and Local where
-// local has no address. The service record that lets others find the channel is not made here. EADDRINUSE means that
-// the channel is taken.
+// local has no address. The service record that lets others find the channel is not made here. The error matches
+// EADDRINUSE when the channel is taken, ErrKernelStuck or ErrNotSupported.
 func Listen(local Addr, cfg *Config) (*Listener, error) {
 	if cfg == nil {
 		cfg = &Config{}
@@ -274,7 +274,8 @@ func Listen(local Addr, cfg *Config) (*Listener, error) {
 	return &Listener{listener: l, addr: addr}, nil
 }
 
-// Accept waits for a stream until the deadline; it returns a [*Conn].
+// Accept waits for a stream until the deadline, whose passing is os.ErrDeadlineExceeded; it returns a [*Conn]. After
+// Close the error is net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
 	stream, local, remote, err := l.listener.accept()
 	if err != nil {
@@ -290,7 +291,8 @@ func (l *Listener) Close() error { return opError(opClose, l.listener.close(), A
 // Addr returns the address listened on, an [Addr] with the channel in use.
 func (l *Listener) Addr() net.Addr { return l.addr }
 
-// SetDeadline sets the deadline of Accept, blocked calls included; the zero time means none.
+// SetDeadline sets the deadline of Accept, blocked calls included; the zero time means none. After Close the error is
+// net.ErrClosed.
 func (l *Listener) SetDeadline(t time.Time) error {
 	return opError(opSet, l.listener.setDeadline(t), Addr{}, l.addr)
 }
