@@ -38,19 +38,29 @@ func (l inrush) on(n float64) float64 {
 }
 
 func (l inrush) over(from, to float64) drawn {
+	first, last := l.mains.periods(from), l.mains.periods(to)
+	// at returns the time of a number of mains periods, within from and to.
+	at := func(periods float64) float64 {
+		switch {
+		case periods <= first:
+			return from
+		case periods >= last:
+			return to
+		}
+		return l.mains.seconds(periods)
+	}
 	// What was switched on in the cycle before may still be on.
 	n := math.Floor(from/l.period) - 1
-	begin := l.mains.seconds(l.off(n))
+	begin := at(l.off(n))
 	var sum drawn
 	// until adds the power from begin to a number of mains periods.
 	until := func(periods, power float64) {
-		a, end := max(begin, from), min(l.mains.seconds(periods), to)
-		if a < end {
-			sum.mean += power * (end - a)
-			sum.square += power * power * (end - a)
+		if end := at(periods); begin < end {
+			sum.mean += power * (end - begin)
+			sum.square += power * power * (end - begin)
 			sum.peak = max(sum.peak, math.Abs(power))
+			begin = end
 		}
-		begin = end
 	}
 	for ; begin < to; n++ {
 		on, off := l.on(n), l.off(n+1)
