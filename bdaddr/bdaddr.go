@@ -9,8 +9,8 @@ import (
 const textLen = 17
 
 // An Address is a Bluetooth device address (BD_ADDR) in printed order: Address{0x00, 0x0B, 0xCE, 0x07, 0x1D, 0x32}
-// prints as 00:0B:CE:07:1D:32. The kernel and the radio use the reverse order; whoever speaks to them turns it round.
-// The zero Address stands for "any" or "none".
+// prints as 00:0B:CE:07:1D:32. The kernel (bdaddr_t, include/net/bluetooth/bluetooth.h) and the radio use the reverse
+// order; whoever speaks to them turns it round. The zero Address stands for "any" or "none".
 type Address [6]byte
 
 // A ParseError says why a text is not an address.
@@ -75,12 +75,13 @@ func (a Address) String() string {
 // IsZero tells whether a is the zero Address.
 func (a Address) IsZero() bool { return a == Address{} }
 
-// MarshalText implements [encoding.TextMarshaler] with the form of String.
+// MarshalText implements [encoding.TextMarshaler] with the form of String. The error is always nil.
 func (a Address) MarshalText() ([]byte, error) {
 	return a.appendText(make([]byte, 0, textLen)), nil
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]; it accepts what Parse accepts and leaves a alone otherwise.
+// UnmarshalText implements [encoding.TextUnmarshaler]; it accepts what Parse accepts; otherwise it leaves a alone and
+// returns the *ParseError.
 func (a *Address) UnmarshalText(text []byte) error {
 	parsed, err := Parse(string(text))
 	if err != nil {

@@ -81,8 +81,8 @@ func compareIDs(a, b string) int {
 	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
-// Adapters returns the adapters that BlueZ knows, ordered by ID. None is no
-// error.
+// Adapters returns the adapters that BlueZ knows, ordered by ID
+// (org.freedesktop.DBus.ObjectManager, GetManagedObjects). None is no error.
 func (c *Client) Adapters(ctx context.Context) ([]Adapter, error) {
 	o, _, err := c.objects(ctx)
 	if err != nil {
@@ -109,9 +109,11 @@ func (c *Client) Adapter(ctx context.Context, id string) (Adapter, error) {
 	return a, nil
 }
 
-// SetPowered switches the radio of an adapter on or off. Switching off ends
-// every connection and discovery through the adapter. An adapter that rfkill
-// blocks cannot be switched on.
+// SetPowered switches the radio of an adapter on or off (org.bluez.Adapter1,
+// Powered). Switching off ends every connection and discovery through the
+// adapter. An adapter that rfkill blocks cannot be switched on: BlueZ says
+// ErrNotReady, or in old versions (seen: 5.66) org.bluez.Error.Failed, which
+// has no sentinel. The error is an os.ErrNotExist when there is no such adapter.
 func (c *Client) SetPowered(ctx context.Context, adapter string, on bool) error {
 	op := "switch off"
 	if on {
@@ -120,14 +122,17 @@ func (c *Client) SetPowered(ctx context.Context, adapter string, on bool) error 
 	return c.setAdapter(ctx, op, adapter, "Powered", on)
 }
 
-// SetAlias sets the name of an adapter that other devices see. An empty one
-// restores the system's name.
+// SetAlias sets the name of an adapter that other devices see, of up to 248
+// bytes (org.bluez.Adapter1, Alias). An empty one restores the system's name.
+// The error is an os.ErrNotExist when there is no such adapter.
 func (c *Client) SetAlias(ctx context.Context, adapter, alias string) error {
 	return c.setAdapter(ctx, "set the alias of", adapter, "Alias", alias)
 }
 
-// SetDiscoverable makes an adapter visible to other devices, for timeout,
-// which counts in whole seconds; 0 means until it is switched off.
+// SetDiscoverable makes an adapter visible to other devices, for timeout, which
+// is rounded to whole seconds; 0 means until it is switched off
+// (org.bluez.Adapter1, Discoverable and DiscoverableTimeout). The error is an
+// os.ErrNotExist when there is no such adapter.
 func (c *Client) SetDiscoverable(ctx context.Context, adapter string, on bool, timeout time.Duration) error {
 	const op = "set the visibility of"
 	if on {
@@ -139,7 +144,9 @@ func (c *Client) SetDiscoverable(ctx context.Context, adapter string, on bool, t
 	return c.setAdapter(ctx, op, adapter, "Discoverable", on)
 }
 
-// SetPairable lets other devices pair with an adapter, or not.
+// SetPairable lets other devices pair with an adapter, or not
+// (org.bluez.Adapter1, Pairable). The error is an os.ErrNotExist when there is
+// no such adapter.
 func (c *Client) SetPairable(ctx context.Context, adapter string, on bool) error {
 	return c.setAdapter(ctx, "set the pairability of", adapter, "Pairable", on)
 }

@@ -199,13 +199,15 @@ type Agent struct {
 }
 
 // RegisterDefaultAgent registers an agent that BlueZ asks about every device
-// that no other agent is responsible for. It is the accepting side of a
-// pairing: the simulated meter's.
+// that no other agent is responsible for (org.bluez.AgentManager1,
+// RequestDefaultAgent). It is the accepting side of a pairing: the simulated
+// meter's.
 //
-// pin returns the PIN for a device, "" to refuse it. It is called from another
-// goroutine. Devices are let connect to services; newer kinds of pairing, which
-// have no PIN, are rejected. A client has one agent at a time, the one of Pair
-// included: else the error is ErrInProgress. The agent ends with the daemon.
+// pin returns the PIN for a device, 1 to 16 bytes of UTF-8, "" to refuse it. It
+// is called from another goroutine. Devices are let connect to services; newer
+// kinds of pairing, which have no PIN, are rejected. A client has one agent at
+// a time, the one of Pair included: else the error is ErrInProgress. The agent
+// ends with the daemon.
 func (c *Client) RegisterDefaultAgent(ctx context.Context, pin func(bdaddr.Address) string) (*Agent, error) {
 	a, err := c.registerAgent(ctx, func(_ context.Context, device dbus.ObjectPath) (string, error) {
 		addr, err := deviceAddress(device)
@@ -229,7 +231,7 @@ func (c *Client) RegisterDefaultAgent(ctx context.Context, pin func(bdaddr.Addre
 }
 
 // Close withdraws the agent. It waits for a call of the function that gives the
-// PIN to return.
+// PIN to return. The error is always nil.
 func (a *Agent) Close() error {
 	a.once.Do(func() { a.a.end(context.Background()) })
 	return nil

@@ -125,9 +125,9 @@ func deviceAddress(object dbus.ObjectPath) (bdaddr.Address, error) {
 	return bdaddr.Parse(strings.ReplaceAll(strings.TrimPrefix(path.Base(string(object)), "dev_"), "_", ":"))
 }
 
-// Devices returns the devices that BlueZ knows, ordered by adapter and
-// address. Devices that are neither paired nor connected are forgotten half a
-// minute after a discovery.
+// Devices returns the devices that BlueZ knows, ordered by adapter and address.
+// Devices that are neither paired nor connected are forgotten half a minute
+// after a discovery. None is no error.
 func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 	o, _, err := c.objects(ctx)
 	if err != nil {
@@ -155,7 +155,8 @@ func (c *Client) Device(ctx context.Context, adapter string, addr bdaddr.Address
 }
 
 // SetTrusted sets whether a device may connect to this machine without being
-// asked about. The error is an os.ErrNotExist for an unknown device.
+// asked about (org.bluez.Device1, Trusted). The error is an os.ErrNotExist for
+// an unknown device.
 func (c *Client) SetTrusted(ctx context.Context, adapter string, addr bdaddr.Address, trusted bool) error {
 	object, err := devicePath(adapter, addr)
 	if err != nil {
@@ -165,8 +166,9 @@ func (c *Client) SetTrusted(ctx context.Context, adapter string, addr bdaddr.Add
 }
 
 // Disconnect ends every connection of this machine to a device, those of other
-// programs included; data may flow for some two seconds more. A device that is
-// not connected is no error, an unknown one is an os.ErrNotExist.
+// programs included; data may flow for some two seconds more
+// (org.bluez.Device1, Disconnect). A device that is not connected is no error,
+// an unknown one is an os.ErrNotExist.
 func (c *Client) Disconnect(ctx context.Context, adapter string, addr bdaddr.Address) error {
 	object, err := devicePath(adapter, addr)
 	if err != nil {
@@ -180,7 +182,8 @@ func (c *Client) Disconnect(ctx context.Context, adapter string, addr bdaddr.Add
 	return wrap(opDisconnect, addr.String(), err)
 }
 
-// Remove makes BlueZ forget a device and its key, and ends its connections.
+// Remove makes BlueZ forget a device and its key, and ends its connections
+// (org.bluez.Adapter1, RemoveDevice).
 // The error is an os.ErrNotExist for an unknown device.
 func (c *Client) Remove(ctx context.Context, adapter string, addr bdaddr.Address) error {
 	parent, err := adapterPath(adapter)

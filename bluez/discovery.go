@@ -14,13 +14,13 @@ const opDiscover = "discover with"
 
 // Discover looks for Bluetooth Classic devices with an adapter until found
 // returns true (then Discover returns nil) or ctx ends (then it returns the
-// context's error).
+// context's error; org.bluez.Adapter1, SetDiscoveryFilter and StartDiscovery).
 //
 // It calls found, from the goroutine of the caller, for each device in range:
 // when it appears, when its name becomes known and when its signal strength
-// changes. Devices that BlueZ already hears, because another program
-// discovers, come first. Old devices appear without a name and get it some ten
-// seconds later, when an inquiry has ended, unless BlueZ remembers it.
+// changes. Devices that BlueZ already hears, because another program discovers,
+// come first. Old devices appear without a name and get it some ten seconds
+// later, when an inquiry has ended, unless BlueZ remembers it.
 //
 // Discover fails with ErrNotReady when the adapter is off or is switched off
 // meanwhile, os.ErrNotExist when there is none of that ID or it is unplugged,

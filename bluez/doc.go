@@ -16,7 +16,9 @@
 // # Waiting
 //
 // Every method that talks to BlueZ takes a context and is bounded by a time of
-// its own as well, so that a daemon that hangs shows as ErrNoAnswer. No call
+// its own as well, 10 s for a call unless its comment names another, so that a
+// daemon that hangs shows as ErrNoAnswer. What waits for something to happen
+// (Discover, Watcher.Next, Profile.Accept) is bounded by its context. No call
 // ever makes the bus start the daemon: without one, calls fail at once with
 // ErrNoDaemon.
 //

@@ -137,6 +137,7 @@ var meanings = map[string]error{
 	"org.freedesktop.DBus.Error.TimedOut": ErrNoAnswer,
 
 	"org.bluez.Error.NotReady":               ErrNotReady,
+	"org.bluez.Error.Blocked":                ErrNotReady,
 	"org.bluez.Error.InProgress":             ErrInProgress,
 	"org.bluez.Error.Busy":                   ErrInProgress,
 	"org.bluez.Error.AuthenticationFailed":   ErrAuthFailed,

@@ -33,6 +33,7 @@ func Test_wrap(t *testing.T) {
 		{"x", bus + "Timeout", "", ErrNoAnswer},
 		{"x", bus + "TimedOut", "", ErrNoAnswer},
 		{"x", bluez + "NotReady", "Resource Not Ready", ErrNotReady},
+		{"x", bluez + "Blocked", "Blocked through rfkill", ErrNotReady},
 		{"x", bluez + "InProgress", "Operation already in progress", ErrInProgress},
 		{"x", bluez + "Busy", "", ErrInProgress},
 		{"x", bluez + "DoesNotExist", "Does Not Exist", os.ErrNotExist},

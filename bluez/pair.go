@@ -19,13 +19,15 @@ const (
 )
 
 // Pair pairs with a device that asks for a PIN, as those before Bluetooth 2.1
-// do. The device must be known: found by Discover not long ago, or paired
-// before.
+// do (org.bluez.Device1, Pair; org.bluez.Agent1, RequestPinCode). BlueZ has 75
+// s for it (ErrNoAnswer), 60 s of them for the PIN. The device must be known:
+// found by Discover not long ago, or paired before.
 //
 // pin is called, from another goroutine, when the device asks; it may be asked
 // never, or more than once. Its context ends when the answer is no longer
 // wanted; it must return soon then, as Pair waits for it. Its error ends the
-// pairing and is what Pair returns. The PIN goes to BlueZ and nowhere else.
+// pairing and is what Pair returns. So does a PIN that is not 1 to 16 bytes of
+// UTF-8. The PIN goes to BlueZ and nowhere else.
 //
 // When ctx ends, the pairing is cancelled before Pair returns the context's
 // error. Other errors: ErrAuthFailed (a wrong PIN, mostly), ErrAuthRejected,

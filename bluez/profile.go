@@ -25,7 +25,8 @@ const (
 )
 
 // A Profile is a serial port that this machine offers to other devices, on
-// every adapter, with its service record (org.bluez.ProfileManager1).
+// every adapter, with its service record (org.bluez.ProfileManager1,
+// RegisterProfile; org.bluez.Profile1, NewConnection).
 type Profile struct {
 	c    *Client
 	path dbus.ObjectPath
@@ -43,11 +44,12 @@ type connection struct {
 }
 
 // RegisterSerialProfile offers a serial port on an RFCOMM channel, 1 to 30,
-// under a name that goes to the service record. The link must be
-// authenticated: a device that is not paired is asked for a PIN.
+// under a name that goes to the service record. The link must be authenticated:
+// a device that is not paired is asked for a PIN.
 //
 // The error is an os.ErrExist when a program of this machine offers a serial
-// port already. The profile ends with the daemon.
+// port already, an os.ErrInvalid for another channel. The profile ends with the
+// daemon.
 func (c *Client) RegisterSerialProfile(ctx context.Context, channel uint8, name string) (*Profile, error) {
 	if channel < 1 || channel > 30 {
 		return nil, &Error{Op: opProfile, Err: os.ErrInvalid}
@@ -74,7 +76,8 @@ func (c *Client) RegisterSerialProfile(ctx context.Context, channel uint8, name 
 
 // Accept waits for a device to connect and returns the socket, which is
 // non-blocking and the caller's to close, and the address of the device. It
-// fails with net.ErrClosed after Close, and with ErrNoBus when the bus is lost.
+// fails with net.ErrClosed after Close, with ErrNoBus when the bus is lost, and
+// with the context's error. Up to 8 devices wait for it, more are refused.
 func (p *Profile) Accept(ctx context.Context) (*os.File, bdaddr.Address, error) {
 	var err error
 	select {
@@ -90,7 +93,8 @@ func (p *Profile) Accept(ctx context.Context) (*os.File, bdaddr.Address, error) 
 	return nil, bdaddr.Address{}, wrap(opAccept, "", err)
 }
 
-// Close withdraws the serial port. Accepted connections go on.
+// Close withdraws the serial port. Accepted connections go on. The error is
+// always nil.
 func (p *Profile) Close() error {
 	p.end(context.Background())
 	return nil

@@ -28,9 +28,9 @@ const (
 // this machine end with the old daemon (org.freedesktop.systemd1(5),
 // RestartUnit).
 //
-// It asks nobody: where polkit does not let this user restart the service
-// without a question, the error is an os.ErrPermission. Where there is no
-// systemd it is an ErrNoDaemon.
+// It waits 30 s at most (ErrNoAnswer). It asks nobody: where polkit does not
+// let this user restart the service without a question, the error is an
+// os.ErrPermission. Where there is no systemd it is an ErrNoDaemon.
 func RestartService(ctx context.Context) error {
 	return restartService(ctx, restartTimeout, dbus.ConnectSystemBus)
 }

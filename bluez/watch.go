@@ -76,7 +76,8 @@ type Watcher struct {
 const opWatch = "watch"
 
 // Watch begins to watch. The first events tell what is there: DaemonUp, the
-// adapters and the devices, or DaemonDown. The context bounds Watch only.
+// adapters and the devices, or DaemonDown. The context bounds Watch only. A
+// daemon that is not there is no error; a bus that is lost is ErrNoBus.
 //
 // What is not fetched by Next queues up in memory, so a Watcher that is no
 // longer read has to be closed.
@@ -139,7 +140,8 @@ func (w *Watcher) next(ctx context.Context) (Event, error) {
 	}
 }
 
-// Close ends the watch. It may be called while Next waits.
+// Close ends the watch. It may be called while Next waits. The error is always
+// nil.
 func (w *Watcher) Close() error {
 	w.sub.end(context.Background())
 	return nil

@@ -23,10 +23,11 @@ type CaptureConfig struct {
 // also after the end of the caller's context.
 const cancelTime = 5 * time.Second
 
-// Capture captures a waveform. Thresholds beyond the meter's range are
-// [ErrUsage], with nothing sent. When ctx ends or anything fails, the capture
-// is cancelled on the meter. An answer that was not understood is returned in
-// Capture.Raw, beside the error.
+// Capture captures a waveform (AL/LG/0838/003 §3.3.2, §3.3.3, §3.4.1 to
+// §3.4.4). Thresholds beyond the meter's range, other Periods and a longer
+// Pretrigger are [ErrUsage], with nothing sent. When ctx ends or anything fails,
+// the capture is cancelled on the meter. An answer that was not understood is
+// returned in Capture.Raw, beside an [ErrNoAnswer].
 func (m *Meter) Capture(ctx context.Context, cfg CaptureConfig) (*powerspy.Capture, error) {
 	const op = "capture"
 	counts, err := m.calibration.Counts(cfg.Thresholds)

@@ -38,13 +38,16 @@ func (m *Meter) clock(ctx context.Context) (ClockReading, error) {
 }
 
 // SetClock sets the meter's clock to t as it reads in local time, without its
-// fraction. Years that it can't hold are [ErrUsage].
+// fraction. Years that it can't hold, outside of [powerspy.MinClockYear] to
+// [powerspy.MaxClockYear], are [ErrUsage]. V1 meters have no clock:
+// [powerspy.ErrNotSupported].
 func (m *Meter) SetClock(ctx context.Context, t time.Time) error {
 	return m.explain("set the clock", m.client.SetClock(ctx, m.generation(), t.Local()))
 }
 
 // SyncClock sets the meter's clock from this machine's, at the turn of a
-// second, and reads it before and after. An error after the clock was set is
+// second, and reads it before and after. V1 meters have no clock:
+// [powerspy.ErrNotSupported]. An error after the clock was set is
 // returned beside the first reading.
 func (m *Meter) SyncClock(ctx context.Context) (before, after ClockReading, err error) {
 	const op = "set the clock"

@@ -95,8 +95,8 @@ func (c *Config) report(p Phase, format string, args ...any) {
 	}
 }
 
-// Validate checks what can be checked before anything is opened. Errors match
-// ErrUsage.
+// Validate checks what can be checked before anything is opened: the form of
+// Adapter, and that a PIN has up to 16 bytes. Errors match [ErrUsage].
 func (c *Config) Validate() error {
 	if err := checkAdapter(c.Adapter); err != nil {
 		return err

@@ -17,7 +17,15 @@
 //
 // Below it are package bluez (finding and pairing), package rfcomm (the radio
 // link) and package powerspy (the meter's language), none of which knows the
-// others. Errors of this package are of type *Error and match one of the
-// sentinels ErrNotFound, ErrNotReady, ErrPairing, ErrNoAnswer, ErrUsage and
-// ErrInterval, which are named after what a person can do about them.
+// others.
+//
+// # Errors
+//
+// An error of this package is an [*Error] (errors.As), which says what to do
+// next, and matches (errors.Is) one of the sentinels [ErrNotFound],
+// [ErrNotReady], [ErrPairing], [ErrNoAnswer], [ErrUsage] and [ErrInterval],
+// which are named after what a person can do about them, beside its cause: a
+// sentinel of the packages below, or an error of the system. Two kinds of error
+// have no sentinel: that of a context which ended, which is wrapped as it is,
+// and what nothing is known about.
 package meter

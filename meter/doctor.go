@@ -66,7 +66,8 @@ var steps = []step{
 // Diagnose checks, from the kernel up to the meter's calibration, what
 // measuring needs, and reports each check as it is done. It changes nothing:
 // it neither pairs nor switches anything on. The error is that of the first
-// check that failed; nil when all is well.
+// check that failed, and matches one of the sentinels of this package; nil when
+// all is well.
 func Diagnose(ctx context.Context, cfg Config, report func(Check)) error {
 	p := &patient{
 		cfg: &cfg, host: system, sys: sysfs(),

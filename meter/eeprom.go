@@ -10,10 +10,12 @@ import (
 	"powerspy2/powerspy"
 )
 
-// EEPROMSize is the number of bytes in a meter's EEPROM.
+// EEPROMSize is the number of bytes in a meter's EEPROM: an address is one byte
+// (AL/LG/0838/003 §3.3.6).
 const EEPROMSize = 256
 
-// The bytes that a meter is calibrated with: wrong ones make it measure wrongly.
+// The addresses of the bytes that a meter is calibrated with (AL/LG/0838/003
+// §3.3.6): wrong ones make it measure wrongly.
 const (
 	CalibrationStart = 0x02
 	CalibrationEnd   = 0x1A // the first byte behind
@@ -25,8 +27,9 @@ func TouchesCalibration(addr uint8, n int) bool {
 	return n > 0 && int(addr) < CalibrationEnd && int(addr)+n > CalibrationStart
 }
 
-// ReadEEPROM fills p from address addr on. Beyond the EEPROM the error is
-// [ErrUsage] and nothing was sent.
+// ReadEEPROM fills p from address addr on, at some 50 ms a byte. Beyond the
+// EEPROM the error is [ErrUsage] and nothing was sent; a meter that fails to
+// answer is [ErrNoAnswer].
 func (m *Meter) ReadEEPROM(ctx context.Context, addr uint8, p []byte) error {
 	return m.explain("read the EEPROM", m.client.ReadEEPROM(ctx, addr, p))
 }
@@ -40,8 +43,10 @@ const restoreTime = 30 * time.Second
 
 // WriteEEPROM writes p from address addr on and reads it back. If a byte could
 // not be written, or reads back differently ([ErrVerify]), or ctx ends on the
-// way, old is put in its place where that is needed, and the error says whether that worked. old
-// is what the EEPROM held there, from a backup that is kept: of the length of p.
+// way, old is put in its place where that is needed, which takes 30 s at most,
+// and the error, an [ErrNoAnswer], says whether that worked. old is what the
+// EEPROM held there, from a backup that is kept: of the length of p. Beyond the
+// EEPROM, or with another length, the error is [ErrUsage] and nothing was sent.
 func (m *Meter) WriteEEPROM(ctx context.Context, addr uint8, p, old []byte) error {
 	const op = "write the EEPROM"
 	if len(old) != len(p) {

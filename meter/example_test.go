@@ -10,8 +10,9 @@ import (
 	"powerspy2/meter"
 )
 
-// Ten readings of a tenth of a second each. With ParseTarget("") it is whichever meter is
-// paired or in reach; here it is the simulated one, with a load of 200 W.
+// Ten readings of a tenth of a second each. With ParseTarget("") it is whichever
+// meter is paired or in reach; here it is the simulated one, with a load of
+// 200 W.
 func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -127,15 +128,22 @@ func ExampleMeter_Stream() {
 // it, and how long they are together, which tells of gaps: it is shorter than
 // the run then.
 func energyOf(ctx context.Context, m *meter.Meter, work func()) (joules float64, measured time.Duration, err error) {
-	s, err := m.Stream(ctx, meter.StreamConfig{Interval: meter.MinInterval + 4*time.Millisecond})
+	s, err := m.Stream(ctx, meter.StreamConfig{Interval: 20 * time.Millisecond}) // one mains period at 50 Hz
 	if err != nil {
 		return 0, 0, err
 	}
-	defer func() { err = errors.Join(err, s.Stop(ctx)) }()
+	// The meter is told to stop also when ctx has ended.
+	defer func() { err = errors.Join(err, s.Stop(context.WithoutCancel(ctx))) }()
 
 	// The run starts with the first reading: the meter is measuring by then.
-	if _, err := s.Next(); err != nil {
-		return 0, 0, err
+	for {
+		event, err := s.Next()
+		if err != nil {
+			return 0, 0, err
+		}
+		if event.Kind == meter.ReadingEvent {
+			break
+		}
 	}
 	start := time.Now()
 	ended := make(chan time.Time, 1)

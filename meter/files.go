@@ -12,7 +12,8 @@ import (
 	"powerspy2/powerspy"
 )
 
-// ErrNoFile means that the meter's SD card has no file of that name.
+// ErrNoFile means that the meter's SD card has no file of that name. It is a
+// usage error, too.
 var ErrNoFile = fmt.Errorf("%w: no such file on the SD card", ErrUsage)
 
 // Files lists the files on the SD card. V1 meters have none:
@@ -22,7 +23,8 @@ func (m *Meter) Files(ctx context.Context) (*powerspy.FileList, error) {
 	return list, m.explain("list the files", err)
 }
 
-// File finds a file on the SD card by its name, in whatever case.
+// File finds a file on the SD card by its name, in whatever case. The error is
+// [ErrNoFile] when there is none, else one of [Meter.Files].
 func (m *Meter) File(ctx context.Context, name string) (powerspy.File, error) {
 	list, err := m.Files(ctx)
 	if err != nil {
@@ -40,7 +42,9 @@ func (m *Meter) File(ctx context.Context, name string) (powerspy.File, error) {
 
 // FetchFile copies a file of the SD card to the local file dst, which appears,
 // or replaces an older one, only when it is whole. progress, if not nil, is
-// told the bytes so far. Ending ctx leaves the meter usable.
+// told the bytes so far. Ending ctx leaves the meter usable. What fails on this
+// machine wraps the system's error (a full disk is ENOSPC); what fails on the
+// meter is as of [powerspy.Client.ReadFile].
 func (m *Meter) FetchFile(ctx context.Context, f powerspy.File, dst string, progress func(int64)) error {
 	err := writeWhole(dst, func(w io.Writer) error {
 		return m.client.ReadFile(ctx, m.generation(), f, w, progress)
@@ -59,7 +63,9 @@ func HasFile(dir string, f powerspy.File) bool {
 	return err == nil && info.Mode().IsRegular() && info.Size() == f.Size
 }
 
-// RemoveFile deletes a file from the SD card.
+// RemoveFile deletes a file from the SD card. A meter that does not have it
+// refuses: [powerspy.ErrRefused]. V1 meters have no SD card:
+// [powerspy.ErrNotSupported].
 func (m *Meter) RemoveFile(ctx context.Context, f powerspy.File) error {
 	return m.explain("remove "+f.Name, m.client.DeleteFile(ctx, m.generation(), f.Name))
 }

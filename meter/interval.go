@@ -20,7 +20,8 @@ const MaxInterval = 24 * time.Hour
 const maxWindow = time.Second
 
 // CheckInterval checks what can be checked of an interval before the mains
-// frequency is known. Errors match ErrInterval.
+// frequency is known: that it is from [MinInterval] to [MaxInterval]. Errors
+// match [ErrInterval].
 func CheckInterval(d time.Duration) error {
 	if d >= MinInterval && d <= MaxInterval {
 		return nil

@@ -33,7 +33,9 @@ func (m *Meter) logDuration(periods int) time.Duration {
 }
 
 // SetLogPeriod sets the time between two entries of the log to the nearest
-// whole number of mains periods, and returns what it is.
+// whole number of mains periods, and returns what it is, to the millisecond.
+// Outside of 1 to [powerspy.MaxLogPeriod] periods the error is [ErrUsage]. V1
+// meters have no SD card: [powerspy.ErrNotSupported].
 func (m *Meter) SetLogPeriod(ctx context.Context, d time.Duration) (time.Duration, error) {
 	n, err := m.LogPeriods(d)
 	if err != nil {
@@ -44,8 +46,9 @@ func (m *Meter) SetLogPeriod(ctx context.Context, d time.Duration) (time.Duratio
 	})
 }
 
-// LogPeriod returns the time between two entries of the log, and in mains
-// periods. One beyond [powerspy.MaxLogPeriod] was never set.
+// LogPeriod returns the time between two entries of the log, to the
+// millisecond, and in mains periods. One beyond [powerspy.MaxLogPeriod] was
+// never set. V1 meters have no SD card: [powerspy.ErrNotSupported].
 func (m *Meter) LogPeriod(ctx context.Context) (d time.Duration, periods int, err error) {
 	err = m.logStep(ctx, "read the log period", func(ctx context.Context) (err error) {
 		periods, err = m.client.LogPeriod(ctx, m.generation())
@@ -55,7 +58,10 @@ func (m *Meter) LogPeriod(ctx context.Context) (d time.Duration, periods int, er
 }
 
 // StartLog leaves real-time mode, if the meter is in it, and starts logging to
-// the SD card. When the meter does not say that it worked, it is told to stop.
+// the SD card. Users report that this has hung meters until their power was
+// cycled. It takes 10 s at most. When the meter does not say that it worked, it
+// is told to stop. Errors match [ErrNoAnswer]; V1 meters have no SD card:
+// [powerspy.ErrNotSupported].
 func (m *Meter) StartLog(ctx context.Context) error {
 	err := m.logStep(ctx, "start logging", func(ctx context.Context) error {
 		id, err := m.client.Identity(ctx)
@@ -76,14 +82,18 @@ func (m *Meter) StartLog(ctx context.Context) error {
 	return err
 }
 
-// StopLog stops logging to the SD card. A meter that was not logging may refuse.
+// StopLog stops logging to the SD card, within 10 s. A meter that was not
+// logging may refuse: [powerspy.ErrRefused]. V1 meters have no SD card:
+// [powerspy.ErrNotSupported].
 func (m *Meter) StopLog(ctx context.Context) error {
 	return m.logStep(ctx, "stop logging", func(ctx context.Context) error {
 		return m.client.StopLog(ctx, m.generation())
 	})
 }
 
-// LogFor logs for so long, or until ctx ends, and stops in either case.
+// LogFor logs for so long, or until ctx ends, and stops in either case. When
+// ctx ended the error is that of ctx. Other errors are those of
+// [Meter.StartLog] and [Meter.StopLog].
 func (m *Meter) LogFor(ctx context.Context, d time.Duration) error {
 	if err := m.StartLog(ctx); err != nil {
 		return err

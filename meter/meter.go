@@ -49,7 +49,7 @@ func (m *Meter) explain(op string, err error) error {
 func (m *Meter) generation() powerspy.Generation { return m.info.Identity.Generation() }
 
 // Close closes the link and gives the meter back to others. It does not stop a
-// stream first: see Stream.Stop.
+// stream first: see [Stream.Stop]. The error is that of closing or giving back.
 func (m *Meter) Close() error {
 	err := m.client.Close()
 	if m.release != nil {

@@ -16,7 +16,8 @@ func Open(ctx context.Context, cfg Config) (*Meter, error) {
 }
 
 // Setup is Open for a person who sets a meter up: a remembered meter is not
-// taken for "any meter", so that another one can be chosen.
+// taken for "any meter", so that another one can be chosen. Errors match those
+// of [Open].
 func Setup(ctx context.Context, cfg Config) (*Meter, error) {
 	if cfg.Target.Kind == Any {
 		cfg.Remembered = nil

@@ -20,8 +20,9 @@ type RecoverConfig struct {
 // Recover gets a meter to measure again that does not: it takes one step after
 // the other, once, and reports what it does and sees. If the meter measures
 // already, nothing is done, unless From is set. The error is nil when the meter
-// measures; else it says what a person has to do, and matches ErrNoAnswer when
-// that is to cut the meter's power for a moment.
+// measures; else it says what a person has to do, and matches [ErrNoAnswer]
+// when that is to cut the meter's power for a moment. From behind To is
+// [ErrUsage].
 func Recover(ctx context.Context, cfg Config, rc RecoverConfig, report func(Status)) error {
 	return recoverMeter(ctx, cfg, rc, report, system)
 }

@@ -35,17 +35,20 @@ func (r *Route) Target() Target { return r.route.target }
 // Dial opens a link, on which nothing has been sent. A Bluetooth meter is
 // looked for first (see [powerspy2/rfcomm.Dial]), so that trying again and
 // again does the kernel no harm. A key that it forgot is healed by pairing
-// anew. Errors match those of [Open]. Config.Trace is
-// not shown the link's bytes. Dial must not be called concurrently.
+// anew. Errors match those of [Open]. Config.Trace is not shown the link's
+// bytes. Dial must not be called concurrently.
 func (r *Route) Dial(ctx context.Context) (powerspy.Link, error) {
 	return r.route.healed(ctx)
 }
 
-// Close gives the meter back to others. It closes no links.
+// Close gives the meter back to others, with the error of Config.Claim's
+// release. It closes no links.
 func (r *Route) Close() error { return r.release() }
 
-// IsFinal tells an error that trying again does not mend.
+// IsFinal tells an error that trying again does not mend: wrong usage, a kernel
+// whose Bluetooth is stuck or absent, a PIN that was refused.
 func IsFinal(err error) bool { return isFinal(err) }
 
-// MayPass tells an error of a meter that is there and may get over it.
+// MayPass tells an error of a meter that is there and may get over it: silence,
+// a link that broke.
 func MayPass(err error) bool { return mayPass(err) }

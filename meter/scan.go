@@ -21,8 +21,9 @@ type Candidate struct {
 
 // Scan reports the devices in the air, and those that are paired, until ctx
 // ends: each as soon as it appears, and again when its name or state changes.
-// That ctx ended is no error. found is never called concurrently. Errors match
-// ErrNotReady.
+// That ctx ended is no error. found is never called concurrently. Of cfg only
+// Adapter counts. Errors match [ErrNotReady], or [ErrUsage] for a Config that
+// makes no sense. See package bluez, Client.Discover.
 func Scan(ctx context.Context, cfg Config, found func(Candidate)) error {
 	return scan(ctx, cfg, found, system)
 }

@@ -15,7 +15,8 @@ type simulated struct {
 
 // Simulator returns the meter that a simulated target stands for, to watch
 // it or to trouble it: the same one for every copy of a target that
-// ParseTarget made, a new one each time for a target made by hand.
+// [ParseTarget] made, a new one each time for a target made by hand. Parameters
+// that make no sense are an error, as of [sim.ParseSpec].
 func (t Target) Simulator() (*sim.Meter, error) {
 	cfg, err := sim.ParseSpec(t.Sim)
 	if err != nil {

@@ -283,7 +283,8 @@ func (s *Stream) push(e Event) {
 }
 
 // Stop tells the meter to stop and waits until it has. It works after the
-// stream's own context ended; ctx bounds it.
+// stream's own context ended; ctx bounds it. After an error, which matches
+// [ErrNoAnswer] or is that of ctx, the meter may go on sending.
 func (s *Stream) Stop(ctx context.Context) error {
 	return explain("stop measuring with "+s.m.target.String(), s.rt.Stop(ctx))
 }

@@ -318,11 +318,12 @@ func gaveUp(t Target, after time.Duration, reason error) error {
 }
 
 // Stop tells the meter to stop, if it measures, and waits until it has. It
-// works after the stream's own context ended; ctx bounds it.
+// works after the stream's own context ended; ctx bounds it. Errors are those of
+// [Stream.Stop].
 func (s *Supervised) Stop(ctx context.Context) error { return s.rescue.stop(ctx, s.stream) }
 
 // Close closes the link and gives the meter back to others. It does not stop
-// the meter first: see Stop.
+// the meter first: see Stop. The error is that of closing or giving back.
 func (s *Supervised) Close() error {
 	err := s.rescue.close()
 	if s.release != nil {

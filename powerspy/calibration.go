@@ -23,7 +23,8 @@ type Date struct {
 	Day   int        // 1 to 31
 }
 
-// Valid reports whether there is such a day. Blank EEPROM holds none.
+// Valid reports whether there is such a day, of the years 2000 to 2099. Blank
+// EEPROM holds none.
 func (d Date) Valid() bool {
 	t := time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, time.UTC)
 	return d.Year >= 2000 && d.Year < 2100 && t.Month() == d.Month && t.Day() == d.Day
@@ -93,8 +94,9 @@ func (c Calibrations) InForce() (cal Calibration, usedFactory bool, err error) {
 	return Calibration{}, false, &Error{Op: "choose the calibration", Err: ErrUncalibrated}
 }
 
-// Calibration reads both calibrations from the EEPROM. It does not judge
-// them; see [Calibrations.InForce].
+// Calibration reads both calibrations from the EEPROM (§3.3.6). It does not
+// judge them; see [Calibrations.InForce]. Errors are as for
+// [Client.ReadEEPROM].
 func (c *Client) Calibration(ctx context.Context) (Calibrations, error) {
 	var p [2 * calibrationSize]byte
 	err := c.request(ctx, "read the calibration", func() error {

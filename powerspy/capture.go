@@ -30,7 +30,7 @@ func (c *Client) SetCaptureLength(ctx context.Context, periods int) error {
 
 // StartCapture starts a capture, or the wait for its trigger (request S,
 // §3.4.1). The status in the meter's [Identity] tells what has become of it;
-// see [Client.WaitCapture].
+// see [Client.WaitCapture]. A meter that can't start one refuses: [ErrRefused].
 //
 // NB: V1 meters do not answer. They are asked for their identity instead, which
 // shows that they are there, but not that they have started.
@@ -56,7 +56,7 @@ func (c *Client) StartCapture(ctx context.Context, g Generation) error {
 // CancelCapture ends a capture or the wait for its trigger (request C, §3.4.2).
 //
 // NB: meters answer <Z> also when it worked, so that nil means no more than
-// that the meter has answered.
+// that the meter has answered. Any other answer is an error.
 func (c *Client) CancelCapture(ctx context.Context) error {
 	err := c.command(ctx, "cancel the capture", "C")
 	if errors.Is(err, ErrRefused) {
@@ -68,9 +68,9 @@ func (c *Client) CancelCapture(ctx context.Context) error {
 // pollInterval is the time between two looks at a capture.
 const pollInterval = 100 * time.Millisecond
 
-// WaitCapture asks for the identity of the meter until it tells that the
-// capture is complete. Each identity is handed to report, if that is not nil.
-// A meter that is neither waiting for the trigger nor acquiring will never be
+// WaitCapture asks for the identity of the meter, ten times a second, until it
+// tells that the capture is complete. Each identity is handed to report, if that is not nil. A
+// meter that is neither waiting for the trigger nor acquiring will never be
 // done: the error is an [*AnswerError]. To give up, end ctx; the capture goes
 // on until [Client.CancelCapture].
 func (c *Client) WaitCapture(ctx context.Context, report func(Identity)) error {
@@ -145,7 +145,8 @@ func (cp *Capture) Interval(hertz float64) float64 {
 	return float64(cp.Periods) / hertz / float64(len(cp.Counts))
 }
 
-// Samples converts the capture to units, for mains of so many hertz.
+// Samples converts the capture to units, for mains of so many hertz. All times
+// are 0 if that is not above 0.
 func (cp *Capture) Samples(cal Calibration, hertz float64) []CaptureSample {
 	step := cp.Interval(hertz) * float64(time.Second)
 	samples := make([]CaptureSample, len(cp.Counts))

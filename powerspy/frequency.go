@@ -11,9 +11,9 @@ const (
 	MaxFrequency = 70
 )
 
-// Frequency asks the meter for the frequency of the mains in hertz (request F).
-// A value outside of [MinFrequency] to [MaxFrequency] is not believed: the error
-// is an [*AnswerError].
+// Frequency asks the meter for the frequency of the mains in hertz (request F,
+// §3.4.3). A value outside of [MinFrequency] to [MaxFrequency] is not believed:
+// the error is an [*AnswerError].
 //
 // NB: the specification has the answer in hundredths of a hertz. Meters send
 // the length of a mains period instead, in ticks of a clock that differs

@@ -36,13 +36,14 @@ func (s Status) String() string {
 	return fmt.Sprintf("Status(%q)", byte(s))
 }
 
-// A Generation tells meters apart whose protocol differs.
+// A Generation tells meters apart whose protocol differs. To methods that take
+// one, values other than [V1] and [V2] are [ErrOutOfRange].
 type Generation uint8
 
 // Generations.
 const (
-	V1 Generation = 1
-	V2 Generation = 2
+	V1 Generation = 1 // hardware 0x02: no clock, no SD card
+	V2 Generation = 2 // any other hardware: no reset
 )
 
 // String returns "V1" or "V2".
@@ -105,7 +106,8 @@ func parseIdentity(frame []byte) (Identity, bool) {
 }
 
 // Identity asks the meter who it is (request ?, §3.3.1). It also synchronises
-// the client, and so is the first thing to ask over a new link.
+// the client, and so is the first thing to ask over a new link. What answers
+// but is no PowerSpy gives [ErrNotUnderstood] or [ErrNoAnswer].
 //
 // After an Identity that was given up, the next may return the answer that
 // came late: only the status and the trigger in it can differ.

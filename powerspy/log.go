@@ -28,8 +28,8 @@ func (c *Client) SetLogPeriod(ctx context.Context, g Generation, periods int) er
 	return c.command(ctx, op, fmt.Sprintf("M%04X", periods))
 }
 
-// LogPeriod reads the log period, in mains periods, from the EEPROM. It does
-// not judge it: erased EEPROM says 65535. For V1 meters the error is
+// LogPeriod reads the log period, in mains periods, from the EEPROM (address
+// 0x1A, §3.3.6). It does not judge it: erased EEPROM says 65535. For V1 meters the error is
 // [ErrNotSupported].
 func (c *Client) LogPeriod(ctx context.Context, g Generation) (int, error) {
 	const op = "read the log period"

@@ -205,7 +205,8 @@ func (r *Realtime) Stop(ctx context.Context) error { return r.client.stop(ctx, r
 
 // Stop ends real-time mode, be it that of this client's [Realtime] or of an
 // earlier client that died and left the meter streaming. The meter's refusal
-// counts as success: it had nothing to stop.
+// counts as success: it had nothing to stop. After an error the meter may go on
+// sending.
 func (c *Client) Stop(ctx context.Context) error { return c.stop(ctx, nil) }
 
 // stop is Stop for one stream or, if only is nil, for any.

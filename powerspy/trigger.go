@@ -30,7 +30,8 @@ const powerStep = 1 << 16
 // Counts converts thresholds to counts of the meter, in the order in which a
 // request has them: U, I, P above; U, I, P below; peak U, peak I above. It
 // rounds to the nearest count. A threshold that is not zero and not from 1 to
-// 65535 counts is [ErrOutOfRange].
+// 65535 counts is [ErrOutOfRange]; with scales that are not sane the error is
+// [ErrUncalibrated].
 //
 // NB: how counts of power are scaled is not known for sure; see the identity's
 // Trigger for whether the meter finds a condition fulfilled.
@@ -79,7 +80,8 @@ type Trigger struct {
 	Thresholds [8]uint16 // see [Calibration.Counts]; 0 is off
 }
 
-// SetTrigger sets what the next capture waits for (request T, §3.3.3).
+// SetTrigger sets what the next capture waits for (request T, §3.3.3). A meter
+// that does not take it refuses: [ErrRefused].
 func (c *Client) SetTrigger(ctx context.Context, t Trigger) error {
 	return c.command(ctx, "set the trigger", string(t.append([]byte("T"))))
 }

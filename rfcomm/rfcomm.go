@@ -68,13 +68,14 @@ func (c *Config) level() (Security, error) {
 	return 0, fmt.Errorf("unknown security level %d", c.Security)
 }
 
-// Dial opens a stream to a channel of a device. It refuses to touch a kernel whose RFCOMM is dead (ErrKernelStuck), tests
-// unless the link is up already that the device answers (ErrAbsent after some five seconds), and then connects with a
-// fresh socket for each attempt: what a kernel answers just after a stream to the same channel was closed (EBUSY,
-// ECONNRESET, ENOTCONN) is retried every 50 ms for 1.5 s at most. When ctx ends first, the error matches that of ctx.
+// Dial opens a stream to a channel, 1 to 30, of a device (net/bluetooth/rfcomm/sock.c, rfcomm_sock_connect). It refuses
+// to touch a kernel whose RFCOMM is dead (ErrKernelStuck), tests unless the link is up already that the device answers
+// (ErrAbsent after some five seconds), and then connects with a fresh socket for each attempt: what a kernel answers
+// just after a stream to the same channel was closed (EBUSY, ECONNRESET, ENOTCONN) is retried every 50 ms for 1.5 s at
+// most. When ctx ends first, the error matches that of ctx.
 //
-// Without a deadline Dial returns within a minute or so, whatever the device and the adapter do: each attempt is bounded
-// by the kernel's RFCOMM timer of 30 s.
+// Without a deadline Dial returns within a minute or so, whatever the device and the adapter do: each attempt is
+// bounded by the kernel's RFCOMM timer of 30 s.
 func Dial(ctx context.Context, remote Addr, cfg *Config) (*Conn, error) {
 	if cfg == nil {
 		cfg = &Config{}
@@ -107,7 +108,8 @@ func checkRemote(remote bdaddr.Address) error {
 }
 
 // FileConn makes a Conn of a connected RFCOMM stream socket in f, such as BlueZ hands to a profile (org.bluez.Profile1,
-// NewConnection). The Conn has its own descriptor: closing f is the caller's task and does not affect it.
+// NewConnection). The Conn has its own descriptor: closing f is the caller's task and does not affect it. A file that is
+// something else, or not connected, is an error.
 func FileConn(f *os.File) (*Conn, error) {
 	stream, local, remote, err := fileStream(f)
 	if err != nil {
@@ -116,10 +118,12 @@ func FileConn(f *os.File) (*Conn, error) {
 	return &Conn{stream: stream, local: local, remote: remote}, nil
 }
 
-// Present asks a device for its name through an HCI remote name request, which pages the device but sets up no channel
-// and asks for no pairing, and returns the name. local is the address of the adapter to use; zero means the first that is
-// on. It needs no rights. A device that does not answer within the page timeout, some five seconds, gives ErrAbsent; one
-// that is busy with another host may give ErrRefused.
+// Present asks a device for its name through an HCI remote name request (Core Specification, volume 4, part E, section
+// 7.1.19), which pages the device but sets up no channel and asks for no pairing, and returns the name. local is the
+// address of the adapter to use; zero means the first that is on. It needs no rights (net/bluetooth/hci_sock.c,
+// hci_sec_filter). A device that does not answer within the page timeout, some five seconds, gives ErrAbsent; one that
+// is busy with another host may give ErrRefused. Without an adapter that is on the error is ErrAdapterDown; an adapter
+// that has not ended the request within ten seconds is ErrAdapterHung.
 func Present(ctx context.Context, local, remote bdaddr.Address) (name string, err error) {
 	if err = checkRemote(remote); err == nil {
 		name, err = present(ctx, local, remote)
@@ -127,10 +131,11 @@ func Present(ctx context.Context, local, remote bdaddr.Address) (name string, er
 	return name, opError(opPresent, err, Addr{Address: local}, Addr{Address: remote})
 }
 
-// FindChannel asks a device by the Service Discovery Protocol for the RFCOMM channel of the service class with the given
-// 16-bit UUID (0x1101 is the serial port), and returns the first that its records name. It needs neither rights nor a
-// bonding. As Dial does, it tests first, unless the link is up, that the device answers (ErrAbsent). ErrNoService means
-// that the device answered and has no such service. local is the address of the adapter to use; zero means any.
+// FindChannel asks a device by the Service Discovery Protocol (Core Specification, volume 3, part B) for the RFCOMM
+// channel of the service class with the given 16-bit UUID (0x1101 is the serial port), and returns the first that its
+// records name, 1 to 30. It needs neither rights nor a bonding. As Dial does, it tests first, unless the link is up,
+// that the device answers (ErrAbsent). ErrNoService means that the device answered and has no such service. local is
+// the address of the adapter to use; zero means any.
 func FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
 	channel, err := uint8(0), checkRemote(remote)
 	if err == nil {
@@ -223,12 +228,12 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
-// SetReadDeadline sets the deadline of Read, blocked calls included.
+// SetReadDeadline sets the deadline of Read, blocked calls included. After Close the error is net.ErrClosed.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	return c.opError(opSet, c.stream.setReadDeadline(t))
 }
 
-// SetWriteDeadline sets the deadline of Write, blocked calls included.
+// SetWriteDeadline sets the deadline of Write, blocked calls included. After Close the error is net.ErrClosed.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	return c.opError(opSet, c.stream.setWriteDeadline(t))
 }
@@ -243,9 +248,10 @@ type Listener struct {
 	addr     Addr
 }
 
-// Listen listens on a channel, 0 for any that is free, of the adapter with the address in local, of every adapter when it
-// is zero. Of cfg only Security counts, and Local where local has no address. The service record that lets others find the
-// channel is not made here. EADDRINUSE means that the channel is taken.
+// Listen listens on a channel, 1 to 30 or 0 for any that is free (net/bluetooth/rfcomm/sock.c, rfcomm_sock_listen), of
+// the adapter with the address in local, of every adapter when it is zero. Of cfg only Security counts, and Local where
+// local has no address. The service record that lets others find the channel is not made here. The error matches
+// EADDRINUSE when the channel is taken, ErrKernelStuck or ErrNotSupported.
 func Listen(local Addr, cfg *Config) (*Listener, error) {
 	if cfg == nil {
 		cfg = &Config{}
@@ -268,7 +274,8 @@ func Listen(local Addr, cfg *Config) (*Listener, error) {
 	return &Listener{listener: l, addr: addr}, nil
 }
 
-// Accept waits for a stream until the deadline; it returns a [*Conn].
+// Accept waits for a stream until the deadline, whose passing is os.ErrDeadlineExceeded; it returns a [*Conn]. After
+// Close the error is net.ErrClosed.
 func (l *Listener) Accept() (net.Conn, error) {
 	stream, local, remote, err := l.listener.accept()
 	if err != nil {
@@ -284,7 +291,8 @@ func (l *Listener) Close() error { return opError(opClose, l.listener.close(), A
 // Addr returns the address listened on, an [Addr] with the channel in use.
 func (l *Listener) Addr() net.Addr { return l.addr }
 
-// SetDeadline sets the deadline of Accept, blocked calls included; the zero time means none.
+// SetDeadline sets the deadline of Accept, blocked calls included; the zero time means none. After Close the error is
+// net.ErrClosed.
 func (l *Listener) SetDeadline(t time.Time) error {
 	return opError(opSet, l.listener.setDeadline(t), Addr{}, l.addr)
 }

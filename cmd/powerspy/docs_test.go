@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,21 +12,28 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Every command line that a page shows names commands and flags that exist.
-func TestCommandLinesOfPages(t *testing.T) {
-	pages, err := filepath.Glob("../../docs/*.md")
+// pages returns the paths of the pages for users.
+func pages(t *testing.T) []string {
+	t.Helper()
+	list, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return append(list, "../../README.md", "../../scripts/green-metrics-tool/README.md")
+}
+
+// Every command line that a page shows names commands and flags that exist.
+func TestCommandLinesOfPages(t *testing.T) {
 	root := newApp(env{stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }})
 	root.Setup()
 	checked := 0
-	for _, page := range append(pages, "../../README.md") {
+	for _, page := range pages(t) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, line := range shellLines(string(text)) {
+		shell, _ := blocks(string(text))
+		for _, line := range shell {
 			words := strings.Fields(line)
 			i := slices.IndexFunc(words, func(w string) bool { return w == "powerspy" || strings.HasSuffix(w, "/powerspy") })
 			switch {
@@ -51,11 +59,12 @@ func TestCommandLinesOfPages(t *testing.T) {
 }
 
 // unknownWord returns the first command or flag that does not exist, "" if all
-// do. What stands behind a pipe, a redirection or a comment is not looked at.
+// do. What stands behind a pipe, a redirection, a comment or a substitution is
+// not looked at.
 func unknownWord(root *cli.App, words []string) string {
 	flags, commands, named := root.VisibleFlags(), root.Commands, false
 	for _, w := range words {
-		if strings.ContainsAny(w[:1], "|>&;#") {
+		if strings.ContainsAny(w[:1], "|>&;#$") {
 			break
 		}
 		if name, ok := strings.CutPrefix(w, "-"); ok && name != "" {
@@ -76,19 +85,68 @@ func unknownWord(root *cli.App, words []string) string {
 	return ""
 }
 
-// shellLines returns the lines of a page's sh blocks.
-func shellLines(page string) []string {
-	var lines []string
-	inside := false
-	for l := range strings.Lines(page) {
-		l = strings.TrimSpace(l)
-		if strings.HasPrefix(l, "```") {
-			inside = !inside && l == "```sh"
+// A page that begins with a simulated meter works as it is typed, and prints
+// what it says. Here the meter has a quick link.
+func TestPagesWork(t *testing.T) {
+	ran := 0
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shell, shown := blocks(string(text))
+		const simulated = "export POWERSPY_DEVICE=sim:"
+		script := strings.Join(shell, "\n")
+		if !strings.Contains(script, simulated) {
 			continue
 		}
-		if inside {
-			lines = append(lines, l)
+		script = strings.Replace(script, simulated, strings.Replace(simulated, "sim:", quickSim+",", 1), 1)
+		ran++
+		t.Run(filepath.Base(page), func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command("sh", "-eu", "-c", script)
+			cmd.Dir = t.TempDir()
+			cmd.Env = append(os.Environ(), "HOME="+cmd.Dir, "XDG_STATE_HOME=", "XDG_CONFIG_HOME=")
+			var stderr strings.Builder
+			cmd.Stderr = &stderr
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%v: %s", err, stderr.String())
+			}
+			printed := strings.Split(string(out), "\n")
+			for _, l := range shown {
+				if !slices.Contains(printed, l) {
+					t.Errorf("%q was not printed; got %q", l, printed)
+				}
+			}
+		})
+	}
+	if ran < 2 {
+		t.Errorf("%d pages were tried", ran)
+	}
+}
+
+// blocks returns the lines of a page's sh blocks and those of its blocks
+// without a language, which show what is printed.
+func blocks(page string) (shell, shown []string) {
+	const outside = "-"
+	language := outside
+	for l := range strings.Lines(page) {
+		l = strings.TrimSpace(l)
+		if now, ok := strings.CutPrefix(l, "```"); ok {
+			if language == outside {
+				language = now
+			} else {
+				language = outside
+			}
+			continue
+		}
+		switch language {
+		case "sh":
+			shell = append(shell, l)
+		case "":
+			shown = append(shown, l)
 		}
 	}
-	return lines
+	return shell, shown
 }

@@ -45,23 +45,20 @@ func TestUndocumentedIsSeen(t *testing.T) {
 // relative to the module, that nothing is said about.
 func undocumented(t *testing.T, dir string) []string {
 	t.Helper()
-	dir = filepath.Join("..", "..", filepath.FromSlash(dir))
-	fset := token.NewFileSet()
-	notTest := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
-	//lint:ignore SA1019 the build is to be left aside: one package of all systems' files.
-	parsed, err := parser.ParseDir(fset, dir, notTest, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(parsed) != 1 {
-		t.Fatalf("%s holds %d packages, want 1", dir, len(parsed))
-	}
 	var missing []string
-	said := func(name, text string) {
+	comments(t, dir, func(name, text string) {
 		if strings.TrimSpace(text) == "" {
 			missing = append(missing, name)
 		}
-	}
+	})
+	return missing
+}
+
+// comments calls said with each exported name of the package in dir, and with
+// what is said about it.
+func comments(t *testing.T, dir string, said func(name, text string)) {
+	t.Helper()
+	d := parse(t, dir)
 	values := func(list []*doc.Value) {
 		for _, v := range list {
 			for _, s := range v.Decl.Specs {
@@ -74,27 +71,51 @@ func undocumented(t *testing.T, dir string) []string {
 			}
 		}
 	}
-	funcs := func(prefix string, list []*doc.Func) {
+	said("package", d.Doc)
+	values(d.Consts)
+	values(d.Vars)
+	for _, typ := range d.Types {
+		said(typ.Name, typ.Doc)
+		values(typ.Consts)
+		values(typ.Vars)
+		members(typ, said)
+	}
+	functions(t, dir, func(name string, f *doc.Func) { said(name, f.Doc) })
+}
+
+// functions calls visit with the exported functions and methods of a package.
+func functions(t *testing.T, dir string, visit func(name string, f *doc.Func)) {
+	t.Helper()
+	each := func(prefix string, list []*doc.Func) {
 		for _, f := range list {
-			said(prefix+f.Name, f.Doc)
+			visit(prefix+f.Name, f)
 		}
+	}
+	d := parse(t, dir)
+	each("", d.Funcs)
+	for _, typ := range d.Types {
+		each("", typ.Funcs)
+		each(typ.Name+".", typ.Methods)
+	}
+}
+
+// parse reads the package in dir, which is relative to the module.
+func parse(t *testing.T, dir string) *doc.Package {
+	t.Helper()
+	dir = filepath.Join("..", "..", filepath.FromSlash(dir))
+	notTest := func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }
+	//lint:ignore SA1019 the build is to be left aside: one package of all systems' files.
+	parsed, err := parser.ParseDir(token.NewFileSet(), dir, notTest, parser.ParseComments)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(parsed) != 1 {
+		t.Fatalf("%s holds %d packages, want 1", dir, len(parsed))
 	}
 	for _, p := range parsed {
-		d := doc.New(p, dir, 0)
-		said("package", d.Doc)
-		values(d.Consts)
-		values(d.Vars)
-		funcs("", d.Funcs)
-		for _, typ := range d.Types {
-			said(typ.Name, typ.Doc)
-			values(typ.Consts)
-			values(typ.Vars)
-			funcs("", typ.Funcs)
-			funcs(typ.Name+".", typ.Methods)
-			members(typ, said)
-		}
+		return doc.New(p, dir, 0)
 	}
-	return missing
+	return nil
 }
 
 // members reports the fields of a struct and the methods of an interface.

@@ -118,7 +118,8 @@ func (m *Meter) Files() []File {
 	return files
 }
 
-// SetFiles replaces what is on the SD card.
+// SetFiles replaces what is on the SD card. Names are six characters and .DAT,
+// as meters have them (AL/LG/0838/003 §3.4.13); they are not checked.
 func (m *Meter) SetFiles(files []File) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

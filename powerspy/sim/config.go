@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// A Generation tells the two kinds of PowerSpy2 apart. They answer F and R
-// differently, J has another width, and the first has no clock and no SD card.
+// A Generation tells the two kinds of PowerSpy2 apart (the hardware byte of ?,
+// §3.3.1). They answer F and R differently, J has another width, and the first
+// has no clock and no SD card.
 type Generation uint8
 
 // The generations.
@@ -27,6 +28,7 @@ const (
 	LoadStep     Load = "step"     // LowPower, then Power, half a LoadPeriod each.
 	LoadWave     Load = "wave"     // A sinusoid between LowPower and Power.
 	LoadServer   Load = "server"   // Irregular bursts between LowPower and Power.
+	LoadInrush   Load = "inrush"   // As LoadStep, with an inrush current at each switching on.
 	LoadZero     Load = "zero"     // Nothing plugged in: noise, slightly negative.
 )
 
@@ -63,23 +65,28 @@ type Config struct {
 	Factory, Current Calibration
 	LogPeriod        uint16 // In mains periods, 0 to 5000.
 
-	// Files are the sizes of the files that are on the SD card from the
-	// start; their content is random. V1 has no card.
+	// Files are the sizes in bytes of the files that are on the SD card from
+	// the start, at most 1000, together up to 8 MiB; their content is random.
+	// V1 has no card.
 	Files []int
 
-	Voltage   float64 // Mean mains voltage, V rms; default 230.
+	Voltage   float64 // Mean mains voltage, V rms, 80 to 300; default 230.
 	Frequency float64 // Mean mains frequency, 40 to 70 Hz; default 50.
 	Drift     float64 // Largest relative wander of the frequency, 0 to 0.01.
 	Load      Load    // Default LoadConstant.
-	Power     float64 // W; default 200. Largest power of the load.
-	LowPower  float64 // W. Smallest power of the load.
+	Power     float64 // W, -3500 to 3500; default 200. Largest power of the load.
+	LowPower  float64 // W, -3500 to 3500. Smallest power of the load.
 	PF        float64 // Power factor of the load, above 0, up to 1; default 0.95.
-	// LoadPeriod is the period of LoadStep and LoadWave; default 10 s.
+	// LoadPeriod is the period of LoadStep, LoadWave and LoadInrush, 10 ms or
+	// more (LoadInrush: 200 ms); default 10 s.
 	LoadPeriod time.Duration
+	// Inrush is the peak current of LoadInrush when it is switched on, in
+	// amperes, up to 17, which a capture can still tell; default 12.
+	Inrush float64
 
 	Delay    time.Duration // Constant part of the link's delay, each way.
 	Jitter   time.Duration // Mean of the exponential part, each way.
-	Stall    float64       // Probability that a frame or an answer is stalled.
+	Stall    float64       // Probability that a frame or an answer is stalled, 0 to 1.
 	StallMin time.Duration // A stall lasts from StallMin...
 	StallMax time.Duration // ...to StallMax; default 200 ms to 600 ms.
 	EOL      string        // Sent after each frame; default LF CR. EOLNone for nothing.
@@ -94,6 +101,14 @@ const EOLNone = "none"
 
 // maxPower keeps the current below what 16 bits of peak counts can tell.
 const maxPower = 3500
+
+// maxInrush keeps it below what the 16 bits of a capture, with their sign, can
+// tell. shortestCycle leaves an inrush load some mains periods on
+// and off.
+const (
+	maxInrush     = 17
+	shortestCycle = 200 * time.Millisecond
+)
 
 var (
 	// These scales were read from a meter: 6C 02 A7 3D and CE DC 0E 3A.
@@ -137,6 +152,7 @@ func (c Config) withDefaults() Config {
 	c.Power = cmp.Or(c.Power, 200)
 	c.PF = cmp.Or(c.PF, 0.95)
 	c.LoadPeriod = cmp.Or(c.LoadPeriod, 10*time.Second)
+	c.Inrush = cmp.Or(c.Inrush, 12)
 	c.StallMin = cmp.Or(c.StallMin, 200*time.Millisecond)
 	c.StallMax = cmp.Or(c.StallMax, max(600*time.Millisecond, c.StallMin))
 	c.EOL = cmp.Or(c.EOL, "\n\r")
@@ -144,7 +160,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate says what in c makes no sense.
+// Validate says what in c makes no sense, in an error of no type of its own;
+// defaults count as filled in.
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	within := func(v, low, high float64) bool { return v >= low && v <= high }
@@ -167,6 +184,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("power factor %g is not above 0 and up to 1", c.PF)
 	case c.LoadPeriod < 10*time.Millisecond:
 		return fmt.Errorf("load period %v is below 10ms", c.LoadPeriod)
+	case c.Load == LoadInrush && c.LoadPeriod < shortestCycle:
+		return fmt.Errorf("load period %v of an inrush load is below %v", c.LoadPeriod, shortestCycle)
+	case !within(c.Inrush, 0, maxInrush):
+		return fmt.Errorf("inrush of %g A is outside 0 to %d", c.Inrush, maxInrush)
 	case c.Delay < 0 || c.Jitter < 0:
 		return errors.New("delay and jitter cannot be negative")
 	case !within(c.Stall, 0, 1):
@@ -177,9 +198,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("longest stall %v is below the shortest, %v", c.StallMax, c.StallMin)
 	}
 	switch c.Load {
-	case LoadConstant, LoadStep, LoadWave, LoadServer, LoadZero:
+	case LoadConstant, LoadStep, LoadWave, LoadServer, LoadInrush, LoadZero:
 	default:
-		return fmt.Errorf("load %q is none of constant, step, wave, server, zero", string(c.Load))
+		return fmt.Errorf("load %q is none of constant, step, wave, server, inrush, zero", string(c.Load))
 	}
 	switch c.Busy {
 	case BusyRefuse, BusyWait, BusyReplace:

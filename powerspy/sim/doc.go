@@ -8,8 +8,9 @@
 // simulator does as meters do.
 //
 // A [Meter] has the state of the instrument: the EEPROM, the trigger, a
-// capture, the real-time mode, the clock, the SD card and its log. It belongs to the meter and outlives the
-// connection: a client that dies leaves the meter streaming to the next one.
+// capture, the real-time mode, the clock, the SD card and its log. It belongs
+// to the meter and outlives the connection: a client that dies leaves the meter
+// streaming to the next one.
 // One connection is served at a time, from [Meter.Dial] in this process,
 // [Meter.Serve] on any listener, [Meter.ServeConn] on anything that reads and
 // writes, or [Meter.ServePTY] on a pseudo-terminal.

@@ -14,8 +14,8 @@ const (
 	addrLogPeriod = 0x1a
 )
 
-// EEPROM is the content of the meter's EEPROM. What is not documented is
-// erased, 0xff.
+// EEPROM is the content of the meter's EEPROM, laid out as in
+// AL/LG/0838/003 §3.3.6. What is not documented is erased, 0xff.
 type EEPROM [256]byte
 
 func newEEPROM(cfg *Config) *EEPROM {

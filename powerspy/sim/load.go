@@ -40,6 +40,8 @@ func newLoad(cfg *Config, rnd random) load {
 			p := low + (high-low)*burst*burst*burst
 			return level(p + 0.06*p*flicker)
 		}}
+	case LoadInrush:
+		return newInrush(cfg, rnd)
 	case LoadZero:
 		// With nothing plugged in the meter sees its own noise: some
 		// milliamperes, and a power slightly on either side of zero,

@@ -17,6 +17,7 @@ import (
 //
 // It serves until ctx ends or the terminal fails; wait waits for that, and
 // returns the context's error or the failure. It may be called more than once.
+// On systems other than Linux the error is an errors.ErrUnsupported.
 func (m *Meter) ServePTY(ctx context.Context) (path string, wait func() error, err error) {
 	p, err := terminal.Open()
 	if err != nil {

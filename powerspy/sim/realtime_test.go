@@ -24,7 +24,7 @@ func decode(t *testing.T, frame string, scale Calibration) (u, i, p, up, ip floa
 
 // What a client computes from the frames is the truth, for every load.
 func TestFramesTellTheTruth(t *testing.T) {
-	for _, load := range []Load{LoadConstant, LoadStep, LoadWave, LoadServer, LoadZero} {
+	for _, load := range []Load{LoadConstant, LoadStep, LoadWave, LoadServer, LoadInrush, LoadZero} {
 		t.Run(string(load), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := New(Config{Load: load, Power: 300, LowPower: 30, LoadPeriod: 1700 * time.Millisecond,

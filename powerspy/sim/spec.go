@@ -37,7 +37,7 @@ var keys = []Key{
 		}
 		return nil
 	}},
-	{"load", "SHAPE", "constant, step, wave, server or zero (nothing plugged in)", func(c *Config, v string) error {
+	{"load", "SHAPE", "constant, step, wave, server, inrush or zero (nothing plugged in)", func(c *Config, v string) error {
 		c.Load = Load(v)
 		return nil
 	}},
@@ -45,14 +45,18 @@ var keys = []Key{
 		c.Power, err = positive(v)
 		return err
 	}},
-	{"low", "NUMBER", "smallest power of the step, wave and server loads, in watts", func(c *Config, v string) (err error) {
+	{"low", "NUMBER", "smallest power of the step, wave, server and inrush loads, in watts", func(c *Config, v string) (err error) {
 		c.LowPower, err = number(v)
 		return err
 	}},
-	{"period", "DURATION", "of the step and wave loads", func(c *Config, v string) (err error) {
+	{"period", "DURATION", "of the step, wave and inrush loads", func(c *Config, v string) (err error) {
 		if c.LoadPeriod, err = duration(v); err == nil && c.LoadPeriod == 0 {
 			err = errors.New("a load cannot have a period of 0")
 		}
+		return err
+	}},
+	{"inrush", "AMPERES", "peak current when the inrush load is switched on, up to 17", func(c *Config, v string) (err error) {
+		c.Inrush, err = positive(v)
 		return err
 	}},
 	{"pf", "NUMBER", "power factor of the load, up to 1", func(c *Config, v string) (err error) {
@@ -195,7 +199,8 @@ func Keys() []Key { return slices.Clone(keys) }
 
 // ParseSpec returns the configuration that a specification describes: what
 // follows "sim:" in the name of a device, key=value pairs separated by commas.
-// What is not named is as in DefaultConfig.
+// What is not named is as in DefaultConfig. An unknown or repeated key, a value
+// that can't be read, and a Config that [Config.Validate] refuses are errors.
 func ParseSpec(spec string) (Config, error) {
 	c := DefaultConfig()
 	seen := make(map[string]bool)

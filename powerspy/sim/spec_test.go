@@ -79,7 +79,7 @@ func TestParseSpecError(t *testing.T) {
 		{"load=wave,", `unknown simulator parameter ""`},
 		{"load", "load needs a value: load=SHAPE"},
 		{"load=", "load needs a value"},
-		{"load=square", `load "square" is none of constant, step, wave, server, zero`},
+		{"load=square", `load "square" is none of constant, step, wave, server, inrush, zero`},
 		{"gen=3", `gen: "3" is not a whole number from 1 to 2`},
 		{"serial=0", `serial: "0" is not`},
 		{"serial=65536", "from 1 to 65535"},

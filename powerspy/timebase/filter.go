@@ -108,7 +108,9 @@ const (
 	mostLost = 1e6
 )
 
-// NewFilter returns the Base of a stream.
+// NewFilter returns the Base of a stream. The error, of no type of its own,
+// says that cfg makes no sense: windows of less than one period, a frequency
+// that is not above 0, windows of a day or more.
 func NewFilter(cfg Config) (*Filter, error) {
 	length, err := windowLength(cfg.Periods, cfg.Frequency)
 	if err != nil {

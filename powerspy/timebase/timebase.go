@@ -25,7 +25,8 @@ type Base interface {
 	// starts before the one before it has ended.
 	Window(arrival time.Time) (start, end time.Time)
 
-	// Lost says that n frames came damaged, or not at all, before the next.
+	// Lost says that n frames, 0 or more, came damaged, or not at all, before
+	// the next.
 	Lost(n int)
 
 	// Missed returns how many windows without a frame there are just before
@@ -57,7 +58,7 @@ var _ Base = &Arrival{}
 // NewArrival returns the Base of a stream with windows of so many mains
 // periods at a mains frequency in hertz. No window will start before began,
 // which may be zero: the earliest moment at which the first window can have
-// begun.
+// begun. Errors are those of [NewFilter].
 func NewArrival(began time.Time, periods int, hertz float64) (*Arrival, error) {
 	length, err := windowLength(periods, hertz)
 	if err != nil {
