@@ -86,21 +86,46 @@ func (a *app) complete(c *cli.Context) {
 		}
 		return
 	}
-	for _, cmd := range c.Command.VisibleCommands() {
-		a.suggest(cmd.Name, cmd.Usage)
-	}
-	switch c.Command.Name {
-	case "completion":
+	// The word that is being typed is an argument, too.
+	switch args := c.Args().Slice(); {
+	case len(args) == 0 && len(c.Lineage()) > 1: // a command's whole name: get may become get-all
+		a.suggestCommands(c.Lineage()[1].Command.VisibleCommands())
+	case c.Command.Name == "help":
+		a.completeHelp(c, args)
+	case len(args) > 1 && args[0] == "help":
+		a.completeHelp(c, append([]string{c.Command.Name}, args[1:]...))
+	case len(args) > 1:
+	case c.Command.Name == "completion":
 		for _, s := range shellNames {
 			a.suggest(s, "")
 		}
-	case "help":
-		for _, cmd := range c.App.VisibleCommands() {
-			a.suggest(cmd.Name, cmd.Usage)
+	case c.Command.Name == "period":
+		for _, d := range []string{"1s", "10s", "1m"} {
+			a.suggest(d, "")
 		}
+	default:
+		a.suggestCommands(c.Command.VisibleCommands())
+	}
+}
+
+// completeHelp prints what help can explain below the words before the last.
+func (a *app) completeHelp(c *cli.Context, words []string) {
+	list := c.App.VisibleCommands()
+	if len(words) < 2 {
 		for _, t := range topics {
 			a.suggest(t.name, t.usage)
 		}
+	} else if cmd := c.App.Command(words[0]); cmd != nil && len(words) == 2 {
+		list = visible(cmd.Subcommands)
+	} else {
+		list = nil
+	}
+	a.suggestCommands(list)
+}
+
+func (a *app) suggestCommands(list []*cli.Command) {
+	for _, cmd := range list {
+		a.suggest(cmd.Name, cmd.Usage)
 	}
 }
 
@@ -135,6 +160,12 @@ func (a *app) values(c *cli.Context, flag string) []string {
 		return output.FieldNames()
 	case "interval", "i":
 		return []string{"20ms", "100ms", "250ms", "1s", "10s"}
+	case "for":
+		return []string{"10m", "1h", "24h"}
+	case "timeout":
+		return []string{"10s", "1m", "1h"}
+	case "periods", "n", "pretrigger":
+		return []string{"1", "2", "10", "50", "100"}
 	case syncFlag:
 		return []string{"1s", "5s", "1m"}
 	case deviceFlag, "d":

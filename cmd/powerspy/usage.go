@@ -142,7 +142,7 @@ func noArguments(c *cli.Context) error {
 func surplus(c *cli.Context, accepted int) error {
 	args := c.Args().Slice()
 	arg := args[accepted]
-	if strings.HasPrefix(arg, "-") && arg != "-" {
+	if accepted > 0 && strings.HasPrefix(arg, "-") && arg != "-" {
 		return usagef(c, "%s stands after the argument %q; flags come before arguments", arg, args[accepted-1])
 	}
 	text := fmt.Sprintf("%s takes no argument %q", commandWords(c), arg)
