@@ -115,6 +115,23 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A name that is not on the card makes no file, and the meter goes on.
+func TestNoSuchFile(t *testing.T) {
+	device := serveSim(t, "delay=0s,jitter=0s,stall=0,files=100")
+	dir := t.TempDir()
+	for _, args := range [][]string{{"get", "NONE00.DAT", filepath.Join(dir, "got")}, {"remove", "--yes", "NONE00.DAT"}} {
+		p := start(t, append([]string{"files", args[0], "--device", device}, args[1:]...)...)
+		p.told(`powerspy: find "NONE00.DAT" on ` + device + ": no such file on the SD card; `powerspy files list` lists them")
+		if got := p.wait(); got.ExitCode() != 2 {
+			t.Errorf("%s: %v, want exit status 2", args[0], got)
+		}
+		if left := entries(t, dir); len(left) > 0 {
+			t.Errorf("%s left %q", args[0], left)
+		}
+		measures(t, device)
+	}
+}
+
 // The bar of a transfer on a terminal, and that Ctrl-C clears it.
 func TestTransferThenCtrlC(t *testing.T) {
 	device := serveSim(t, "delay=50ms,jitter=0s,stall=0,files=0/1000000")

@@ -60,6 +60,9 @@ const styleVariable = "POWERSPY_COMPLETION_STYLE"
 // being typed, which may be empty, and the library's flag.
 func (a *app) complete(c *cli.Context) {
 	words := a.env.args[:len(a.env.args)-1]
+	if len(words) < 2 {
+		words = []string{c.App.Name, ""} // typed by a person
+	}
 	current := words[len(words)-1]
 	previous := words[len(words)-2]
 	if flag, value, ok := strings.Cut(current, "="); ok && strings.HasPrefix(flag, "-") {
@@ -88,7 +91,7 @@ func (a *app) complete(c *cli.Context) {
 	}
 	// The word that is being typed is an argument, too.
 	switch args := c.Args().Slice(); {
-	case len(args) == 0 && len(c.Lineage()) > 1: // a command's whole name: get may become get-all
+	case len(args) == 0 && current == c.Command.Name: // a command's whole name: get may become get-all
 		a.suggestCommands(c.Lineage()[1].Command.VisibleCommands())
 	case c.Command.Name == "help":
 		a.completeHelp(c, args)
