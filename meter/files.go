@@ -63,11 +63,11 @@ const (
 	OtherCopy             // it is of another log, or no file
 )
 
-// Copy compares the local file with f: the sizes, and what the first block
+// CompareFile compares the local file with f: the sizes, and what the first block
 // holds. A day's log that was removed and started again has the old name, and
 // has the old size as well once it has run as long; its first measurements
 // differ.
-func (m *Meter) Copy(ctx context.Context, f powerspy.File, local string) (Copy, error) {
+func (m *Meter) CompareFile(ctx context.Context, f powerspy.File, local string) (Copy, error) {
 	info, err := os.Stat(local)
 	switch {
 	case errors.Is(err, os.ErrNotExist):

@@ -29,7 +29,7 @@ func TestFetchFile(t *testing.T) {
 			if err := m.FetchFile(t.Context(), f, local, nil); err != nil {
 				t.Errorf("%v: %v", f, err)
 			}
-			if found, err := m.Copy(t.Context(), f, local); found != WholeCopy || err != nil {
+			if found, err := m.CompareFile(t.Context(), f, local); found != WholeCopy || err != nil {
 				t.Errorf("%v: a copy of kind %v, %v", f, found, err)
 			}
 		}
@@ -61,7 +61,7 @@ func TestFetchFile(t *testing.T) {
 
 // What a file is a copy of is told by its beginning, too: a day's log may have
 // been removed and begun again.
-func TestCopy(t *testing.T) {
+func TestCompareFile(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		device := sim.New(sim.DefaultConfig())
@@ -98,12 +98,12 @@ func TestCopy(t *testing.T) {
 			if err := os.WriteFile(local, []byte(tt.local), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := m.Copy(t.Context(), f, local); got != tt.want || err != nil {
+			if got, err := m.CompareFile(t.Context(), f, local); got != tt.want || err != nil {
 				t.Errorf("%s: got %v, %v, want %v", tt.name, got, err, tt.want)
 			}
 		}
 		for name, want := range map[string]Copy{filepath.Join(dir, "none"): NoCopy, dir: OtherCopy} {
-			if got, err := m.Copy(t.Context(), f, name); got != want || err != nil {
+			if got, err := m.CompareFile(t.Context(), f, name); got != want || err != nil {
 				t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
 			}
 		}

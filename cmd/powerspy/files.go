@@ -167,7 +167,7 @@ func (a *app) filesGetAll(c *cli.Context) error {
 // fetchNew fetches a file unless dst is a copy of it.
 func (s *session) fetchNew(ctx context.Context, m *meter.Meter, f powerspy.File, title, dst string) error {
 	s.progress.Working(title)
-	found, err := m.Copy(ctx, f, dst)
+	found, err := m.CompareFile(ctx, f, dst)
 	s.progress.End()
 	if err != nil {
 		return err
