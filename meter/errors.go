@@ -84,7 +84,7 @@ func why(err error) string {
 type explanation struct {
 	cause     error
 	kind      error
-	why, next string
+	why, next string // why is empty if the cause says it all
 }
 
 // explanations is searched from the top: the first cause that matches is told.
@@ -122,8 +122,8 @@ var explanations = []explanation{
 		"wait a little, then try again"},
 	{bluez.ErrAuthTimeout, ErrPairing, "the meter did not finish pairing in time",
 		"try again closer to it"},
-	{powerspy.ErrNotSupported, ErrNoAnswer, "not supported by this generation of meter", "`powerspy info` shows its generation"},
-	{powerspy.ErrOutOfRange, ErrUsage, "out of the meter's range", ""},
+	{powerspy.ErrNotSupported, ErrNoAnswer, "", "`powerspy info` shows its generation"},
+	{powerspy.ErrOutOfRange, ErrUsage, "", ""},
 	{powerspy.ErrRefused, ErrNoAnswer, "the meter refused a request",
 		"try again; if it stays, unplug the meter for ten seconds (this cuts the power of what is plugged into it)"},
 	{powerspy.ErrNoAnswer, ErrNoAnswer, "the meter is connected but silent",
@@ -149,9 +149,16 @@ func explain(op string, err error) error {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	for _, e := range explanations {
-		if errors.Is(err, e.cause) {
-			return &Error{Kind: e.kind, Op: op, Err: because(e.why, err), Next: e.next}
+		if !errors.Is(err, e.cause) {
+			continue
 		}
+		var below *powerspy.Error
+		if e.why != "" {
+			err = because(e.why, err)
+		} else if errors.As(err, &below) {
+			err = below.Err // op says what was done
+		}
+		return &Error{Kind: e.kind, Op: op, Err: err, Next: e.next}
 	}
 	return &Error{Op: op, Err: err}
 }

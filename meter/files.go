@@ -1,20 +1,19 @@
 package meter
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"powerspy2/powerspy"
 )
 
-// ErrNoFile means that the meter's SD card has no file of that name. It is a
-// usage error, too.
-var ErrNoFile = fmt.Errorf("%w: no such file on the SD card", ErrUsage)
+// ErrNoFile means that the meter's SD card has no file of that name.
+var ErrNoFile = errors.New("no such file on the SD card")
 
 // Files lists the files on the SD card. V1 meters have none:
 // [powerspy.ErrNotSupported].
@@ -23,8 +22,8 @@ func (m *Meter) Files(ctx context.Context) (*powerspy.FileList, error) {
 	return list, m.explain("list the files", err)
 }
 
-// File finds a file on the SD card by its name, in whatever case. The error is
-// [ErrNoFile] when there is none, else one of [Meter.Files].
+// File finds a file on the SD card by its name, in whatever case. When there is
+// none, the error is [ErrNoFile], and [ErrUsage]; else it is one of [Meter.Files].
 func (m *Meter) File(ctx context.Context, name string) (powerspy.File, error) {
 	list, err := m.Files(ctx)
 	if err != nil {
@@ -36,7 +35,7 @@ func (m *Meter) File(ctx context.Context, name string) (powerspy.File, error) {
 		}
 	}
 	return powerspy.File{}, &Error{
-		Kind: ErrUsage, Op: "find " + name + " on " + m.target.String(), Err: ErrNoFile, Next: "`powerspy files list` lists them",
+		Kind: ErrUsage, Op: fmt.Sprintf("find %q on %v", name, m.target), Err: ErrNoFile, Next: "`powerspy files list` lists them",
 	}
 }
 
@@ -56,11 +55,76 @@ func (m *Meter) FetchFile(ctx context.Context, f powerspy.File, dst string, prog
 	return m.explain("fetch "+f.Name, err)
 }
 
-// HasFile tells whether dir has f whole already, as far as its size tells. A
-// log that is being written keeps growing, and is fetched again.
-func HasFile(dir string, f powerspy.File) bool {
-	info, err := os.Stat(filepath.Join(dir, f.Name))
-	return err == nil && info.Mode().IsRegular() && info.Size() == f.Size
+// A Copy is what a local file is, compared to a file on the SD card.
+type Copy int
+
+const (
+	NoCopy    Copy = iota // nothing is there
+	PartCopy              // it begins alike and ends before: the log has grown since
+	WholeCopy             // it begins alike and has the same size
+	OtherCopy             // it is of another log, or no file
+)
+
+// CompareFile compares the local file with f: the sizes, and what the first block
+// holds. A day's log that was removed and started again has the old name, and
+// has the old size as well once it has run as long; its first measurements
+// differ.
+func (m *Meter) CompareFile(ctx context.Context, f powerspy.File, local string) (Copy, error) {
+	info, err := os.Stat(local)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return NoCopy, nil
+	case err != nil:
+		return NoCopy, err
+	case !info.Mode().IsRegular() || info.Size() > f.Size:
+		return OtherCopy, nil
+	case info.Size() > 0:
+		if alike, err := m.beginsAs(ctx, f, local); err != nil || !alike {
+			return OtherCopy, err
+		}
+	}
+	if info.Size() < f.Size {
+		return PartCopy, nil
+	}
+	return WholeCopy, nil
+}
+
+// beginsAs tells whether the first block of f begins as the local file does.
+func (m *Meter) beginsAs(ctx context.Context, f powerspy.File, local string) (bool, error) {
+	r, err := os.Open(local)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	err = m.client.ReadFile(ctx, m.generation(), f, comparer{r}, nil)
+	switch {
+	case errors.Is(err, errAlike):
+		return true, nil
+	case errors.Is(err, errDiffers):
+		return false, nil
+	}
+	return false, m.explain("compare "+f.Name, err)
+}
+
+// A comparer ends the transfer of a file after the first block, with errAlike
+// or errDiffers.
+type comparer struct{ local io.Reader }
+
+var (
+	errAlike   = errors.New("the first block is that of the local file")
+	errDiffers = errors.New("the first block is not that of the local file")
+)
+
+func (c comparer) Write(block []byte) (int, error) {
+	local := make([]byte, len(block))
+	n, err := io.ReadFull(c.local, local)
+	switch {
+	case err != nil && !errors.Is(err, io.ErrUnexpectedEOF):
+		return 0, err
+	case !bytes.Equal(local[:n], block[:n]):
+		return 0, errDiffers
+	}
+	return 0, errAlike
 }
 
 // RemoveFile deletes a file from the SD card. A meter that does not have it

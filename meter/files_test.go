@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
+
+	"powerspy2/powerspy/sim"
 )
 
 func TestFetchFile(t *testing.T) {
@@ -22,11 +25,15 @@ func TestFetchFile(t *testing.T) {
 			t.Fatalf("got %v, %v", list, err)
 		}
 		for _, f := range list.Files {
-			if err := m.FetchFile(t.Context(), f, filepath.Join(dir, f.Name), nil); err != nil || !HasFile(dir, f) {
+			local := filepath.Join(dir, f.Name)
+			if err := m.FetchFile(t.Context(), f, local, nil); err != nil {
 				t.Errorf("%v: %v", f, err)
 			}
+			if found, err := m.CompareFile(t.Context(), f, local); found != WholeCopy || err != nil {
+				t.Errorf("%v: a copy of kind %v, %v", f, found, err)
+			}
 		}
-		if _, err := m.File(t.Context(), "NONE00.DAT"); !errors.Is(err, ErrNoFile) {
+		if _, err := m.File(t.Context(), "NONE00.DAT"); !errors.Is(err, ErrNoFile) || !errors.Is(err, ErrUsage) {
 			t.Errorf("got %v", err)
 		}
 
@@ -45,6 +52,60 @@ func TestFetchFile(t *testing.T) {
 		}
 		if left, err := os.ReadDir(filepath.Dir(half)); err != nil || len(left) > 0 {
 			t.Errorf("left behind: %v, %v", left, err)
+		}
+		if _, err := m.Client().Identity(t.Context()); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// What a file is a copy of is told by its beginning, too: a day's log may have
+// been removed and begun again.
+func TestCompareFile(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		device := sim.New(sim.DefaultConfig())
+		content := strings.Repeat("a day's first log\n", 500)
+		other := strings.Repeat("the second of it.\n", 500)
+		device.SetFiles([]sim.File{{Name: "120906.DAT", Content: []byte(content)}})
+		link, err := device.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := OpenLink(t.Context(), link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		f, err := m.File(t.Context(), "120906.dat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		local := filepath.Join(dir, "copy")
+		for _, tt := range []struct {
+			name, local string
+			want        Copy
+		}{
+			{"empty", "", PartCopy},
+			{"a byte", content[:1], PartCopy},
+			{"a block", content[:2046], PartCopy},
+			{"most", content[:8999], PartCopy},
+			{"all", content, WholeCopy},
+			{"more", content + "x", OtherCopy},
+			{"another of that size", other, OtherCopy},
+			{"another of a byte", other[:1], OtherCopy},
+		} {
+			if err := os.WriteFile(local, []byte(tt.local), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := m.CompareFile(t.Context(), f, local); got != tt.want || err != nil {
+				t.Errorf("%s: got %v, %v, want %v", tt.name, got, err, tt.want)
+			}
+		}
+		for name, want := range map[string]Copy{filepath.Join(dir, "none"): NoCopy, dir: OtherCopy} {
+			if got, err := m.CompareFile(t.Context(), f, name); got != want || err != nil {
+				t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
+			}
 		}
 		if _, err := m.Client().Identity(t.Context()); err != nil {
 			t.Errorf("afterwards: %v", err)

@@ -86,8 +86,17 @@ func (m *Meter) StartLog(ctx context.Context) error {
 // logging may refuse: [powerspy.ErrRefused]. V1 meters have no SD card:
 // [powerspy.ErrNotSupported].
 func (m *Meter) StopLog(ctx context.Context) error {
-	return m.logStep(ctx, "stop logging", func(ctx context.Context) error {
-		return m.client.StopLog(ctx, m.generation())
+	const op = "stop logging"
+	return m.logStep(ctx, op, func(ctx context.Context) error {
+		err := m.client.StopLog(ctx, m.generation())
+		if errors.Is(err, powerspy.ErrRefused) {
+			return &Error{
+				Kind: ErrNoAnswer, Op: op + " of " + m.target.String(),
+				Err:  because("the meter refused, as it does when it is not logging", err),
+				Next: "`powerspy files list`, typed twice, shows whether a file still grows",
+			}
+		}
+		return err
 	})
 }
 

@@ -60,7 +60,7 @@ func (cal Calibration) Counts(t Thresholds) ([8]uint16, error) {
 		}
 		n := math.Round(limit.value / limit.scale)
 		if !(n >= 1 && n <= math.MaxUint16) {
-			return [8]uint16{}, &Error{Op: op, Err: fmt.Errorf("%s %g %s, not %.3g to %.6g %s: %w",
+			return [8]uint16{}, &Error{Op: op, Err: fmt.Errorf("%s %g %s is not from %.3g to %.6g %s: %w",
 				limit.name, limit.value, limit.unit, limit.scale, math.MaxUint16*limit.scale, limit.unit, ErrOutOfRange)}
 		}
 		counts[i] = uint16(n)

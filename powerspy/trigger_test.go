@@ -27,10 +27,10 @@ func TestTriggerRange(t *testing.T) {
 		t    Thresholds
 		want string
 	}{
-		{Thresholds{CurrentAbove: 36}, "current above 36 A, not 0.000545 to 35.7151 A"},
-		{Thresholds{VoltageBelow: 0.01}, "voltage below 0.01 V, not 0.0815 to 5344.22 V"},
+		{Thresholds{CurrentAbove: 36}, "current above 36 A is not from 0.000545 to 35.7151 A"},
+		{Thresholds{VoltageBelow: 0.01}, "voltage below 0.01 V is not from 0.0815 to 5344.22 V"},
 		{Thresholds{PowerAbove: -1}, "power above -1 W"},
-		{Thresholds{PowerBelow: 1}, "power below 1 W, not 2.91 to"},
+		{Thresholds{PowerBelow: 1}, "power below 1 W is not from 2.91 to"},
 		{Thresholds{VoltagePeakAbove: math.NaN()}, "peak voltage above NaN V"},
 		{Thresholds{CurrentPeakAbove: math.Inf(1)}, "peak current above +Inf A"},
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -143,29 +144,35 @@ func (a *app) helpCommand() *cli.Command {
 
     powerspy help measure
     powerspy help formats`,
-		Action: func(c *cli.Context) error {
-			words := c.Args().Slice()
-			if len(words) == 0 {
-				return cli.ShowAppHelp(c)
-			}
-			cmd := c.App.Command(words[0])
-			if cmd == nil && len(words) == 1 {
-				if ok, err := printTopic(a.env.stdout, words[0]); ok {
-					return err
-				}
-			}
-			if cmd == nil {
-				return unknownCommand(c)
-			}
-			for i, w := range words[1:] {
-				if cmd = below(cmd, w); cmd == nil {
-					return surplus(c, i+1)
-				}
-			}
-			// A command's own --help, which is right for those below a command, too.
-			return c.App.RunContext(c.Context, append(append([]string{c.App.Name}, words...), "--help"))
-		},
+		Action: func(c *cli.Context) error { return a.help(c, c.Args().Slice()) },
 	}
+}
+
+// help explains the command, or the topic, that the words name.
+func (a *app) help(c *cli.Context, words []string) error {
+	if len(words) == 0 {
+		return cli.ShowAppHelp(c)
+	}
+	cmd := c.App.Command(words[0])
+	if cmd == nil && len(words) == 1 {
+		if ok, err := printTopic(a.env.stdout, words[0]); ok {
+			return err
+		}
+	}
+	if cmd == nil && !slices.Contains(topicNames(), words[0]) {
+		return unknownCommand(c)
+	}
+	for _, w := range words[1:] {
+		if cmd == nil || len(cmd.Subcommands) == 0 {
+			return usagef(c, "help takes no further argument %q", w)
+		}
+		group := cmd
+		if cmd = below(group, w); cmd == nil {
+			return unknownBelow(c, group, w)
+		}
+	}
+	// A command's own --help, which is right for those below a command, too.
+	return c.App.RunContext(c.Context, append(append([]string{c.App.Name}, words...), "--help"))
 }
 
 // below finds a command of a command by its name; nil if there is none.

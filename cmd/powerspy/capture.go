@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -56,6 +57,9 @@ func (a *app) capture(c *cli.Context) error {
 	case c.IsSet("timeout") && timeout <= 0:
 		return usagef(c, "timeout %v: give a time above 0, such as 1m", timeout)
 	}
+	if err := checkCaptureFiles(c); err != nil {
+		return err
+	}
 	thresholds, err := parseLimits(c)
 	if err != nil {
 		return err
@@ -71,7 +75,10 @@ func (a *app) capture(c *cli.Context) error {
 		var last powerspy.Status
 		cfg.Report = func(id powerspy.Identity) {
 			if id.Status != last && (id.Status == powerspy.Waiting || id.Status == powerspy.Acquiring) {
-				s.progress.Line("capture: %v", id.Status)
+				s.progress.Report(meter.Status{Text: fmt.Sprintf("capture: %v", id.Status)})
+			}
+			if id.Status == powerspy.Complete && last != id.Status {
+				s.progress.Working("reading the capture")
 			}
 			last = id.Status
 		}
@@ -81,7 +88,11 @@ func (a *app) capture(c *cli.Context) error {
 			wait, cancel = context.WithTimeout(ctx, timeout)
 			defer cancel()
 		}
+		if err := checkLimits(c, m.Calibration(), thresholds); err != nil {
+			return err
+		}
 		capture, err := m.Capture(wait, cfg)
+		s.progress.End()
 		if name := c.String("raw"); name != "" && capture != nil {
 			err = errors.Join(err, meter.WriteWhole(name, strings.NewReader(string(capture.Raw))))
 		}
@@ -99,6 +110,29 @@ func (a *app) capture(c *cli.Context) error {
 		// the other to work.
 		return errors.Join(err, a.saveCapture(c.String("output"), captureCSV(samples)))
 	})
+}
+
+// checkCaptureFiles refuses files that can't be written: what is captured may
+// not come again.
+func checkCaptureFiles(c *cli.Context) error {
+	flagOf := map[string]string{}
+	for _, flag := range []string{"output", "plot", "raw"} {
+		if !c.IsSet(flag) {
+			continue
+		}
+		name := c.String(flag)
+		if name == "" {
+			return usagef(c, "%s: the name of the file is empty", flag)
+		}
+		if other := flagOf[filepath.Clean(name)]; other != "" {
+			return usagef(c, "--%s and --%s name the same file, %s", other, flag, name)
+		}
+		flagOf[filepath.Clean(name)] = flag
+		if err := meter.CanWrite(name); err != nil {
+			return fmt.Errorf("%s: %w", flag, err)
+		}
+	}
+	return nil
 }
 
 // captureLate is the error of a capture that took too long, with what the

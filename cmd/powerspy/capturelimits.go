@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -43,6 +44,21 @@ func parseLimits(c *cli.Context) (t powerspy.Thresholds, err error) {
 		*l.in(&t) = v
 	}
 	return t, nil
+}
+
+// checkLimits refuses a condition that the meter can't be told, by its flag. The
+// meter's range depends on its calibration.
+func checkLimits(c *cli.Context, cal powerspy.Calibration, t powerspy.Thresholds) error {
+	for _, l := range limits {
+		var one powerspy.Thresholds
+		*l.in(&one) = *l.in(&t)
+		_, err := cal.Counts(one)
+		var e *powerspy.Error
+		if errors.Is(err, powerspy.ErrOutOfRange) && errors.As(err, &e) {
+			return usagef(c, "--%s: %w", l.flag, e.Err)
+		}
+	}
+	return nil
 }
 
 // limitText names the conditions that are set: "more than 2 A and a peak above

@@ -54,8 +54,10 @@ func (a *app) clockGet(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		s.progress.Working("reading the clock")
 		r, err := m.Clock(ctx)
+		s.progress.End()
 		if err != nil {
 			return err
 		}
@@ -76,10 +78,12 @@ func (a *app) clockSet(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		s.progress.Working("setting the clock")
 		if err := m.SetClock(ctx, t); err != nil {
 			return err
 		}
+		s.progress.End()
 		_, err := fmt.Fprintf(a.env.stdout, "%-13s %s\n", "set to", t.Format(time.DateTime))
 		return err
 	})
@@ -89,8 +93,10 @@ func (a *app) clockSync(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		s.progress.Working("setting the clock at the turn of a second")
 		before, after, err := m.SyncClock(ctx)
+		s.progress.End()
 		if err != nil {
 			return err
 		}

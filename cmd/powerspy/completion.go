@@ -60,6 +60,9 @@ const styleVariable = "POWERSPY_COMPLETION_STYLE"
 // being typed, which may be empty, and the library's flag.
 func (a *app) complete(c *cli.Context) {
 	words := a.env.args[:len(a.env.args)-1]
+	if len(words) < 2 {
+		words = []string{c.App.Name, ""} // typed by a person
+	}
 	current := words[len(words)-1]
 	previous := words[len(words)-2]
 	if flag, value, ok := strings.Cut(current, "="); ok && strings.HasPrefix(flag, "-") {
@@ -86,21 +89,46 @@ func (a *app) complete(c *cli.Context) {
 		}
 		return
 	}
-	for _, cmd := range c.Command.VisibleCommands() {
-		a.suggest(cmd.Name, cmd.Usage)
-	}
-	switch c.Command.Name {
-	case "completion":
+	// The word that is being typed is an argument, too.
+	switch args := c.Args().Slice(); {
+	case len(args) == 0 && current == c.Command.Name: // a command's whole name: get may become get-all
+		a.suggestCommands(c.Lineage()[1].Command.VisibleCommands())
+	case c.Command.Name == "help":
+		a.completeHelp(c, args)
+	case len(args) > 1 && args[0] == "help":
+		a.completeHelp(c, append([]string{c.Command.Name}, args[1:]...))
+	case len(args) > 1:
+	case c.Command.Name == "completion":
 		for _, s := range shellNames {
 			a.suggest(s, "")
 		}
-	case "help":
-		for _, cmd := range c.App.VisibleCommands() {
-			a.suggest(cmd.Name, cmd.Usage)
+	case c.Command.Name == "period":
+		for _, d := range []string{"1s", "10s", "1m"} {
+			a.suggest(d, "")
 		}
+	default:
+		a.suggestCommands(c.Command.VisibleCommands())
+	}
+}
+
+// completeHelp prints what help can explain below the words before the last.
+func (a *app) completeHelp(c *cli.Context, words []string) {
+	list := c.App.VisibleCommands()
+	if len(words) < 2 {
 		for _, t := range topics {
 			a.suggest(t.name, t.usage)
 		}
+	} else if cmd := c.App.Command(words[0]); cmd != nil && len(words) == 2 {
+		list = visible(cmd.Subcommands)
+	} else {
+		list = nil
+	}
+	a.suggestCommands(list)
+}
+
+func (a *app) suggestCommands(list []*cli.Command) {
+	for _, cmd := range list {
+		a.suggest(cmd.Name, cmd.Usage)
 	}
 }
 
@@ -135,6 +163,12 @@ func (a *app) values(c *cli.Context, flag string) []string {
 		return output.FieldNames()
 	case "interval", "i":
 		return []string{"20ms", "100ms", "250ms", "1s", "10s"}
+	case "for":
+		return []string{"10m", "1h", "24h"}
+	case "timeout":
+		return []string{"10s", "1m", "1h"}
+	case "periods", "n", "pretrigger":
+		return []string{"1", "2", "10", "50", "100"}
 	case syncFlag:
 		return []string{"1s", "5s", "1m"}
 	case deviceFlag, "d":

@@ -84,18 +84,32 @@ func (a *app) eepromDump(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
-		p := make([]byte, meter.EEPROMSize)
-		if err := m.ReadEEPROM(ctx, 0, p); err != nil {
+	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		p, err := s.readEEPROM(ctx, m)
+		if err != nil {
 			return err
 		}
 		text := hex.Dump(p) + "\n"
 		for _, f := range eepromFields {
 			text += fmt.Sprintf("%02x  % x  %s\n", f.addr, p[f.addr:f.addr+f.size], f.name)
 		}
-		_, err := fmt.Fprint(a.env.stdout, text)
+		_, err = fmt.Fprint(a.env.stdout, text)
 		return err
 	})
+}
+
+// readEEPROM reads all bytes, which takes many seconds.
+func (s *session) readEEPROM(ctx context.Context, m *meter.Meter) ([]byte, error) {
+	done := s.progress.Transfer("reading the EEPROM", meter.EEPROMSize)
+	defer s.progress.End()
+	p := make([]byte, meter.EEPROMSize)
+	for i := 0; i < len(p); i += 8 {
+		if err := m.ReadEEPROM(ctx, uint8(i), p[i:i+8]); err != nil {
+			return nil, err
+		}
+		done(int64(i + 8))
+	}
+	return p, nil
 }
 
 func (a *app) eepromRead(c *cli.Context) error {
@@ -117,14 +131,15 @@ func (a *app) eepromRead(c *cli.Context) error {
 }
 
 func (a *app) eepromBackup(c *cli.Context) error {
-	if c.NArg() == 0 {
+	name := c.Args().First()
+	if name == "" {
 		return usagef(c, "eeprom backup needs a file")
 	}
 	if c.NArg() > 1 {
 		return surplus(c, 1)
 	}
-	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
-		_, err := backup(ctx, m, c.Args().First())
+	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		_, err := s.backup(ctx, m, name)
 		return err
 	})
 }
@@ -147,6 +162,9 @@ func (a *app) eepromWrite(c *cli.Context) error {
 		return usagef(c, "addresses 02 to 19 are the calibration, without which the meter measures wrongly; add --calibration to write there")
 	}
 	name := c.String("backup")
+	if c.IsSet("backup") && name == "" {
+		return usagef(c, "the name of the backup file is empty")
+	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		if name == "" {
 			dir, err := stateDir(a.env.getenv)
@@ -155,14 +173,16 @@ func (a *app) eepromWrite(c *cli.Context) error {
 			}
 			name = filepath.Join(dir, fmt.Sprintf("eeprom-%d-%s.bin", m.Info().Identity.Serial, time.Now().Format("20060102-150405.000")))
 		}
-		all, err := backup(ctx, m, name)
+		all, err := s.backup(ctx, m, name)
 		if err != nil {
 			return err
 		}
 		s.progress.Line("the EEPROM as it was is in %s", name)
+		s.progress.Working("writing the EEPROM")
 		if err := m.WriteEEPROM(ctx, addr, p, all[addr:int(addr)+len(p)]); err != nil {
 			return err
 		}
+		s.progress.End()
 		_, err = fmt.Fprintf(a.env.stdout, "wrote and verified %d bytes from 0x%02x on\n", len(p), addr)
 		return err
 	})
@@ -170,12 +190,15 @@ func (a *app) eepromWrite(c *cli.Context) error {
 
 // backup saves the EEPROM to a file that must not be there yet: an older backup
 // may be the only good one.
-func backup(ctx context.Context, m *meter.Meter, name string) ([]byte, error) {
+func (s *session) backup(ctx context.Context, m *meter.Meter, name string) ([]byte, error) {
 	if _, err := os.Lstat(name); err == nil {
 		return nil, fmt.Errorf("backup %s: %w; name another file", name, os.ErrExist)
 	}
-	p := make([]byte, meter.EEPROMSize)
-	if err := m.ReadEEPROM(ctx, 0, p); err != nil {
+	if err := meter.CanWrite(name); err != nil {
+		return nil, fmt.Errorf("backup: %w", err)
+	}
+	p, err := s.readEEPROM(ctx, m)
+	if err != nil {
 		return nil, err
 	}
 	if err := meter.WriteWhole(name, bytes.NewReader(p)); err != nil {

@@ -37,7 +37,7 @@ Examples:
 		Name:      "get",
 		Usage:     "fetch a file",
 		ArgsUsage: "NAME [FILE]",
-		Description: `The file appears under its name when it is whole.
+		Description: `The file appears under its name when it is whole; FILE may be a directory.
 
 Example:
 
@@ -47,8 +47,11 @@ Example:
 		Name:      "get-all",
 		Usage:     "fetch the files that a directory does not have whole yet",
 		ArgsUsage: "DIRECTORY",
-		Description: `Files that are there with their right size are skipped, so that what was
-interrupted goes on where it was.
+		Description: `Files that are there already are skipped, so that what was interrupted goes on
+where it was: those of the right size that begin as the meter's do. A log that
+has grown is fetched again. What is there of another log keeps its content, and
+becomes NAME.1 or the next free number. A file that the meter refuses does not
+keep the others from being fetched.
 
 Example:
 
@@ -71,7 +74,9 @@ func (a *app) filesList(c *cli.Context) error {
 		return err
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		s.progress.Working("reading the list of files")
 		list, err := m.Files(ctx)
+		s.progress.End()
 		if err != nil {
 			return err
 		}
@@ -92,82 +97,128 @@ func (a *app) filesList(c *cli.Context) error {
 }
 
 func (a *app) filesGet(c *cli.Context) error {
-	if c.NArg() == 0 {
+	name, dst := c.Args().First(), c.Args().Get(1)
+	switch {
+	case name == "":
 		return usagef(c, "files get needs the name of a file")
-	}
-	if c.NArg() > 2 {
+	case c.NArg() > 2:
 		return surplus(c, 2)
+	case c.NArg() == 2 && dst == "":
+		return usagef(c, "the name of the file to write is empty")
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
-		f, err := m.File(ctx, c.Args().First())
+		f, err := s.findFile(ctx, m, name)
 		if err != nil {
 			return err
 		}
-		dst := c.Args().Get(1)
+		// Not whatever the card says: a name with a slash would lie elsewhere.
+		base := filepath.Base(f.Name)
 		if dst == "" {
-			// Not whatever the card says: a name with a slash would lie elsewhere.
-			dst = filepath.Base(f.Name)
+			dst = base
+		} else if info, err := os.Stat(dst); err == nil && info.IsDir() {
+			dst = filepath.Join(dst, base)
 		}
-		return s.fetch(ctx, m, f, dst)
+		return s.fetch(ctx, m, f, f.Name, dst)
 	})
 }
 
+func (s *session) findFile(ctx context.Context, m *meter.Meter, name string) (powerspy.File, error) {
+	s.progress.Working("reading the list of files")
+	defer s.progress.End()
+	return m.File(ctx, name)
+}
+
 func (a *app) filesGetAll(c *cli.Context) error {
-	if c.NArg() == 0 {
+	dir := c.Args().First()
+	if dir == "" {
 		return usagef(c, "files get-all needs a directory")
 	}
 	if c.NArg() > 1 {
 		return surplus(c, 1)
 	}
-	dir := c.Args().First()
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		s.progress.Working("reading the list of files")
 		list, err := m.Files(ctx)
+		s.progress.End()
 		if err != nil {
 			return err
 		}
 		if err := os.MkdirAll(dir, 0o777); err != nil {
-			return err
+			return fmt.Errorf("make the directory %s: %w", dir, cause(err))
 		}
-		for _, f := range list.Files {
-			if meter.HasFile(dir, f) {
-				s.progress.Line("%s is there already", f.Name)
-				continue
-			}
-			if err := s.fetch(ctx, m, f, filepath.Join(dir, filepath.Base(f.Name))); err != nil {
+		var skipped []error
+		for i, f := range list.Files {
+			title := fmt.Sprintf("file %d of %d, %s", i+1, len(list.Files), f.Name)
+			err := s.fetchNew(ctx, m, f, title, filepath.Join(dir, filepath.Base(f.Name)))
+			if errors.Is(err, powerspy.ErrRefused) || errors.Is(err, powerspy.ErrOutOfRange) {
+				s.progress.Line("%v", err)
+				skipped = append(skipped, err)
+			} else if err != nil {
 				return err
 			}
+		}
+		if len(skipped) > 0 {
+			return fmt.Errorf("%d of %d files were not fetched: %w", len(skipped), len(list.Files), skipped[0])
 		}
 		return nil
 	})
 }
 
-// fetch fetches a file and tells how far it is: every percent on a terminal.
-func (s *session) fetch(ctx context.Context, m *meter.Meter, f powerspy.File, dst string) error {
-	shown := int64(-1)
-	err := m.FetchFile(ctx, f, dst, func(n int64) {
-		if percent := n * 100 / max(f.Size, 1); s.progress.terminal && percent != shown {
-			shown = percent
-			s.progress.Transient("%s: %d %% of %d bytes", f.Name, percent, f.Size)
-		}
-	})
+// fetchNew fetches a file unless dst is a copy of it.
+func (s *session) fetchNew(ctx context.Context, m *meter.Meter, f powerspy.File, title, dst string) error {
+	s.progress.Working(title)
+	found, err := m.CompareFile(ctx, f, dst)
+	s.progress.End()
 	if err != nil {
 		return err
 	}
-	s.progress.Line("%s: %d bytes written to %s", f.Name, f.Size, dst)
+	switch found {
+	case meter.WholeCopy:
+		s.progress.Line("%s: is there already", title)
+		return nil
+	case meter.OtherCopy:
+		kept, err := setAside(dst)
+		if err != nil {
+			return err
+		}
+		s.progress.Line("%s was of another log, and is now %s", dst, kept)
+	}
+	return s.fetch(ctx, m, f, title, dst)
+}
+
+// setAside gives a file the first free name of NAME.1, NAME.2...
+func setAside(name string) (kept string, err error) {
+	for n := 1; ; n++ {
+		kept = fmt.Sprintf("%s.%d", name, n)
+		if _, err := os.Lstat(kept); err != nil {
+			return kept, os.Rename(name, kept)
+		}
+	}
+}
+
+// fetch fetches a file and tells how far it is, under the title.
+func (s *session) fetch(ctx context.Context, m *meter.Meter, f powerspy.File, title, dst string) error {
+	err := m.FetchFile(ctx, f, dst, s.progress.Transfer(title, f.Size))
+	s.progress.End()
+	if err != nil {
+		return err
+	}
+	s.progress.Line("%s: %d bytes written to %s", title, f.Size, dst)
 	return nil
 }
 
 func (a *app) filesRemove(c *cli.Context) error {
+	name := c.Args().First()
 	switch {
-	case c.NArg() == 0:
+	case name == "":
 		return usagef(c, "files remove needs the name of a file")
 	case c.NArg() > 1:
 		return surplus(c, 1)
 	case !c.Bool("yes") && a.env.terminal == nil:
-		return usagef(c, "there is nobody to ask whether to remove %s; add --yes", c.Args().First())
+		return usagef(c, "there is nobody to ask whether to remove %s; add --yes", name)
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
-		f, err := m.File(ctx, c.Args().First())
+		f, err := s.findFile(ctx, m, name)
 		if err != nil {
 			return err
 		}
@@ -183,6 +234,7 @@ func (a *app) filesRemove(c *cli.Context) error {
 				return errors.New("nothing was removed")
 			}
 		}
+		s.progress.Working("removing " + f.Name)
 		return m.RemoveFile(ctx, f)
 	})
 }

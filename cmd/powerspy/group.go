@@ -27,13 +27,25 @@ func (a *app) group(c cli.Command, commands ...*cli.Command) *cli.Command {
 			return usagef(c, "%s needs one of %s", c.Command.Name, strings.Join(names, ", "))
 		}
 		name := c.Args().First()
-		text := fmt.Sprintf("there is no command \"%s %s\"", c.Command.Name, name)
-		if s := closest(name, names); s != "" {
-			text += " (did you mean " + s + "?)"
+		if name == "help" {
+			return a.help(c, append([]string{c.Command.Name}, c.Args().Tail()...))
 		}
-		return usagef(c, "%s", text)
+		return unknownBelow(c, c.Command, name)
 	}
 	return &c
+}
+
+// unknownBelow is the error about a command that group does not have.
+func unknownBelow(c *cli.Context, group *cli.Command, name string) error {
+	var names []string
+	for _, sub := range group.Subcommands {
+		names = append(names, sub.Name)
+	}
+	text := fmt.Sprintf("there is no command \"%s %s\"", group.Name, name)
+	if s := closest(name, names); s != "" {
+		text += " (did you mean " + s + "?)"
+	}
+	return &usageError{text: text, help: "powerspy " + group.Name + " --help"}
 }
 
 // withMeter opens the meter for do, and closes it.

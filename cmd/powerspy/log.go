@@ -73,6 +73,7 @@ func (a *app) logStart(c *cli.Context) error {
 		return usagef(c, "for %v: give a time above 0, such as 1h", d)
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		s.progress.Working("starting the log")
 		if d == 0 {
 			if err := m.StartLog(ctx); err != nil {
 				return err
@@ -81,6 +82,7 @@ func (a *app) logStart(c *cli.Context) error {
 			return nil
 		}
 		s.progress.Line("the meter logs for %v, or until Ctrl-C", d)
+		s.progress.Working("logging")
 		return m.LogFor(ctx, d)
 	})
 }
@@ -89,15 +91,20 @@ func (a *app) logStop(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error { return m.StopLog(ctx) })
+	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		s.progress.Working("stopping the log")
+		return m.StopLog(ctx)
+	})
 }
 
 func (a *app) logStatus(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		s.progress.Working("reading the log period")
 		period, n, err := m.LogPeriod(ctx)
+		s.progress.End()
 		if err != nil {
 			return err
 		}
@@ -117,13 +124,15 @@ func (a *app) logPeriod(c *cli.Context) error {
 			return usagef(c, "period %q is no time above 0; give one such as 500ms or 10s", c.Args().First())
 		}
 	}
-	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
+	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
+		s.progress.Working("setting the log period")
 		if want > 0 {
 			if _, err := m.SetLogPeriod(ctx, want); err != nil {
 				return err
 			}
 		}
 		period, n, err := m.LogPeriod(ctx)
+		s.progress.End()
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func manPage(root *cli.App) string {
 	m.section("DESCRIPTION")
 	m.description(root.Description)
 	m.section("GLOBAL OPTIONS")
-	m.flags(root.VisibleFlags())
+	m.flags(root.VisibleFlagCategories())
 	m.section("COMMANDS")
 	m.commands(root.Name, root.VisibleCommands())
 	for _, t := range topics {
@@ -71,7 +71,7 @@ func (m *manWriter) commands(under string, list []*cli.Command) {
 		m.line(".SS " + quoteRoff(title))
 		m.text(c.Usage + ".")
 		m.description(c.Description)
-		m.flags(c.VisibleFlags())
+		m.flags(c.VisibleFlagCategories())
 		m.commands(words, visible(c.Subcommands))
 	}
 }
@@ -112,30 +112,44 @@ func (m *manWriter) description(s string) {
 	}
 }
 
-func (m *manWriter) flags(list []cli.Flag) {
-	for _, f := range list {
-		d, ok := f.(cli.DocGenerationFlag)
-		if !ok {
-			continue
+// flags writes flags as --help does: those of no category, then each category
+// under its name.
+func (m *manWriter) flags(categories []cli.VisibleFlagCategory) {
+	for _, category := range categories {
+		if category.Name() != "" {
+			m.line(".PP")
+			m.line(`\fI` + escapeRoff(category.Name()) + `\fR`)
 		}
-		names := make([]string, len(f.Names()))
-		for i, n := range f.Names() {
-			names[i] = `\fB` + escapeRoff(dashed(n)) + `\fR`
-		}
-		title := strings.Join(names, ", ")
-		usage := usageOf(f)
-		if d.TakesValue() {
-			if v := placeholder(d.GetUsage()); v != "" {
-				title += ` \fI` + escapeRoff(v) + `\fR`
-			}
-			if def := d.GetDefaultText(); def != "" {
-				usage += fmt.Sprintf(" (default: %s)", def)
+		for _, f := range category.Flags() {
+			if d, ok := f.(cli.DocGenerationFlag); ok {
+				m.flag(d)
 			}
 		}
-		m.line(".TP")
-		m.line(title)
-		m.text(usage)
 	}
+}
+
+func (m *manWriter) flag(d cli.DocGenerationFlag) {
+	names := make([]string, len(d.Names()))
+	for i, n := range d.Names() {
+		names[i] = `\fB` + escapeRoff(dashed(n)) + `\fR`
+	}
+	title := strings.Join(names, ", ")
+	usage := usageOf(d)
+	if d.TakesValue() {
+		if v := placeholder(d.GetUsage()); v != "" {
+			title += ` \fI` + escapeRoff(v) + `\fR`
+		}
+	}
+	b, isBool := d.(*cli.BoolFlag)
+	if def := d.GetDefaultText(); def != "" && !(isBool && b.DisableDefaultText) {
+		usage += fmt.Sprintf(" (default: %s)", def)
+	}
+	for _, v := range d.GetEnvVars() {
+		usage += fmt.Sprintf(" [$%s]", v)
+	}
+	m.line(".TP")
+	m.line(title)
+	m.text(usage)
 }
 
 // placeholder is what a flag's usage has between backquotes.

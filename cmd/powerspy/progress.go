@@ -3,17 +3,20 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/schollz/progressbar/v3"
 
 	"powerspy2/meter"
 )
 
 // progress tells on standard error what is going on: on a terminal a line with
-// the time elapsed, which appears when a phase takes longer than a second and
-// goes when it is done; elsewhere a plain line a phase; nothing when quiet. It
-// shares standard error with whole lines (Line), which never end up inside of
-// one another.
+// the time elapsed, or a bar where the end is known, which appears when a phase
+// takes longer than a second and goes when it is done; elsewhere a plain line a
+// phase; nothing when quiet. It shares standard error with whole lines (Line),
+// which never end up inside of one another.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -22,8 +25,8 @@ type progress struct {
 	mu    sync.Mutex // serialises writes to w, and guards what follows
 	shown bool       // the line is on the terminal
 
-	// The goroutine that draws, if there is one; only End and Report touch
-	// these, and meter calls neither concurrently.
+	// The goroutine that draws, if there is one; only End and what begins a
+	// phase touch these, and nobody calls them concurrently.
 	stop, stopped chan struct{}
 	text          string
 }
@@ -52,8 +55,52 @@ func (p *progress) Report(s meter.Status) {
 		p.text = s.Text
 		return
 	}
+	began := time.Now()
+	p.begin(s.Phase == meter.Pairing, func() string { // which PIN is tried is worth knowing at once
+		return fmt.Sprintf("%s (%ds)", s.Text, int(time.Since(began).Seconds()))
+	})
+}
+
+// Working begins a phase that only a terminal is told of: one that is as quick
+// as a request, unless something goes wrong.
+func (p *progress) Working(text string) {
+	if p.terminal {
+		p.Report(meter.Status{Text: text})
+	}
+}
+
+// Transfer begins a phase that moves so many bytes, of which done is to be told
+// how many have been. Only a terminal is told of it.
+func (p *progress) Transfer(text string, total int64) (done func(int64)) {
+	p.End()
+	if p.quiet || !p.terminal {
+		return func(int64) {}
+	}
+	// The bar draws nothing itself: that is for one alone.
+	bar := progressbar.NewOptions64(total, progressbar.OptionSetWriter(io.Discard),
+		progressbar.OptionSetTheme(progressbar.ThemeASCII), progressbar.OptionSetWidth(barWidth),
+		progressbar.OptionShowBytes(true), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true))
+	bar.StartWithoutRender()
+	p.begin(false, func() string { return text + strings.TrimLeft(bar.String(), "\r") })
+	return func(n int64) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		_ = bar.Set64(n) // fails for a file of no bytes, which has no bar
+	}
+}
+
+// barWidth leaves room for the rest of a line of 80 columns.
+const barWidth = 16
+
+// begin begins to draw the line that text returns, which is called with p.mu
+// held.
+func (p *progress) begin(atOnce bool, text func() string) {
 	p.stop, p.stopped = make(chan struct{}), make(chan struct{})
-	go p.draw(s, p.stop, p.stopped)
+	delay := progressDelay
+	if atOnce {
+		delay = 0
+	}
+	go p.draw(delay, text, p.stop, p.stopped)
 }
 
 // End ends the phase: its line is gone when End returns.
@@ -65,13 +112,8 @@ func (p *progress) End() {
 	}
 }
 
-func (p *progress) draw(s meter.Status, stop, stopped chan struct{}) {
+func (p *progress) draw(delay time.Duration, text func() string, stop, stopped chan struct{}) {
 	defer close(stopped)
-	began := time.Now()
-	delay := progressDelay
-	if s.Phase == meter.Pairing {
-		delay = 0 // which PIN is tried is worth knowing at once
-	}
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	for i := 0; ; i++ {
@@ -86,7 +128,7 @@ func (p *progress) draw(s meter.Status, stop, stopped chan struct{}) {
 			p.shown = true
 			// Standard error that can't be written to has no better place
 			// to be complained about.
-			_, _ = fmt.Fprintf(p.w, "%s%s %s (%ds)", clearLine, spinner[i%len(spinner)], s.Text, int(time.Since(began).Seconds()))
+			_, _ = fmt.Fprintf(p.w, "%s%s %s", clearLine, spinner[i%len(spinner)], text())
 			p.mu.Unlock()
 			timer.Reset(progressStep)
 		}
@@ -108,18 +150,6 @@ func (p *progress) Line(format string, args ...any) {
 		return
 	}
 	p.write(append(fmt.Appendf(nil, "powerspy: "+format, args...), '\n'))
-}
-
-// Transient shows a line on a terminal until the next one, or anything else, is
-// shown.
-func (p *progress) Transient(format string, args ...any) {
-	if p.quiet || !p.terminal {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.shown = true
-	_, _ = fmt.Fprintf(p.w, clearLine+format, args...)
 }
 
 // write puts whole lines on standard error.

@@ -72,6 +72,69 @@ func TestProgressOnTerminal(t *testing.T) {
 	})
 }
 
+// A bar is drawn where the end is known, shares its line with what is told
+// meanwhile, and is gone at the end.
+func TestTransferOnTerminal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out buffer
+		p := &progress{w: &out, terminal: true}
+		done := p.Transfer("file 1 of 2, 120906.DAT", 100_000)
+		if got := out.after(1050 * time.Millisecond); got != clearLine+"| file 1 of 2, 120906.DAT" {
+			t.Errorf("nothing came in the first second: %q", got)
+		}
+		for n := int64(10_000); n <= 50_000; n += 10_000 {
+			<-time.After(time.Second)
+			done(n)
+		}
+		got := out.after(progressStep)
+		last := got[strings.LastIndex(got, clearLine)+len(clearLine):]
+		if want := " file 1 of 2, 120906.DAT  50% [=======>........] (50/100 kB, 9.0 kB/s) [6s:5s]"; last[1:] != want || len(last) > 79 {
+			t.Errorf("half: %q, want %q", last, want)
+		}
+		p.Line("a line")
+		if got := out.take(); got != clearLine+"powerspy: a line\n" {
+			t.Errorf("line: %q", got)
+		}
+		done(100_000)
+		if got := out.after(progressStep); !strings.Contains(got, "100%") {
+			t.Errorf("whole: %q", got)
+		}
+		p.End()
+		if got := out.take(); got != clearLine {
+			t.Errorf("end: %q", got)
+		}
+
+		done = p.Transfer("empty", 0)
+		done(0)
+		if got := out.after(1050 * time.Millisecond); got != clearLine+"| empty" {
+			t.Errorf("empty: %q", got)
+		}
+		p.End()
+		out.take()
+		p.Transfer("quick", 10)(10)
+		p.End()
+		if got := out.take(); got != "" {
+			t.Errorf("quick: %q, want nothing", got)
+		}
+	})
+}
+
+// Where nobody watches, and where nobody wants it, there is no bar.
+func TestTransferElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, p := range []*progress{{}, {terminal: true, quiet: true}} {
+			var out buffer
+			p.w = &out
+			p.Transfer("file", 100)(10)
+			p.Working("reading")
+			if got := out.after(time.Minute); got != "" {
+				t.Errorf("got %q", got)
+			}
+			p.End()
+		}
+	})
+}
+
 func TestProgressElsewhere(t *testing.T) {
 	var out buffer
 	p := &progress{w: &out}

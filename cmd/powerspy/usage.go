@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -49,6 +50,7 @@ func commandWords(c *cli.Context) string {
 // Errors of package flag and of the library, which have no types.
 const (
 	undefinedFlag = "flag provided but not defined: -"
+	badBoolean    = "invalid boolean value "
 	missingValue  = "flag needs an argument: -"
 	twoForms      = "Cannot use two forms of the same flag: "
 )
@@ -66,7 +68,15 @@ func (a *app) flagError(c *cli.Context, err error, _ bool) error {
 		if s := closest(dashed(name), names); s != "" {
 			return usagef(c, "there is no flag %s (did you mean %s?)", dashed(name), s)
 		}
+		if name[0] >= '0' && name[0] <= '9' {
+			return usagef(c, "-%s is negative, and no argument can be", name)
+		}
 		return usagef(c, "there is no flag %s", dashed(name))
+	}
+	if flag, ok := strings.CutPrefix(text, badBoolean); ok {
+		_, name, _ := strings.Cut(flag, " for -")
+		name, _, _ = strings.Cut(name, ":")
+		return usagef(c, "%s takes no value", dashed(name))
 	}
 	if name, ok := strings.CutPrefix(text, missingValue); ok {
 		return usagef(c, "%s needs a value", dashed(name))
@@ -75,7 +85,40 @@ func (a *app) flagError(c *cli.Context, err error, _ bool) error {
 		one, other, _ := strings.Cut(names, " ")
 		return usagef(c, "%s and %s are the same flag, give one of them", dashed(one), dashed(other))
 	}
+	if value, name, ok := wrongValue(text); ok {
+		return usagef(c, "%s %s %s", name, value, kindOf(c, name))
+	}
 	return usagef(c, "%s", text)
+}
+
+// wrongValue takes apart what package flag says of a value that can't be parsed:
+// the value, quoted, and the flag.
+func wrongValue(text string) (value, name string, ok bool) {
+	text, wrong := strings.CutPrefix(text, "invalid value ")
+	i := strings.LastIndex(text, " for flag -")
+	if !wrong || i < 0 {
+		return "", "", false
+	}
+	name, _, ok = strings.Cut(text[i+len(" for flag -"):], ": ")
+	return text[:i], name, ok
+}
+
+// kindOf says what is wrong with a value of a flag that can't be parsed.
+func kindOf(c *cli.Context, name string) string {
+	for _, f := range c.Command.Flags {
+		if !slices.Contains(f.Names(), name) {
+			continue
+		}
+		switch f.(type) {
+		case *cli.DurationFlag:
+			return "is no time; give one such as 500ms, 10s or 1h"
+		case *cli.IntFlag:
+			return "is not a whole number"
+		case *cli.Float64Flag:
+			return "is not a number"
+		}
+	}
+	return "is not a value of this flag"
 }
 
 // dashed writes a flag as it is typed.
@@ -99,7 +142,7 @@ func noArguments(c *cli.Context) error {
 func surplus(c *cli.Context, accepted int) error {
 	args := c.Args().Slice()
 	arg := args[accepted]
-	if strings.HasPrefix(arg, "-") && arg != "-" {
+	if accepted > 0 && strings.HasPrefix(arg, "-") && arg != "-" {
 		return usagef(c, "%s stands after the argument %q; flags come before arguments", arg, args[accepted-1])
 	}
 	text := fmt.Sprintf("%s takes no argument %q", commandWords(c), arg)
