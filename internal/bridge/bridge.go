@@ -52,6 +52,7 @@ type Bridge struct {
 	client  *queue    // nil: there is no client
 	slow    bool      // the client was told of as slow
 	left    time.Time // when the client before left
+	astray  bool      // the meter may stream, and nobody wants that
 	answers follower
 	asked   int           // identities (request ?) that the meter owes
 	settled chan struct{} // is closed when it owes none any more; nil: nobody waits
@@ -131,15 +132,14 @@ func (b *Bridge) carry(ctx context.Context, l powerspy.Link) error {
 		}
 		b.ended()
 	}()
-	started, err := b.begin(l)
+	own, err := b.begin(l)
 	if err != nil {
 		return err
 	}
-	again := swallower{done: !started}
 	buf := make([]byte, 4096)
 	for {
 		n, err := l.Read(buf)
-		if out := again.filter(buf[:n]); len(out) > 0 {
+		if out := own.filter(buf[:n]); len(out) > 0 {
 			b.deliver(out)
 		}
 		if err != nil {
@@ -148,18 +148,39 @@ func (b *Bridge) carry(ctx context.Context, l powerspy.Link) error {
 	}
 }
 
-// begin begins to use a link, and tells whether the client's stream was started
-// again on it.
-func (b *Bridge) begin(l powerspy.Link) (started bool, err error) {
+// begin begins to use a link: the client's stream goes on, and one that nobody
+// wants any more is ended. It returns what keeps the answer to itself.
+func (b *Bridge) begin(l powerspy.Link) (*swallower, error) {
 	b.writing.Lock()
 	defer b.writing.Unlock()
-	b.mu.Lock()
-	var start []byte
-	if b.link != l { // over the one of Use a client may have started a stream
-		b.link, start = l, b.mode.start
+	request, own := b.adopt(l)
+	err := write(l, request, writeTime)
+	if err != nil {
+		b.goesAstray()
 	}
-	b.mu.Unlock()
-	return start != nil, write(l, start, writeTime)
+	return own, err
+}
+
+// adopt makes l the link, and returns the request to begin with, if any.
+func (b *Bridge) adopt(l powerspy.Link) (request []byte, own *swallower) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known, astray := b.link == l, b.astray
+	b.link, b.astray = l, false
+	switch {
+	case known: // by Use: a client may have started a stream over it
+	case b.mode.start != nil:
+		return b.mode.start, &swallower{}
+	case astray:
+		return []byte("<Q>"), &swallower{stale: true}
+	}
+	return nil, &swallower{done: true}
+}
+
+func (b *Bridge) goesAstray() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.astray = true
 }
 
 // ended takes note of the loss of the link.
@@ -167,6 +188,7 @@ func (b *Bridge) ended() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.link = nil
+	b.astray = b.astray || b.mode.start != nil
 	b.mode.broken()
 	b.answers = follower{}
 	b.owesNothing()
@@ -199,7 +221,7 @@ func (b *Bridge) quit() {
 	b.mu.Lock()
 	if l := b.link; l != nil {
 		// A write under way is not waited for any longer than our own.
-		_ = l.SetWriteDeadline(time.Now().Add(leftTime)) // a link that fails has no stream
+		_ = l.SetWriteDeadline(time.Now().Add(leftTime)) // a failure shows below
 	}
 	b.mu.Unlock()
 	b.writing.Lock()
@@ -208,8 +230,12 @@ func (b *Bridge) quit() {
 	l, start := b.link, b.mode.start
 	b.mode.start, b.mode.streams = nil, false
 	b.mu.Unlock()
-	if l != nil && start != nil {
-		_ = write(l, []byte("<Q>"), leftTime) // a link that fails has no stream
+	if l == nil || start == nil {
+		return
+	}
+	if err := write(l, []byte("<Q>"), leftTime); err != nil {
+		b.goesAstray()
+		_ = l.Close() // its Read ends, and a new link is made
 	}
 }
 

@@ -6,6 +6,9 @@ import "bytes"
 // of longer answers none matters here.
 const maxFollowed = 64
 
+// Answers of the meter to a request that it obeys, and to one that it does not.
+const accepted, refused = "<K>", "<Z>"
+
 // A follower finds the frames in a stream of bytes.
 type follower struct {
 	partial []byte // the frame so far, from its <; nil outside
@@ -58,16 +61,11 @@ func (m *mode) sent(p []byte) (asked int) {
 func (m *mode) answered(frame []byte) {
 	switch {
 	case m.start == nil || m.streams:
-	case isAnswer(frame, 'K'):
+	case string(frame) == accepted:
 		m.streams = true
-	case isAnswer(frame, 'Z'):
+	case string(frame) == refused:
 		m.start = nil
 	}
-}
-
-// isAnswer tells <K> and <Z>, which the specification prints <K.> and <Z.>.
-func isAnswer(frame []byte, letter byte) bool {
-	return len(frame) >= 3 && frame[1] == letter && (frame[2] == '>' || len(frame) == 4 && frame[2] == '.')
 }
 
 // broken takes note of the loss of the link. A request that was not answered is
@@ -79,35 +77,47 @@ func (m *mode) broken() {
 	}
 }
 
-// A swallower takes the first <K> out of a stream: the answer to a request that
-// the client did not send. Frames before it pass.
+// A swallower takes the first <K> or <Z> out of a stream: the answer to a
+// request that the client did not send.
 type swallower struct {
 	partial []byte // matched so far
+	stale   bool   // what comes before it is for nobody, and is taken out, too
 	done    bool
 }
-
-const accepted = "<K>"
 
 // filter returns p without the answer. It may be another slice.
 func (s *swallower) filter(p []byte) []byte {
 	if s.done {
 		return p
 	}
-	var out []byte
+	var before []byte
 	for i, c := range p {
-		if c != accepted[len(s.partial)] {
-			out = append(out, s.partial...)
+		if !s.matches(c) {
+			before = append(before, s.partial...)
 			s.partial = s.partial[:0]
 		}
-		if c != accepted[len(s.partial)] {
-			out = append(out, c)
+		if !s.matches(c) {
+			before = append(before, c)
 			continue
 		}
 		s.partial = append(s.partial, c)
 		if len(s.partial) == len(accepted) {
 			s.done = true
-			return append(out, p[i+1:]...)
+			return append(s.pass(before), p[i+1:]...)
 		}
 	}
-	return out
+	return s.pass(before)
+}
+
+func (s *swallower) pass(before []byte) []byte {
+	if s.stale {
+		return nil
+	}
+	return before
+}
+
+// matches tells whether the answer may go on with c.
+func (s *swallower) matches(c byte) bool {
+	n := len(s.partial)
+	return c == accepted[n] || c == refused[n]
 }
