@@ -61,7 +61,7 @@ func client(t *testing.T, b *Bridge) (c net.Conn, leave func()) {
 	return c, leave
 }
 
-func ask(t *testing.T, c net.Conn, r *bufio.Reader, request string) string {
+func ask(t *testing.T, c io.Writer, r *bufio.Reader, request string) string {
 	t.Helper()
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
