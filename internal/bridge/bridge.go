@@ -52,7 +52,7 @@ type Bridge struct {
 	client  *queue    // nil: there is no client
 	slow    bool      // the client was told of as slow
 	left    time.Time // when the client before left
-	astray  bool      // the meter may stream, and nobody wants that
+	astray  bool      // the meter may stream, and nobody wants that: it has not answered Q
 	answers follower
 	asked   int           // identities (request ?) that the meter owes
 	settled chan struct{} // is closed when it owes none any more; nil: nobody waits
@@ -136,9 +136,11 @@ func (b *Bridge) carry(ctx context.Context, l powerspy.Link) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	buf := make([]byte, 4096)
 	for {
 		n, err := l.Read(buf)
+		own.done = own.done || time.Since(began) > 2*answerTime // an answer that got lost
 		if out := own.filter(buf[:n]); len(out) > 0 {
 			b.deliver(out)
 		}
@@ -154,33 +156,24 @@ func (b *Bridge) begin(l powerspy.Link) (*swallower, error) {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	request, own := b.adopt(l)
-	err := write(l, request, writeTime)
-	if err != nil {
-		b.goesAstray()
-	}
-	return own, err
+	return own, write(l, request, writeTime)
 }
 
 // adopt makes l the link, and returns the request to begin with, if any.
 func (b *Bridge) adopt(l powerspy.Link) (request []byte, own *swallower) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	known, astray := b.link == l, b.astray
-	b.link, b.astray = l, false
+	known := b.link == l
+	b.link = l
 	switch {
 	case known: // by Use: a client may have started a stream over it
 	case b.mode.start != nil:
+		b.astray = false
 		return b.mode.start, &swallower{}
-	case astray:
+	case b.astray:
 		return []byte("<Q>"), &swallower{stale: true}
 	}
 	return nil, &swallower{done: true}
-}
-
-func (b *Bridge) goesAstray() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.astray = true
 }
 
 // ended takes note of the loss of the link.
@@ -229,12 +222,12 @@ func (b *Bridge) quit() {
 	b.mu.Lock()
 	l, start := b.link, b.mode.start
 	b.mode.start, b.mode.streams = nil, false
+	b.astray = b.astray || start != nil
 	b.mu.Unlock()
 	if l == nil || start == nil {
 		return
 	}
 	if err := write(l, []byte("<Q>"), leftTime); err != nil {
-		b.goesAstray()
 		_ = l.Close() // its Read ends, and a new link is made
 	}
 }
@@ -255,6 +248,9 @@ func (b *Bridge) deliver(p []byte) {
 // answered takes note of an answer of the meter. b.mu is held.
 func (b *Bridge) answered(frame []byte) {
 	b.mode.answered(frame)
+	if string(frame) == accepted || string(frame) == refused {
+		b.astray = false // it hears what it is told
+	}
 	if !bytes.HasPrefix(frame, []byte("<POWERSPY")) || b.asked == 0 {
 		return
 	}
@@ -354,8 +350,9 @@ func (b *Bridge) request(p []byte) {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	b.mu.Lock()
-	l := b.link
+	l, streamed := b.link, b.mode.start != nil
 	b.asked += b.mode.sent(p)
+	b.astray = b.astray || streamed && b.mode.start == nil
 	if l == nil {
 		b.mode.broken() // a stream that was ended meanwhile is not started again
 		b.asked = 0

@@ -99,12 +99,14 @@ func TestDialFails(t *testing.T) {
 	}
 }
 
-// A mortal link carries nothing any more once it is dead, which only a Write can
-// tell.
+var errLost = errors.New("lost")
+
+// A mortal link carries nothing any more once it is dead, which a Write can tell at
+// most.
 type mortal struct {
 	net.Conn
 	hole net.Conn // blocks
-	fail error    // what Write gives instead
+	fail error    // what Write gives instead; errLost: nothing, as it seems
 	dead atomic.Bool
 }
 
@@ -121,6 +123,8 @@ func (l *mortal) Write(p []byte) (int, error) {
 	switch {
 	case !l.dead.Load():
 		return l.Conn.Write(p)
+	case l.fail == errLost:
+		return len(p), nil
 	case l.fail != nil:
 		return 0, l.fail
 	}
@@ -223,6 +227,36 @@ func TestDeadLinkLeft(t *testing.T) {
 	})
 }
 
+// The end of a stream that the meter did not hear since the link was dying is
+// told on the next link.
+func TestEndLost(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			m := simulated(t, quiet)
+			b, link := runMortal(t, m, errLost)
+			c, leave := client(t, b)
+			ask(t, c, bufio.NewReader(c), "<J0032>")
+			link.dead.Store(true)
+			if leaves {
+				leave()
+			} else if _, err := io.WriteString(c, "<Q>"); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if !m.Measuring() {
+				t.Error("the meter heard it")
+			}
+			if err := link.Close(); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(5 * time.Second) // on the bubble's clock: time for a new link
+			if m.Measuring() {
+				t.Error("the stream was left running")
+			}
+		})
+	}
+}
+
 // A stream whose client ended it or left while there was no link is ended on the
 // next one, and nobody hears of it.
 func TestStreamEndedMeanwhile(t *testing.T) {
@@ -297,6 +331,27 @@ func TestSilentMeter(t *testing.T) {
 				t.Errorf("the answer took %v", took)
 			}
 			leave()
+		}
+	})
+}
+
+// Where the meter's answer to a request of the bridge's own gets lost, the client
+// gets all of its own.
+func TestOwnAnswerLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, m := run(t, quiet+",away=2s/1s,mute=Q")
+		c, _ := client(t, b)
+		r := bufio.NewReader(c)
+		ask(t, c, r, "<J0032>")
+		if _, err := io.WriteString(c, "<Q>"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second) // on the bubble's clock
+		if got := ask(t, c, r, "<V00>"); got != "<01>" {
+			t.Errorf("got %q", got)
+		}
+		if m.Measuring() {
+			t.Error("the stream went on")
 		}
 	})
 }
