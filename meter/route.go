@@ -35,10 +35,38 @@ func (r *Route) Target() Target { return r.route.target }
 // Dial opens a link, on which nothing has been sent. A Bluetooth meter is
 // looked for first (see [powerspy2/rfcomm.Dial]), so that trying again and
 // again does the kernel no harm. A key that it forgot is healed by pairing
-// anew. Errors match those of [Open]. Config.Trace is not shown the link's
-// bytes. Dial must not be called concurrently.
+// anew. Errors match those of [Open]. Config.Trace is shown the link's bytes, a
+// call a Read or Write. Dial must not be called concurrently.
 func (r *Route) Dial(ctx context.Context) (powerspy.Link, error) {
-	return r.route.healed(ctx)
+	l, err := r.route.healed(ctx)
+	if err != nil || r.route.cfg.Trace == nil {
+		return l, err
+	}
+	return &traced{l, r.route.cfg.Trace}, nil
+}
+
+// A traced link shows its bytes.
+type traced struct {
+	powerspy.Link
+	trace func(sent bool, p []byte)
+}
+
+func (l *traced) Read(p []byte) (int, error) {
+	n, err := l.Link.Read(p)
+	l.show(false, p[:n])
+	return n, err
+}
+
+func (l *traced) Write(p []byte) (int, error) {
+	n, err := l.Link.Write(p)
+	l.show(true, p[:n])
+	return n, err
+}
+
+func (l *traced) show(sent bool, p []byte) {
+	if len(p) > 0 {
+		l.trace(sent, p)
+	}
 }
 
 // Close gives the meter back to others, with the error of Config.Claim's

@@ -27,7 +27,8 @@ func (a *app) bridgeCommand() *cli.Command {
 		Usage: "give older programs a serial device that leads to the meter",
 		Description: `Makes a serial device that only you may open, carries its bytes to the meter,
 and connects again when the link breaks. No root, no rfcomm bind, no chmod. It
-runs until Ctrl-C. One program at a time should have the device open.
+runs until Ctrl-C. It serves one program at a time: a second one is told that
+the meter is in use, and hung up. --verbose shows the bytes that are carried.
 
 Examples:
 
@@ -45,9 +46,14 @@ Examples:
 // A front is where clients come from.
 type front struct {
 	device string // what to tell the older tool
-	accept func() (io.ReadWriteCloser, error)
-	refuse func(io.WriteCloser) // sends a second client away; nil: none is accepted
-	close  func() error
+	accept func() (conn, error)
+	close  func() error // wakes accept
+}
+
+// A conn is the connection of a client. Closing it wakes Read and Write.
+type conn interface {
+	io.ReadWriteCloser
+	SetDeadline(t time.Time) error
 }
 
 func (a *app) bridge(c *cli.Context) (err error) {
@@ -74,10 +80,14 @@ func (a *app) bridge(c *cli.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, route.Close()) }()
-	b := &bridge.Bridge{Dial: route.Dial, Final: meter.IsFinal, Report: func(text string) { s.progress.Line("%s", text) }}
+	dial := func(ctx context.Context) (powerspy.Link, error) {
+		defer s.progress.End()
+		return route.Dial(ctx)
+	}
+	b := &bridge.Bridge{Dial: dial, Final: meter.IsFinal, Report: func(text string) { s.progress.Line("%s", text) }}
 	// The device is made once the meter is there: what an older program asks
 	// before that would be lost.
-	first, err := firstLink(c.Context, route)
+	first, err := firstLink(c.Context, dial)
 	if err != nil {
 		return err
 	}
@@ -101,17 +111,22 @@ func (a *app) bridge(c *cli.Context) (err error) {
 
 // firstLink connects to the meter. It tries again only what may pass: for other
 // troubles there is somebody to tell.
-func firstLink(ctx context.Context, route *meter.Route) (powerspy.Link, error) {
+func firstLink(ctx context.Context, dial func(context.Context) (powerspy.Link, error)) (powerspy.Link, error) {
 	for try := 1; ; try++ {
-		l, err := route.Dial(ctx)
+		l, err := dial(ctx)
 		if err == nil || try == 3 || ctx.Err() != nil || !meter.MayPass(err) {
 			return l, err
 		}
 	}
 }
 
-// leaves is how long a client that has hung up may take to be noticed.
-const leaves = time.Second
+const (
+	// leaves is how long a client that has hung up may take to be noticed, and
+	// one that is sent away to read why.
+	leaves = time.Second
+	// crowd is how many clients may be waiting for the one that has the meter.
+	crowd = 16
+)
 
 // serveBridge serves clients until ctx ends or either side fails for good.
 func serveBridge(ctx context.Context, b *bridge.Bridge, f *front) error {
@@ -121,37 +136,77 @@ func serveBridge(ctx context.Context, b *bridge.Bridge, f *front) error {
 	wg.Go(func() { cancel(b.Link(ctx)) })
 	wg.Go(func() {
 		<-ctx.Done()
-		_ = f.close() // wakes accept
+		if err := f.close(); err != nil {
+			b.Report(err.Error())
+		}
 	})
 	free := make(chan struct{}, 1) // holds a token while there is no client
 	free <- struct{}{}
-	for ctx.Err() == nil {
-		conn, err := f.accept()
+	places := make(chan struct{}, crowd)
+	for {
+		c, err := f.accept()
 		if err != nil {
 			cancel(err)
 			break
 		}
-		select {
-		case <-free:
-		case <-ctx.Done():
-			_ = conn.Close() // nothing was said on it
-			continue
-		case <-time.After(leaves):
-			f.refuse(conn)
-			continue
-		}
-		if f.refuse == nil {
-			_ = b.Client(ctx, conn) // its error is that of ctx
-			free <- struct{}{}
-			continue
-		}
+		places <- struct{}{}
+		first := tryTake(free) // here, so that it is in turn
 		wg.Go(func() {
-			_ = b.Client(ctx, conn)
+			defer func() { <-places }()
+			if !first && !take(ctx, free) {
+				refuse(ctx, b, c)
+				return
+			}
+			_ = b.Client(ctx, c) // its error is that of ctx
 			free <- struct{}{}
 		})
 	}
 	wg.Wait()
 	return context.Cause(ctx)
+}
+
+// tryTake takes a token if there is one.
+func tryTake(tokens <-chan struct{}) bool {
+	select {
+	case <-tokens:
+		return true
+	default:
+		return false
+	}
+}
+
+// take waits for a token as long as a client may take to leave.
+func take(ctx context.Context, tokens <-chan struct{}) bool {
+	late := time.NewTimer(leaves)
+	defer late.Stop()
+	select {
+	case <-tokens:
+		return true
+	case <-ctx.Done():
+	case <-late.C:
+	}
+	return false
+}
+
+// refuse tells a client why it is sent away, and hangs up once it has left or had
+// the time to read it: what was not read is lost then.
+func refuse(ctx context.Context, b *bridge.Bridge, c conn) {
+	if ctx.Err() == nil {
+		b.Report("a second program was sent away: the meter is in use by the first")
+	}
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer stop()
+	defer c.Close() // there is nobody to tell
+	if err := c.SetDeadline(time.Now().Add(leaves)); err != nil {
+		return
+	}
+	if _, err := io.WriteString(c, "the meter is in use by another program\r\n"); err != nil {
+		return
+	}
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.CloseWrite() // a failure shows below
+	}
+	_, _ = io.Copy(io.Discard, c) // ends when it has left, or at the deadline
 }
 
 // bridgeAddress reads --tcp; it is empty for a terminal.
@@ -181,19 +236,12 @@ func listenTCP(ctx context.Context, address string) (*front, error) {
 	}
 	return &front{
 		device: "tcp://" + l.Addr().String(),
-		accept: func() (io.ReadWriteCloser, error) { return l.Accept() },
-		refuse: func(conn io.WriteCloser) {
-			if c, ok := conn.(net.Conn); ok {
-				_ = c.SetWriteDeadline(time.Now().Add(leaves)) // then Write says so
-			}
-			_, _ = io.WriteString(conn, "the meter is in use by another program\r\n")
-			_ = conn.Close() // there is nobody to tell
-		},
-		close: l.Close,
+		accept: func() (conn, error) { return l.Accept() },
+		close:  l.Close,
 	}, nil
 }
 
-// makeTTY makes a pseudo-terminal and a symbolic link to it. A lock tells the
+// makeTTY makes pseudo-terminals and a symbolic link to them. A lock tells the
 // link of another bridge from one that was left behind, whose terminal may be
 // somebody else's by now.
 func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
@@ -223,25 +271,13 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 	if there, err := os.Readlink(link); err == nil && !strings.HasPrefix(there, "/dev/pts/") {
 		return nil, usagef(c, "%s leads to %s, which is no bridge's; give --tty another path", link, there)
 	}
-	p, err := pseudo.Open()
+	l, err := pseudo.Listen(link)
 	if err != nil {
-		return nil, fmt.Errorf("open pseudo-terminal: %w", err)
-	}
-	p.Shared = func() {
-		s.progress.Line("%s was opened again: programs that have it open at once share it, and each gets a part of the answers", link)
-	}
-	if err := replaceLink(p.Path, link); err != nil {
-		return nil, errors.Join(err, p.Close())
+		return nil, err
 	}
 	return &front{
 		device: link,
-		accept: func() (io.ReadWriteCloser, error) { return p.Accept() },
-		close: func() error {
-			var err error
-			if now, rerr := os.Readlink(link); rerr == nil && now == p.Path {
-				err = os.Remove(link)
-			}
-			return errors.Join(err, p.Close(), release())
-		},
+		accept: func() (conn, error) { return l.Accept() },
+		close:  func() error { return errors.Join(l.Close(), release()) },
 	}, nil
 }

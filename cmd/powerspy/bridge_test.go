@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -12,6 +13,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"powerspy2/internal/bridge"
+	"powerspy2/meter"
+	"powerspy2/powerspy"
 )
 
 // A program that knows only a serial device or a port measures over a bridge,
@@ -24,13 +29,10 @@ func TestBridge(t *testing.T) {
 	for _, args := range [][]string{{"--tty", link}, {"--tcp", "0"}} {
 		p := start(t, append([]string{"bridge", "--device", quickSim}, args...)...)
 		device := bridgeDevice(t, p)
-		if args[0] == "--tcp" {
-			refuseSecond(t, strings.TrimPrefix(device, "tcp://"))
-		} else if second := start(t, "bridge", "--device", quickSim, "--tty", link); second.wait().ExitCode() == 0 {
-			t.Error("a second bridge took the device of a live one")
-		}
 		if args[0] == "--tty" {
-			tellShared(t, p, device)
+			if second := start(t, "bridge", "--device", quickSim, "--tty", link); second.wait().ExitCode() == 0 {
+				t.Error("a second bridge took the device of a live one")
+			}
 		}
 		for range 2 {
 			m := start(t, "measure", "-q", "--device", device, "--interval", "20ms", "--count", "3")
@@ -46,8 +48,217 @@ func TestBridge(t *testing.T) {
 			t.Errorf("%v: %v", args, got)
 		}
 	}
+	notThere(t, link)
+}
+
+func notThere(t *testing.T, link string) {
+	t.Helper()
 	if _, err := os.Lstat(link); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the device was left behind: %v", err)
+	}
+}
+
+// A second program is told and hung up, whatever it says; the first one is not
+// disturbed in its stream, and the next one is served.
+func TestBridgeSecondProgram(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "meter")
+	for _, args := range [][]string{{"--tty", link}, {"--tcp", "0"}} {
+		p := start(t, append([]string{"bridge", "--device", quickSim + ",serial=1"}, args...)...)
+		device := bridgeDevice(t, p)
+		first := openDevice(t, device)
+		frames := make(chan error, 1)
+		stop := make(chan struct{})
+		if got := askDevice(t, first, "<J0005>"); got != "<K>" {
+			t.Errorf("%v: start: %q", args, got)
+		}
+		go func() { frames <- onlyFrames(first, stop) }()
+
+		for range 2 {
+			second := openDevice(t, device)
+			if _, err := io.WriteString(second, "<V00>"); err != nil {
+				t.Error(err)
+			}
+			// A hang-up is an end or an error, as it comes.
+			if said, _ := io.ReadAll(second); string(said) != "the meter is in use by another program\r\n" {
+				t.Errorf("%v: the second was told %q", args, said)
+			}
+			if _, err := second.Write([]byte("<V00>")); err == nil && args[0] == "--tty" {
+				t.Error("the second was not hung up")
+			}
+			p.told("powerspy: a second program was sent away: the meter is in use by the first")
+		}
+
+		close(stop)
+		if err := <-frames; err != nil {
+			t.Errorf("%v: the first: %v", args, err)
+		}
+		if err := first.Close(); err != nil {
+			t.Error(err)
+		}
+		third := openDevice(t, device)
+		if got := askDevice(t, third, "<V00>"); got != "<01>" {
+			t.Errorf("%v: the next was answered %q", args, got)
+		}
+		p.signal(os.Interrupt) // with a client
+		if got := p.wait(); got.ExitCode() != 0 {
+			t.Errorf("%v: %v", args, got)
+		}
+		if rest, _ := io.ReadAll(third); strings.Contains(string(rest), "<") {
+			t.Errorf("%v: the client was told %q at the end", args, rest)
+		}
+	}
+	notThere(t, link)
+}
+
+// openDevice opens what a bridge says to give to the other program.
+func openDevice(t *testing.T, device string) (rw interface {
+	io.ReadWriteCloser
+	SetDeadline(time.Time) error
+}) {
+	t.Helper()
+	var err error
+	if address, ok := strings.CutPrefix(device, "tcp://"); ok {
+		rw, err = net.Dial("tcp", address)
+	} else {
+		rw, err = os.OpenFile(device, os.O_RDWR|syscall.O_NOCTTY, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { rw.Close() })
+	if err := rw.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	return rw
+}
+
+// askDevice makes a request and returns its answer.
+func askDevice(t *testing.T, rw io.ReadWriter, request string) string {
+	t.Helper()
+	if _, err := io.WriteString(rw, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := readFrame(rw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// readFrame reads up to the end of a frame and no further.
+func readFrame(r io.Reader) (string, error) {
+	var frame []byte
+	for one := make([]byte, 1); ; {
+		if _, err := io.ReadFull(r, one); err != nil {
+			return "", err
+		}
+		switch frame = append(frame, one[0]); one[0] {
+		case '<':
+			frame = frame[len(frame)-1:]
+		case '>':
+			return string(frame), nil
+		}
+	}
+}
+
+// onlyFrames reads real-time frames until stop is closed.
+func onlyFrames(r io.Reader, stop <-chan struct{}) error {
+	for {
+		f, err := readFrame(r)
+		if err == nil {
+			_, err = powerspy.ParseFrame([]byte(strings.Trim(f, "<>")))
+		}
+		if err != nil {
+			return fmt.Errorf("%q: %w", f, err)
+		}
+		select {
+		case <-stop:
+			return nil
+		default:
+		}
+	}
+}
+
+// A program that looks at the device with stty, or closes it and opens it again
+// at once, is not sent away.
+func TestBridgeOpenedAgain(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "meter")
+	for _, args := range [][]string{{"--tty", link}, {"--tcp", "0"}} {
+		p := start(t, append([]string{"bridge", "--device", quickSim + ",serial=1"}, args...)...)
+		device := bridgeDevice(t, p)
+		for n := range 10 {
+			if err := openDevice(t, device).Close(); err != nil {
+				t.Error(err)
+			}
+			rw := openDevice(t, device)
+			if got := askDevice(t, rw, "<V00>"); got != "<01>" {
+				t.Errorf("%v, time %d: %q", args, n, got)
+			}
+			if err := rw.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		p.signal(os.Interrupt)
+		if got := p.wait(); got.ExitCode() != 0 {
+			t.Errorf("%v: %v", args, got)
+		}
+	}
+}
+
+// --verbose shows what is carried, in both directions, and so that the meter is
+// told to stop when the bridge is: with a client that reads, that does not, or
+// that has left.
+func TestBridgeVerbose(t *testing.T) {
+	for _, client := range []string{"reads", "stalls", "left"} {
+		link := filepath.Join(t.TempDir(), "meter")
+		p := start(t, "bridge", "-v", "--device", quickSim+",serial=1", "--tty", link)
+		rw := openDevice(t, bridgeDevice(t, p))
+		if _, err := io.WriteString(rw, "<V00>"); err != nil {
+			t.Fatal(err)
+		}
+		p.told("> <V00>")
+		p.told(`< <01>\n\r`)
+		if _, err := io.WriteString(rw, "<J0001>"); err != nil {
+			t.Fatal(err)
+		}
+		p.told("> <J0001>")
+		switch client {
+		case "reads":
+			go io.Copy(io.Discard, rw)
+		case "left":
+			if err := rw.Close(); err != nil {
+				t.Error(err)
+			}
+			p.told("> <Q>")
+		}
+		p.signal(os.Interrupt)
+		if client != "left" {
+			p.told("> <Q>")
+		}
+		if got := p.wait(); got.ExitCode() != 0 {
+			t.Errorf("%s: %v", client, got)
+		}
+		notThere(t, link)
+	}
+}
+
+// What can't be mended ends the bridge with its error, and takes the device away.
+func TestBridgeEnds(t *testing.T) {
+	wrong := &meter.Error{Kind: meter.ErrPairing, Op: "pair", Err: errors.New("wrong PIN")}
+	b := &bridge.Bridge{
+		Dial:   func(context.Context) (powerspy.Link, error) { return nil, wrong },
+		Final:  func(err error) bool { return errors.Is(err, meter.ErrPairing) },
+		Report: func(text string) { t.Log(text) },
+	}
+	f, err := listenTCP(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serveBridge(t.Context(), b, f); !errors.Is(err, wrong) || exitStatus(err) != 5 {
+		t.Errorf("got %v, exit status %d", err, exitStatus(err))
+	}
+	if _, err := f.accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the port is left: %v", err)
 	}
 }
 
@@ -62,43 +273,6 @@ func bridgeDevice(t *testing.T, p *process) string {
 		if _, device, ok := strings.Cut(strings.TrimSpace(l), "give that to the other program, as --device "); ok {
 			return device
 		}
-	}
-}
-
-// refuseSecond checks that a second client is told, and the first one is served
-// on.
-func refuseSecond(t *testing.T, address string) {
-	t.Helper()
-	dial := func() net.Conn {
-		var d net.Dialer
-		c, err := d.DialContext(t.Context(), "tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	first := dial()
-	answers := bufio.NewReader(first)
-	ask := func() {
-		t.Helper()
-		if _, err := io.WriteString(first, "<V00>"); err != nil {
-			t.Fatal(err)
-		}
-		if answer, err := answers.ReadString('>'); err != nil || len(strings.Trim(answer, "\r\n<>")) != 2 {
-			t.Errorf("first client: %q, %v", answer, err)
-		}
-	}
-	ask()
-	if said, err := io.ReadAll(dial()); err != nil || !strings.Contains(string(said), "in use by another program") {
-		t.Errorf("second client: %q, %v", said, err)
-	}
-	ask()
-	if err := first.Close(); err != nil {
-		t.Error(err)
 	}
 }
 
@@ -124,21 +298,21 @@ func TestBridgeRefuses(t *testing.T) {
 	}
 }
 
-// tellShared checks that the bridge tells of a second program on its device.
-func tellShared(t *testing.T, p *process, device string) {
-	t.Helper()
+// On a terminal the phase of connecting is over once the bridge is connected.
+func TestBridgeOnTerminal(t *testing.T) {
+	person, cmd := startOnTerminal(t, "bridge", "--device", quickSim, "--tcp", "0")
+	person.until("as --device tcp://")
+	address := strings.TrimSpace(person.until("\r\n"))
 	for range 2 {
-		f, err := os.OpenFile(device, os.O_RDWR|syscall.O_NOCTTY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if _, err := io.WriteString(f, "<V00>"); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.Read(make([]byte, 16)); err != nil { // the bridge has seen it
-			t.Fatal(err)
-		}
+		openDevice(t, "tcp://"+address)
 	}
-	p.told("powerspy: " + device + " was opened again: programs that have it open at once share it, and each gets a part of the answers")
+	seen := person.until("a second program was sent away") // a second later
+	if strings.Contains(seen, "opening sim:") {
+		t.Errorf("the phase is shown on: %q", seen)
+	}
+	person.typeIn("\x03")
+	go person.drain()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	pseudo "powerspy2/internal/terminal"
 	"powerspy2/powerspy/sim"
 )
 
@@ -172,7 +173,7 @@ func (a *app) simPTY(c *cli.Context, m *sim.Meter) (err error) {
 		}
 	}()
 	if link := c.Path("link"); link != "" {
-		if err := replaceLink(path, link); err != nil {
+		if err := pseudo.Link(path, link); err != nil {
 			return err
 		}
 		defer func() {
@@ -190,17 +191,6 @@ func (a *app) simPTY(c *cli.Context, m *sim.Meter) (err error) {
 		return err
 	}
 	return wait()
-}
-
-// replaceLink makes link point to path. A symbolic link that is there already
-// is taken over, anything else is left alone.
-func replaceLink(path, link string) error {
-	if info, err := os.Lstat(link); err == nil && info.Mode()&os.ModeSymlink != 0 {
-		if err := os.Remove(link); err != nil {
-			return err
-		}
-	}
-	return os.Symlink(path, link)
 }
 
 // announce says where the simulated meter is, and how to try it.

@@ -3,6 +3,7 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -15,12 +16,14 @@ import (
 
 const (
 	// writeTime bounds a write to the meter, which is a few bytes.
-	writeTime = 5 * time.Second
+	writeTime = 2 * time.Second
 	// minPause and maxPause lie between two tries to connect.
 	minPause = time.Second
 	maxPause = time.Minute
 	// leftTime bounds telling the meter to stop at the end.
-	leftTime = time.Second
+	leftTime = time.Second / 2
+	// answerTime is what a meter has for an answer (AL/LG/0838/003 §3.2).
+	answerTime = time.Second
 )
 
 // A Bridge leads from one client at a time to a meter. The link stays up while
@@ -28,7 +31,8 @@ const (
 // client sends while there is no link is dropped, since a request must not
 // reach the meter long after it was made. A client that was in real-time mode
 // when the link broke is so again on the next one, without a <K> that it would
-// not expect. A client that leaves its stream running has it stopped.
+// not expect. A client that leaves its stream running has it stopped, and what
+// the meter still says to it is not told to the next.
 type Bridge struct {
 	// Dial opens a link to the meter.
 	Dial func(context.Context) (powerspy.Link, error)
@@ -42,11 +46,16 @@ type Bridge struct {
 	// says is delivered all the same: a write to a dead link takes its time.
 	writing sync.Mutex
 
-	mu     sync.Mutex    // guards the fields below
-	link   powerspy.Link // nil: there is none
-	mode   mode
-	client *queue // nil: there is no client
-	slow   bool   // the client was told of as slow
+	mu      sync.Mutex    // guards the fields below
+	link    powerspy.Link // nil: there is none
+	mode    mode
+	client  *queue    // nil: there is no client
+	slow    bool      // the client was told of as slow
+	left    time.Time // when the client before left
+	astray  bool      // the meter may stream, and nobody wants that: it has not answered Q
+	answers follower
+	asked   int           // identities (request ?) that the meter owes
+	settled chan struct{} // is closed when it owes none any more; nil: nobody waits
 }
 
 func (b *Bridge) report(format string, args ...any) {
@@ -82,11 +91,14 @@ func (b *Bridge) Link(ctx context.Context) error {
 			}
 			return ctx.Err()
 		case err == nil:
-			pause = minPause
 			b.report("connected to the meter")
+			began := time.Now()
 			err = b.carry(ctx, l)
 			if ctx.Err() != nil {
 				return ctx.Err()
+			}
+			if time.Since(began) > pause {
+				pause = minPause
 			}
 			b.report("the link broke (%v), connecting again", err)
 		case b.Final != nil && b.Final(err):
@@ -104,43 +116,84 @@ func (b *Bridge) Link(ctx context.Context) error {
 }
 
 // carry carries the meter's bytes to the client until the link ends, and closes
-// the link.
+// the link. Before ctx ends it, the meter is told to stop.
 func (b *Bridge) carry(ctx context.Context, l powerspy.Link) error {
+	quit := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(quit)
 		b.quit()
 		_ = l.Close() // wakes Read; there is nobody to tell
 	})
 	defer func() {
 		if stop() {
 			_ = l.Close() // how it ended is known
+		} else {
+			<-quit
 		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.link = nil
+		b.ended()
 	}()
-	b.writing.Lock()
-	b.mu.Lock()
-	var start []byte
-	if b.link != l { // over the one of Use a client may have started a stream
-		b.link, b.mode.partial = l, nil
-		start = b.mode.start
-	}
-	b.mu.Unlock()
-	err := write(l, start, writeTime)
-	b.writing.Unlock()
+	own, err := b.begin(l)
 	if err != nil {
 		return err
 	}
-	again := swallower{done: start == nil}
+	began := time.Now()
 	buf := make([]byte, 4096)
 	for {
 		n, err := l.Read(buf)
-		if out := again.filter(buf[:n]); len(out) > 0 {
+		own.done = own.done || time.Since(began) > 2*answerTime // an answer that got lost
+		if out := own.filter(buf[:n]); len(out) > 0 {
 			b.deliver(out)
 		}
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// begin begins to use a link: the client's stream goes on, and one that nobody
+// wants any more is ended. It returns what keeps the answer to itself.
+func (b *Bridge) begin(l powerspy.Link) (*swallower, error) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	request, own := b.adopt(l)
+	return own, write(l, request, writeTime)
+}
+
+// adopt makes l the link, and returns the request to begin with, if any.
+func (b *Bridge) adopt(l powerspy.Link) (request []byte, own *swallower) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known := b.link == l
+	b.link = l
+	switch {
+	case known: // by Use: a client may have started a stream over it
+	case b.mode.start != nil:
+		b.astray = false
+		return b.mode.start, &swallower{}
+	case b.astray:
+		return []byte("<Q>"), &swallower{stale: true}
+	}
+	return nil, &swallower{done: true}
+}
+
+// ended takes note of the loss of the link.
+func (b *Bridge) ended() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.link = nil
+	b.astray = b.astray || b.mode.start != nil
+	b.mode.broken()
+	b.answers = follower{}
+	b.owesNothing()
+}
+
+// owesNothing ends the wait for the meter's answers to a client that left. b.mu
+// is held.
+func (b *Bridge) owesNothing() {
+	b.asked = 0
+	if b.settled != nil {
+		close(b.settled)
+		b.settled = nil
 	}
 }
 
@@ -161,22 +214,28 @@ func (b *Bridge) quit() {
 	b.mu.Lock()
 	if l := b.link; l != nil {
 		// A write under way is not waited for any longer than our own.
-		_ = l.SetWriteDeadline(time.Now().Add(leftTime)) // a link that fails has no stream
+		_ = l.SetWriteDeadline(time.Now().Add(leftTime)) // a failure shows below
 	}
 	b.mu.Unlock()
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	b.mu.Lock()
-	l, streams := b.link, b.mode.start != nil
-	b.mode.start = nil
+	l, start := b.link, b.mode.start
+	b.mode.start, b.mode.streams = nil, false
+	b.astray = b.astray || start != nil
 	b.mu.Unlock()
-	if l != nil && streams {
-		_ = write(l, []byte("<Q>"), leftTime) // a link that fails has no stream
+	if l == nil || start == nil {
+		return
+	}
+	if err := write(l, []byte("<Q>"), leftTime); err != nil {
+		_ = l.Close() // its Read ends, and a new link is made
 	}
 }
 
+// deliver passes on what the meter said. Nobody is told while there is no client.
 func (b *Bridge) deliver(p []byte) {
 	b.mu.Lock()
+	b.answers.follow(p, b.answered)
 	q, told := b.client, b.slow
 	dropped := q != nil && q.put(p)
 	b.slow = b.slow || dropped
@@ -186,12 +245,27 @@ func (b *Bridge) deliver(p []byte) {
 	}
 }
 
+// answered takes note of an answer of the meter. b.mu is held.
+func (b *Bridge) answered(frame []byte) {
+	b.mode.answered(frame)
+	if string(frame) == accepted || string(frame) == refused {
+		b.astray = false // it hears what it is told
+	}
+	if !bytes.HasPrefix(frame, []byte("<POWERSPY")) || b.asked == 0 {
+		return
+	}
+	if b.asked--; b.asked == 0 {
+		b.owesNothing()
+	}
+}
+
 // Client serves one client until it leaves (nil) or ctx ends (its error). It
 // closes rw, which has to wake a Read or Write under way. It must not be called
 // concurrently.
 func (b *Bridge) Client(ctx context.Context, rw io.ReadWriteCloser) error {
 	parent := ctx
 	ctx, cancel := context.WithCancel(ctx)
+	b.settle(ctx)
 	q := newQueue(queueSize)
 	b.mu.Lock()
 	b.client, b.slow, b.mode = q, false, mode{}
@@ -227,9 +301,48 @@ func (b *Bridge) Client(ctx context.Context, rw io.ReadWriteCloser) error {
 	wg.Wait()
 	b.quit()
 	b.mu.Lock()
-	b.client = nil
+	b.client, b.left = nil, time.Now()
 	b.mu.Unlock()
 	return parent.Err()
+}
+
+// settle lets the meter say what it still owes a client that has just left. Its
+// answer to a request of our own comes after that.
+func (b *Bridge) settle(ctx context.Context) {
+	settled, err := b.ask()
+	if err != nil || settled == nil {
+		return
+	}
+	late := time.NewTimer(answerTime)
+	defer late.Stop()
+	select {
+	case <-settled:
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.owesNothing()
+}
+
+// ask asks the meter for its identity, and returns what is closed once it has
+// answered that and whatever was asked before; nil when it owes nothing.
+func (b *Bridge) ask() (settled <-chan struct{}, err error) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	b.mu.Lock()
+	l := b.link
+	owes := l != nil && b.mode.spoken && time.Since(b.left) < answerTime
+	if owes {
+		b.asked++
+		b.settled = make(chan struct{})
+		settled = b.settled
+	}
+	b.mu.Unlock()
+	if !owes {
+		return nil, nil
+	}
+	return settled, b.send(l, []byte("<?>"))
 }
 
 // request passes on what a client sent, or drops it when there is no link.
@@ -237,15 +350,25 @@ func (b *Bridge) request(p []byte) {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	b.mu.Lock()
-	l := b.link
-	if l != nil {
-		b.mode.sent(p)
+	l, streamed := b.link, b.mode.start != nil
+	b.asked += b.mode.sent(p)
+	b.astray = b.astray || streamed && b.mode.start == nil
+	if l == nil {
+		b.mode.broken() // a stream that was ended meanwhile is not started again
+		b.asked = 0
 	}
 	b.mu.Unlock()
-	if l == nil {
-		return
+	if l != nil {
+		_ = b.send(l, p) // a failure ends the link
 	}
-	if err := write(l, p, writeTime); err != nil {
-		_ = l.Close() // its Read ends, and a new link is made
+}
+
+// send writes to a link, and closes it if that fails: its Read ends, and a new
+// link is made. b.writing is held.
+func (b *Bridge) send(l powerspy.Link, p []byte) error {
+	err := write(l, p, writeTime)
+	if err != nil {
+		_ = l.Close() // there is a reason already
 	}
+	return err
 }

@@ -19,15 +19,18 @@ import (
 // run bridges to a simulated meter until the test ends.
 func run(t *testing.T, spec string) (*Bridge, *sim.Meter) {
 	t.Helper()
-	cfg, err := sim.ParseSpec(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := sim.New(cfg)
+	m := simulated(t, spec)
 	b := &Bridge{
 		Dial:   func(ctx context.Context) (powerspy.Link, error) { return m.Dial(ctx) },
 		Report: func(text string) { t.Log(text) },
 	}
+	keep(t, b)
+	return b, m
+}
+
+// keep keeps a link until the test ends.
+func keep(t *testing.T, b *Bridge) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -37,7 +40,6 @@ func run(t *testing.T, spec string) (*Bridge, *sim.Meter) {
 	})
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	synctest.Wait()
-	return b, m
 }
 
 // client connects a client; leave makes it go away.
@@ -59,7 +61,7 @@ func client(t *testing.T, b *Bridge) (c net.Conn, leave func()) {
 	return c, leave
 }
 
-func ask(t *testing.T, c net.Conn, r *bufio.Reader, request string) string {
+func ask(t *testing.T, c io.Writer, r *bufio.Reader, request string) string {
 	t.Helper()
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
@@ -153,7 +155,7 @@ func TestSlowClient(t *testing.T) {
 
 func TestSwallower(t *testing.T) {
 	for in, want := range map[string]string{
-		"<K>\n\r<00>": "\n\r<00>", "<00><K><K>": "<00><K>", "<<K>a": "<a", "<KK>": "<KK>", "<Z>": "<Z>",
+		"<K>\n\r<00>": "\n\r<00>", "<00><K><K>": "<00><K>", "<<K>a": "<a", "<KK>": "<KK>", "<00><Z><Z>": "<00><Z>", "<K.>": "<K.>",
 	} {
 		for _, step := range []int{1, 2, len(in)} {
 			var s swallower

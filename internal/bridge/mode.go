@@ -2,71 +2,122 @@ package bridge
 
 import "bytes"
 
-// maxRequest bounds a request that is being followed; T has 37 characters.
-const maxRequest = 64
+// maxFollowed bounds a frame that is being followed; T has 37 characters, and
+// of longer answers none matters here.
+const maxFollowed = 64
 
-// A mode follows what a client asks, to know whether it is in real-time mode.
-type mode struct {
-	partial []byte // the request so far, from its <; nil outside
-	start   []byte // the last J while real-time mode is on, as it was sent; else nil
+// Answers of the meter to a request that it obeys, and to one that it does not.
+const accepted, refused = "<K>", "<Z>"
+
+// A follower finds the frames in a stream of bytes.
+type follower struct {
+	partial []byte // the frame so far, from its <; nil outside
 }
 
-// sent takes note of bytes that went to the meter.
-func (m *mode) sent(p []byte) {
+// follow calls each with the frames that end in p, from < to >.
+func (f *follower) follow(p []byte, each func(frame []byte)) {
 	for _, c := range p {
 		switch {
 		case c == '<':
-			m.partial = append(m.partial[:0:0], c)
-		case m.partial == nil:
+			f.partial = append(f.partial[:0:0], c)
+		case f.partial == nil:
 		case c == '>':
-			m.request(append(m.partial, c))
-			m.partial = nil
-		case len(m.partial) >= maxRequest:
-			m.partial = nil
+			each(append(f.partial, c))
+			f.partial = nil
+		case len(f.partial) >= maxFollowed:
+			f.partial = nil
 		default:
-			m.partial = append(m.partial, c)
+			f.partial = append(f.partial, c)
 		}
 	}
 }
 
-func (m *mode) request(r []byte) {
+// A mode follows what a client asks, to know whether it is in real-time mode.
+type mode struct {
+	requests follower
+	start    []byte // the last J until real-time mode is ended, as it was sent; else nil
+	streams  bool   // the J was accepted
+	spoken   bool   // something was sent
+}
+
+// sent takes note of bytes for the meter, and returns how often they ask for its
+// identity.
+func (m *mode) sent(p []byte) (asked int) {
+	m.spoken = m.spoken || len(p) > 0
+	m.requests.follow(p, func(r []byte) {
+		switch {
+		case bytes.HasPrefix(r, []byte("<J")):
+			m.start, m.streams = r, false
+		case bytes.Equal(r, []byte("<Q>")), bytes.Equal(r, []byte("<R>")):
+			m.start, m.streams = nil, false
+		case bytes.Equal(r, []byte("<?>")):
+			asked++
+		}
+	})
+	return asked
+}
+
+// answered takes note of an answer of the meter.
+func (m *mode) answered(frame []byte) {
 	switch {
-	case bytes.HasPrefix(r, []byte("<J")):
-		m.start = r
-	case bytes.Equal(r, []byte("<Q>")), bytes.Equal(r, []byte("<R>")):
+	case m.start == nil || m.streams:
+	case string(frame) == accepted:
+		m.streams = true
+	case string(frame) == refused:
 		m.start = nil
 	}
 }
 
-// A swallower takes the first <K> out of a stream: the answer to a request that
-// the client did not send. Frames before it pass.
-type swallower struct {
-	partial []byte // matched so far
-	done    bool
+// broken takes note of the loss of the link. A request that was not answered is
+// lost with it.
+func (m *mode) broken() {
+	m.requests = follower{}
+	if !m.streams {
+		m.start = nil
+	}
 }
 
-const accepted = "<K>"
+// A swallower takes the first <K> or <Z> out of a stream: the answer to a
+// request that the client did not send.
+type swallower struct {
+	partial []byte // matched so far
+	stale   bool   // what comes before it is for nobody, and is taken out, too
+	done    bool
+}
 
 // filter returns p without the answer. It may be another slice.
 func (s *swallower) filter(p []byte) []byte {
 	if s.done {
 		return p
 	}
-	var out []byte
+	var before []byte
 	for i, c := range p {
-		if c != accepted[len(s.partial)] {
-			out = append(out, s.partial...)
+		if !s.matches(c) {
+			before = append(before, s.partial...)
 			s.partial = s.partial[:0]
 		}
-		if c != accepted[len(s.partial)] {
-			out = append(out, c)
+		if !s.matches(c) {
+			before = append(before, c)
 			continue
 		}
 		s.partial = append(s.partial, c)
 		if len(s.partial) == len(accepted) {
 			s.done = true
-			return append(out, p[i+1:]...)
+			return append(s.pass(before), p[i+1:]...)
 		}
 	}
-	return out
+	return s.pass(before)
+}
+
+func (s *swallower) pass(before []byte) []byte {
+	if s.stale {
+		return nil
+	}
+	return before
+}
+
+// matches tells whether the answer may go on with c.
+func (s *swallower) matches(c byte) bool {
+	n := len(s.partial)
+	return c == accepted[n] || c == refused[n]
 }

@@ -54,7 +54,8 @@ func (q *queue) dropFrame() bool {
 	if n == 0 {
 		return false
 	}
-	q.buf = append(q.buf[:from], q.buf[from+n:]...)
+	copy(q.buf[n:], q.buf[:from]) // the shorter move
+	q.buf = q.buf[n:]
 	return true
 }
 
@@ -63,7 +64,7 @@ func (q *queue) take(ctx context.Context, p []byte) (n int, err error) {
 	for {
 		q.mu.Lock()
 		if n = copy(p, q.buf); n > 0 {
-			q.buf = append(q.buf[:0], q.buf[n:]...)
+			q.buf = q.buf[n:]
 			if open, end := bytes.LastIndexByte(p[:n], '<'), bytes.LastIndexByte(p[:n], '>'); open != end {
 				q.inside = open > end
 			}

@@ -10,12 +10,12 @@ import (
 )
 
 // Terminal is available on Linux only.
-type Terminal struct {
-	Path   string
-	Shared func()
-}
+type Terminal struct{ Path string }
 
-// Line is one connection over a Terminal.
+// Listener is available on Linux only.
+type Listener struct{}
+
+// Line is one connection over a pseudo-terminal.
 type Line struct{ net.Conn }
 
 var errOS = fmt.Errorf("pseudo-terminal on %s: %w", runtime.GOOS, errors.ErrUnsupported)
@@ -28,3 +28,12 @@ func (*Terminal) Accept() (*Line, error) { return nil, errOS }
 
 // Close does nothing.
 func (*Terminal) Close() error { return nil }
+
+// Listen returns an error that is errors.ErrUnsupported.
+func Listen(string) (*Listener, error) { return nil, errOS }
+
+// Accept is never called.
+func (*Listener) Accept() (*Line, error) { return nil, errOS }
+
+// Close does nothing.
+func (*Listener) Close() error { return nil }
