@@ -68,7 +68,7 @@ const (
 // CompareFile compares the local file with f: the sizes, and what the first block
 // holds. A day's log that was removed and started again has the old name, and
 // has the old size as well once it has run as long; its first measurements
-// differ.
+// differ. Errors are those of the file system and of [Meter.FetchFile].
 func (m *Meter) CompareFile(ctx context.Context, f powerspy.File, local string) (Copy, error) {
 	info, err := os.Stat(local)
 	switch {

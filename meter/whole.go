@@ -49,7 +49,8 @@ func writeWhole(name string, write func(io.Writer) error) (err error) {
 }
 
 // CanWrite tells what would keep [WriteWhole] from writing the named file, as
-// far as that shows beforehand.
+// far as that shows beforehand. Errors are those of the file system
+// ([*os.PathError]).
 func CanWrite(name string) error {
 	f, err := createPart(name)
 	if err != nil {

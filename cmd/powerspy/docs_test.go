@@ -130,7 +130,11 @@ func wrongIn(root *cli.App, words []string) string {
 	args, countable, named := 0, true, false
 	for i := 0; i < len(words); i++ {
 		w := words[i]
-		if strings.ContainsAny(w[:1], "|>&;#<$") || strings.HasPrefix(w, "2>") {
+		if strings.HasPrefix(w, "$(") {
+			countable = false
+			break
+		}
+		if strings.ContainsAny(w[:1], "|>&;#<") || strings.HasPrefix(w, "2>") {
 			break
 		}
 		if w == `\` || w == "--help" || strings.ContainsAny(w, `'"`) {
