@@ -9,8 +9,8 @@ import (
 )
 
 // WriteWhole writes what r gives to the named file, which appears, or replaces
-// an older one, only when it is whole and on the disk. Only its owner may read
-// it. Errors are those of r and of the file system ([*os.PathError],
+// an older one, only when it is whole and on the disk. It gets the rights that
+// new files have. Errors are those of r and of the file system ([*os.PathError],
 // [*os.LinkError]); what is not a regular file is not replaced.
 func WriteWhole(name string, r io.Reader) error {
 	return writeWhole(name, func(w io.Writer) error {
