@@ -72,9 +72,6 @@ func (a *app) bridge(c *cli.Context) (err error) {
 		return err
 	}
 	defer s.progress.End()
-	if err := s.readPIN(c); err != nil {
-		return err
-	}
 	route, err := meter.Locate(c.Context, s.meter)
 	if err != nil {
 		return err

@@ -68,9 +68,6 @@ func (a *app) gmt(c *cli.Context) error {
 	s.progress.quiet = s.progress.quiet || !boolFlag(c, verboseFlag)
 	defer s.progress.End()
 	s.meter.AskPIN, s.meter.Choose = nil, nil
-	if err := s.readPIN(c); err != nil {
-		return err
-	}
 	if c.Bool("check") {
 		return s.checkMeter(c.Context, min(interval, checkTime), recovery)
 	}

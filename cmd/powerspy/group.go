@@ -49,16 +49,19 @@ func unknownBelow(c *cli.Context, group *cli.Command, name string) error {
 }
 
 // withMeter opens the meter for do, and closes it.
-func (a *app) withMeter(c *cli.Context, do func(context.Context, *session, *meter.Meter) error) (err error) {
+func (a *app) withMeter(c *cli.Context, do func(context.Context, *session, *meter.Meter) error) error {
+	return a.withOpened(c, meter.Open, do)
+}
+
+// withOpened is withMeter with a way of opening.
+func (a *app) withOpened(c *cli.Context, open func(context.Context, meter.Config) (*meter.Meter, error),
+	do func(context.Context, *session, *meter.Meter) error) (err error) {
 	s, err := a.session(c)
 	if err != nil {
 		return err
 	}
 	defer s.progress.End()
-	if err := s.readPIN(c); err != nil {
-		return err
-	}
-	m, err := meter.Open(c.Context, s.meter)
+	m, err := open(c.Context, s.meter)
 	if err != nil {
 		return err
 	}

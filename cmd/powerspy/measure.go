@@ -73,9 +73,6 @@ func (a *app) measure(c *cli.Context) (err error) {
 		return err
 	}
 	defer s.progress.End()
-	if err := s.readPIN(c); err != nil {
-		return err
-	}
 
 	// The output comes before the meter: no use in waking one for nothing.
 	var w io.Writer = a.env.stdout

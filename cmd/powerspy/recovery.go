@@ -141,9 +141,6 @@ func (a *app) recover(c *cli.Context) error {
 		return err
 	}
 	defer s.progress.End()
-	if err := s.readPIN(c); err != nil {
-		return err
-	}
 	var broken error
 	err = meter.Recover(c.Context, s.meter, rc, func(st meter.Status) {
 		if _, werr := fmt.Fprintf(a.env.stdout, "%s %s\n", st.Time.Format(gapTime), st.Text); werr != nil {

@@ -39,7 +39,11 @@ func (a *app) session(c *cli.Context) (*session, error) {
 	s.meter = meter.Config{
 		Target:  target,
 		Adapter: stringFlag(c, adapterFlag),
+		PIN:     c.String(pinFlag), // of the commands that have it
 		Report:  s.progress.Report,
+	}
+	if c.IsSet(pinFlag) && s.meter.PIN == "" {
+		return nil, usagef(c, "the PIN is empty; give 1 to 16 characters")
 	}
 	if err := s.meter.Validate(); err != nil {
 		return nil, err
@@ -67,15 +71,6 @@ const pinFlag = "pin"
 
 func pin() cli.Flag {
 	return &cli.StringFlag{Name: pinFlag, Usage: "the meter's `PIN`, in place of the usual 1234 and 0000"}
-}
-
-// readPIN takes over the --pin of a command that has it.
-func (s *session) readPIN(c *cli.Context) error {
-	s.meter.PIN = c.String(pinFlag)
-	if c.IsSet(pinFlag) && s.meter.PIN == "" {
-		return usagef(c, "the PIN is empty; give 1 to 16 characters")
-	}
-	return s.meter.Validate()
 }
 
 // remember makes t the default meter.

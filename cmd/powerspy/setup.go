@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -26,7 +27,7 @@ Examples:
 	}
 }
 
-func (a *app) setup(c *cli.Context) (err error) {
+func (a *app) setup(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
@@ -36,29 +37,17 @@ func (a *app) setup(c *cli.Context) (err error) {
 			return usagef(c, "alias %q would be taken for a device; give a plain name such as bench", alias)
 		}
 	}
-	s, err := a.session(c)
-	if err != nil {
+	return a.withOpened(c, meter.Setup, func(_ context.Context, s *session, m *meter.Meter) error {
+		t := m.Target()
+		if alias != "" {
+			t.Alias = alias
+		}
+		if err := s.remember(t); err != nil {
+			return err
+		}
+		id := m.Info().Identity
+		_, err := fmt.Fprintf(a.env.stdout, "%s is ready: serial %d, firmware 0x%02x, generation %s, mains %.2f Hz\nremembered in %s; `powerspy measure` uses it\n",
+			t, id.Serial, id.Firmware, id.Generation(), m.Info().Frequency, s.configPath)
 		return err
-	}
-	defer s.progress.End()
-	if err := s.readPIN(c); err != nil {
-		return err
-	}
-	m, err := meter.Setup(c.Context, s.meter)
-	if err != nil {
-		return err
-	}
-	defer closing(&err, m)
-	s.progress.End()
-	t := m.Target()
-	if alias != "" {
-		t.Alias = alias
-	}
-	if err := s.remember(t); err != nil {
-		return err
-	}
-	id := m.Info().Identity
-	_, err = fmt.Fprintf(a.env.stdout, "%s is ready: serial %d, firmware 0x%02x, generation %s, mains %.2f Hz\nremembered in %s; `powerspy measure` uses it\n",
-		t, id.Serial, id.Firmware, id.Generation(), m.Info().Frequency, s.configPath)
-	return err
+	})
 }
