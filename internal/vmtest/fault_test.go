@@ -21,7 +21,7 @@ import (
 
 const (
 	faultInterval = 500 * time.Millisecond
-	faultAfter    = 15 * time.Second // of readings
+	faultAfter    = 15 * time.Second // of readings: their times are settled
 	settles       = 5 * time.Second  // of readings after the recovery
 )
 
@@ -33,6 +33,7 @@ type faultRun struct {
 	recover     time.Duration
 	undisturbed bool
 	device      string
+	enough      int // readings, after the recovery
 }
 
 // watch begins to measure with a meter that is paired, without an end. Ten
@@ -42,6 +43,12 @@ func watch(t *testing.T, meter *Meter) *faultRun {
 	r := &faultRun{device: meter.Address().String()}
 	r.p = Start(t, Cmd{Args: []string{"measure", "--device", r.device, "--averaging", "5", "--interval", faultInterval.String()}, Timeout: 6 * time.Minute})
 	return r
+}
+
+// settled waits until the measurement is fit for a fault.
+func (r *faultRun) settled(t *testing.T) {
+	t.Helper()
+	r.p.WaitLines(t, int(faultAfter/faultInterval))
 }
 
 // readings waits for so much of them from now on.
@@ -112,8 +119,8 @@ func (r *faultRun) check(t *testing.T) {
 	}
 }
 
-// TestIntegrationAloneFaultsOfMeters troubles several meters at once, each in its
-// own way: every measurement goes on by itself.
+// TestIntegrationAloneFaultsOfMeters troubles several meters that are measured at
+// once, each in its own way: every measurement goes on by itself.
 func TestIntegrationAloneFaultsOfMeters(t *testing.T) {
 	m := Shared(t)
 	faults := []struct {
@@ -123,6 +130,11 @@ func TestIntegrationAloneFaultsOfMeters(t *testing.T) {
 		end   func(*Meter)
 		loses time.Duration // of the fault's time, data still come
 	}{
+		{ // the longest one first: it lasts while the others are prepared
+			name: "away for two minutes", lasts: 2 * time.Minute,
+			begin: func(m *Meter) bool { m.SetAway(true); return true },
+			end:   func(m *Meter) { m.SetAway(false) },
+		},
 		{
 			name: "its program was killed and is back", lasts: 6 * time.Second,
 			begin: func(m *Meter) bool { m.SetRefuse(true); return m.DropL2CAP() },
@@ -139,31 +151,20 @@ func TestIntegrationAloneFaultsOfMeters(t *testing.T) {
 			name: "disconnected by another client", loses: 4 * time.Second,
 			begin: func(meter *Meter) bool { return m.disconnect(t, meter.Address()) },
 		},
-		{
-			name: "away for two minutes", lasts: 2 * time.Minute,
-			begin: func(m *Meter) bool { m.SetAway(true); return true },
-			end:   func(m *Meter) { m.SetAway(false) },
-		},
 	}
-	meters := make([]*Meter, len(faults))
-	for i := range faults {
+	meters, runs := make([]*Meter, len(faults)), make([]*faultRun, len(faults))
+	prepare := func(i int) {
 		meters[i] = m.AddMeter(t, constant)
-		r := Run(t, Cmd{Args: []string{"measure", "--device", meters[i].Address().String(), "--pin", "1234", "--count", "1", "--interval", "200ms"}})
-		checkStatus(t, r, 0)
-	}
-	runs := make([]*faultRun, len(faults))
-	for i := range faults {
+		checkStatus(t, Run(t, Cmd{Args: []string{"measure", "--device", meters[i].Address().String(), "--pin", "1234", "--count", "1", "--interval", "200ms"}}), 0)
 		runs[i] = watch(t, meters[i])
 	}
-	for i, f := range faults {
-		runs[i].readings(t, faultAfter)
-		runs[i].loses, runs[i].recover = f.loses, 10*time.Second
-	}
 	var wg sync.WaitGroup
-	for i, f := range faults {
-		r := runs[i]
+	trouble := func(i int) {
+		f, meter, r := faults[i], meters[i], runs[i]
+		r.settled(t)
+		r.loses, r.recover = f.loses, 10*time.Second
 		r.begin = time.Now()
-		if !f.begin(meters[i]) {
+		if !f.begin(meter) {
 			t.Errorf("%s: there was nothing to trouble", f.name)
 		}
 		wg.Go(func() {
@@ -171,16 +172,27 @@ func TestIntegrationAloneFaultsOfMeters(t *testing.T) {
 			<-time.After(f.lasts)
 			r.end = time.Now()
 			if f.end != nil {
-				f.end(meters[i])
+				f.end(meter)
 			} else {
 				r.recover += f.loses
 			}
 		})
 	}
+	prepare(0)
+	trouble(0)
+	for i := 1; i < len(faults); i++ {
+		prepare(i)
+	}
+	for i := 1; i < len(faults); i++ {
+		trouble(i)
+	}
 	wg.Wait()
+	for _, r := range runs {
+		r.enough = r.p.Lines() + int(settles/faultInterval)
+	}
 	for i, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
-			runs[i].readings(t, settles)
+			runs[i].p.WaitLines(t, runs[i].enough)
 			runs[i].check(t)
 		})
 	}
@@ -240,14 +252,14 @@ func TestIntegrationAloneFaultsOfMachine(t *testing.T) {
 			end: func(t *testing.T, m *Machine) { m.StartDaemon(t) },
 		},
 	}
+	m := Shared(t)
+	meter := m.AddMeter(t, constant)
+	checkStatus(t, Run(t, Cmd{Args: []string{"setup", "--pin", "1234"}}), 0)
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
-			m := Shared(t)
-			meter := m.AddMeter(t, constant)
-			checkStatus(t, Run(t, Cmd{Args: []string{"setup", "--pin", "1234"}}), 0)
 			r := watch(t, meter)
 			r.undisturbed, r.loses, r.recover = f.undisturbed, f.loses, 20*time.Second
-			r.readings(t, faultAfter)
+			r.settled(t)
 			r.begin = time.Now()
 			f.begin(t, m)
 			if f.undisturbed {
@@ -259,6 +271,9 @@ func TestIntegrationAloneFaultsOfMachine(t *testing.T) {
 			f.end(t, m)
 			r.readings(t, settles)
 			r.check(t)
+			if !KernelRFCOMMAlive(t) {
+				t.Error("the kernel's RFCOMM is dead")
+			}
 		})
 	}
 }
