@@ -18,15 +18,15 @@ import (
 	"powerspy2/rfcomm"
 )
 
-// prompt is a meter that answers at once, so that what takes time is the radio.
-func prompt(_ *air.DeviceConfig, s *sim.Config) { s.Delay, s.Jitter, s.Stall = 0, 0, 0 }
+// even is a meter whose answers take always as long.
+func even(_ *air.DeviceConfig, s *sim.Config) { s.Jitter, s.Stall = 0, 0 }
 
 // An ordinary user fetches files of awkward sizes over a link that loses
 // answers: each is there as it was on the card.
 func TestIntegrationFiles(t *testing.T) {
 	m := Shared(t)
 	meter := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) {
-		prompt(d, s)
+		even(d, s)
 		s.Faults.Lose = 0.02
 	})
 	checkStatus(t, Run(t, Cmd{Args: []string{"setup", "--pin", "1234"}}), 0)
@@ -48,7 +48,7 @@ func TestIntegrationFileThroughput(t *testing.T) {
 	const size = 200 << 10
 	m := Shared(t)
 	meter := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) {
-		prompt(d, s)
+		even(d, s)
 		d.SecurityMode = 1
 		s.Files = []int{size}
 	})
