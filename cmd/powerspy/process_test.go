@@ -173,11 +173,11 @@ func TestInterruptedBeforeAnswer(t *testing.T) {
 func TestSimulatorServes(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "meter")
 	for _, args := range [][]string{
-		{"sim", "--tcp", "delay=0s,jitter=0s,stall=0,serial=11"},
-		{"sim", "--tcp=127.0.0.1:0", "delay=0s,jitter=0s,stall=0,serial=11"},
-		{"sim", "--tcp", "127.0.0.1:0", "delay=0s,jitter=0s,stall=0,serial=11"},
-		{"sim", "--pty", "delay=0s,jitter=0s,stall=0,serial=11"},
-		{"sim", "--pty", "--link", link, "sim:delay=0s,jitter=0s,stall=0,serial=11"},
+		{"sim", "--tcp", "delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
+		{"sim", "--tcp=127.0.0.1:0", "delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
+		{"sim", "--tcp", "127.0.0.1:0", "delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
+		{"sim", "--pty", "delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
+		{"sim", "--pty", "--link", link, "sim:delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
 	} {
 		p := start(t, args...)
 		if l := p.line(); !strings.HasPrefix(l, "a simulated PowerSpy listens on ") {

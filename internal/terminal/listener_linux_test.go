@@ -170,7 +170,7 @@ func setCooked(fd int) error {
 	if err != nil {
 		return err
 	}
-	s.Lflag |= unix.ECHO | unix.ICANON
+	s.Lflag |= unix.ICANON // no echo: it would come back
 	return unix.IoctlSetTermios(fd, unix.TCSETS, s)
 }
 

@@ -54,9 +54,10 @@ var (
 	sharedOnce sync.Once
 )
 
-// quickInquiry makes an inquiry of the shared machine last two seconds instead
-// of ten, which nearly every test has to wait for.
-const quickInquiry = 256 * time.Millisecond
+// quickInquiry makes an inquiry of the shared machine last four seconds instead
+// of ten, which nearly every test has to wait for. In a shorter one a bluetoothd
+// that is slow says too late which names it wants, and gets none.
+const quickInquiry = 512 * time.Millisecond
 
 // Shared returns the machine that the tests of this guest share, with a
 // synthetic air, BlueZ running and hci0 switched on; the test gets a user and
