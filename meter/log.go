@@ -77,7 +77,7 @@ func (m *Meter) StartLog(ctx context.Context) error {
 		return err
 	}
 	if serr := m.StopLog(context.WithoutCancel(ctx)); serr != nil {
-		return fmt.Errorf("%w (and the meter may be logging: %v)", err, serr)
+		return fmt.Errorf("%w (and the meter may be logging: %s)", err, why(serr))
 	}
 	return err
 }

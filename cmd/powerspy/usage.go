@@ -142,8 +142,11 @@ func noArguments(c *cli.Context) error {
 func surplus(c *cli.Context, accepted int) error {
 	args := c.Args().Slice()
 	arg := args[accepted]
-	if accepted > 0 && strings.HasPrefix(arg, "-") && arg != "-" {
-		return usagef(c, "%s stands after the argument %q; flags come before arguments", arg, args[accepted-1])
+	// An accepted one may have been meant as the flag whose value is too many.
+	for i := 1; i <= accepted; i++ {
+		if strings.HasPrefix(args[i], "-") && args[i] != "-" {
+			return usagef(c, "%s stands after the argument %q; flags come before arguments", args[i], args[i-1])
+		}
 	}
 	text := fmt.Sprintf("%s takes no argument %q", commandWords(c), arg)
 	if accepted > 0 {
