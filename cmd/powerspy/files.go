@@ -74,9 +74,7 @@ func (a *app) filesList(c *cli.Context) error {
 		return err
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
-		s.progress.Working("reading the list of files")
-		list, err := m.Files(ctx)
-		s.progress.End()
+		list, err := s.listFiles(ctx, m)
 		if err != nil {
 			return err
 		}
@@ -122,6 +120,12 @@ func (a *app) filesGet(c *cli.Context) error {
 	})
 }
 
+func (s *session) listFiles(ctx context.Context, m *meter.Meter) (*powerspy.FileList, error) {
+	s.progress.Working("reading the list of files")
+	defer s.progress.End()
+	return m.Files(ctx)
+}
+
 func (s *session) findFile(ctx context.Context, m *meter.Meter, name string) (powerspy.File, error) {
 	s.progress.Working("reading the list of files")
 	defer s.progress.End()
@@ -137,9 +141,7 @@ func (a *app) filesGetAll(c *cli.Context) error {
 		return surplus(c, 1)
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
-		s.progress.Working("reading the list of files")
-		list, err := m.Files(ctx)
-		s.progress.End()
+		list, err := s.listFiles(ctx, m)
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func Btvirt(t testing.TB) (m *Machine, meter bdaddr.Address) {
 	m.startDaemon(t)
 	// Where the emulator is slow to answer, the kernel gives a controller up
 	// that has just been plugged in.
-	for try := 1; !m.adaptersUp(t, hci0, hci1); try++ {
+	for try := 1; !m.adaptersUp(hci0, hci1); try++ {
 		if try == 3 {
 			t.Fatal("the emulator's controllers do not come up")
 		}
@@ -131,30 +131,20 @@ func startVirt(t testing.TB) (stop func()) {
 const upTime = 20 * time.Second
 
 // adaptersUp tells whether the adapters are switched on within upTime.
-func (m *Machine) adaptersUp(t testing.TB, ids ...string) bool {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), upTime)
-	defer cancel()
-	look := time.NewTicker(200 * time.Millisecond)
-	defer look.Stop()
-	for {
-		up := 0
-		if o, err := m.objects(ctx); err == nil { // else the time may be over
-			for _, id := range ids {
-				if on, _ := o.property(adapterPath(id), adapterIface, "Powered").(bool); on {
-					up++
-				}
+func (m *Machine) adaptersUp(ids ...string) bool {
+	up, _ := m.within(upTime, func(ctx context.Context) (bool, error) {
+		o, err := m.objects(ctx)
+		if err != nil {
+			return false, err
+		}
+		for _, id := range ids {
+			if on, _ := o.property(adapterPath(id), adapterIface, "Powered").(bool); !on {
+				return false, nil
 			}
 		}
-		if up == len(ids) {
-			return true
-		}
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			return false
-		}
-	}
+		return true, nil
+	})
+	return up
 }
 
 // mgmt switches a setting of an adapter and waits until the kernel has done so.

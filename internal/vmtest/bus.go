@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -76,6 +77,13 @@ func (m *Machine) watch(f func(*dbus.Signal)) (stop func()) {
 // wait waits until cond is met, looking again after each signal.
 func (m *Machine) wait(t testing.TB, what string, cond func(ctx context.Context) (bool, error)) {
 	t.Helper()
+	if ok, last := m.within(waitTime, cond); !ok {
+		t.Fatalf("waited %v for %s in vain (last error: %v)", waitTime, what, last)
+	}
+}
+
+// within tells whether a condition is met in time, and if not its last error.
+func (m *Machine) within(limit time.Duration, cond func(ctx context.Context) (bool, error)) (met bool, last error) {
 	changed := make(chan struct{}, 1)
 	defer m.watch(func(*dbus.Signal) {
 		select {
@@ -83,19 +91,17 @@ func (m *Machine) wait(t testing.TB, what string, cond func(ctx context.Context)
 		default:
 		}
 	})()
-	ctx, cancel := context.WithTimeout(context.Background(), waitTime)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	var last error
 	for {
 		ok, err := cond(ctx)
 		if ok && err == nil {
-			return
+			return true, nil
 		}
-		last = err
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			t.Fatalf("waited %v for %s in vain (last error: %v)", waitTime, what, last)
+			return false, err
 		}
 	}
 }
