@@ -36,26 +36,27 @@ func follow(t *testing.T, spec string, averaging int, d time.Duration, each func
 		t.Fatal(err)
 	}
 	p := placed{index: -1, truth: -1}
-	covered := 0 // windows in readings and in gaps
 	for began := time.Now(); time.Since(began) < d; {
-		f, arrival, err := s.rt.Next(time.Now().Add(s.silence()))
+		e, err := s.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := s.lastEnd
-		s.take(f, arrival)
-		for _, e := range s.queue[:s.queued] {
-			covered += e.Reading.Windows + e.Gap.Windows
+		switch e.Kind {
+		case GapEvent:
+			p.index += e.Gap.Windows
+			continue
+		case StatusEvent:
+			continue
 		}
-		s.queued = 0
-		power := s.m.calibration.Convert(f).Power
+		p.index++
+		w := e.Window
 		best, from := math.Inf(1), p.truth+1
 		for i := from; i < from+100; i++ {
 			w, ok := truth.Truth(i)
 			if !ok {
 				break
 			}
-			if off := math.Abs(w.Power - power); off < best {
+			if off := math.Abs(w.Power - e.Window.Power); off < best {
 				best, p.truth, p.trueEnd = off, i, w.End
 			}
 			if best < 1e-3 {
@@ -63,13 +64,9 @@ func follow(t *testing.T, spec string, averaging int, d time.Duration, each func
 			}
 		}
 		if best > 0.01 {
-			t.Fatalf("a window of %g W, which no window had: nearest off by %g W", power, best)
+			t.Fatalf("a window of %g W, which no window had: nearest off by %g W", w.Power, best)
 		}
-		p.index += 1 + s.base.Missed()
-		if got := covered + s.sum.n; got != p.index+1 {
-			t.Fatalf("readings and gaps have %d of the %d windows so far", got, p.index+1)
-		}
-		p.start, p.end, p.arrival = before, s.lastEnd, arrival
+		p.start, p.end, p.arrival = w.Start, w.End, w.End.Add(w.Delay)
 		each(p)
 	}
 	if err := s.Stop(t.Context()); err != nil {
@@ -213,109 +210,4 @@ func TestAccuracySkip(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestAccuracyEnergy compares the energy of a minute of readings with that of
-// their windows in truth, and with what the load drew between the start and
-// the end that the readings claim, for which errors of times count too.
-func TestAccuracyEnergy(t *testing.T) {
-	loads := []struct {
-		name, spec string
-		limit      float64 // of the relative error
-	}{
-		{"wave", "load=wave", 5e-4},
-		{"step x10", "load=step,watts=1000,low=100,period=7s", 1e-3},
-	}
-	t.Logf("%-10s %10s %12s %12s  (energy error, %%)", "load", "interval", "of windows", "by times")
-	for _, load := range loads {
-		for _, interval := range []time.Duration{20, 100, 250, 333, 1000, 3000} {
-			interval *= time.Millisecond
-			synctest.Test(t, func(t *testing.T) {
-				m, truth := openSim(t, "delay=8ms,jitter=12ms,stall=0.02,freq=49.985,drift=200ppm,seed=7,"+load.spec)
-				defer closeMeter(t, m)
-				s, err := m.Stream(t.Context(), StreamConfig{Interval: interval})
-				if err != nil {
-					t.Fatal(err)
-				}
-				var window int
-				var energy, want float64
-				var start, end, settledAt time.Time
-				for n := 0; end.Sub(start) < time.Minute; n++ {
-					e, err := s.Next()
-					if err != nil || e.Kind != ReadingEvent {
-						t.Fatalf("unexpected event %+v, error %v", e, err)
-					}
-					if n == 0 {
-						settledAt = e.Reading.End.Add(settled)
-					}
-					if e.Reading.End.Before(settledAt) {
-						window += e.Reading.Windows
-						continue // the times of the first seconds are poorer
-					}
-					if start.IsZero() {
-						start = e.Reading.Start
-					}
-					energy, end = energy+e.Reading.Energy, e.Reading.End
-					for range e.Reading.Windows {
-						w, ok := truth.Truth(window)
-						if !ok {
-							t.Fatalf("the reading has window %d, which has not ended", window)
-						}
-						want += w.Energy
-						window++
-					}
-				}
-				windows, times := energy/want-1, energy/truth.Energy(start, end)-1
-				t.Logf("%-10s %10v %12.4f %12.4f", load.name, interval, 100*windows, 100*times)
-				if math.Abs(windows) > load.limit || math.Abs(times) > load.limit {
-					t.Errorf("energy off by %.4f %% and %.4f %%: want at most %g", 100*windows, 100*times, 100*load.limit)
-				}
-			})
-		}
-	}
-}
-
-// TestAccuracyGrid: readings of 250 ms end where a grid with a fixed origin
-// says, to half a period, and so each step is within 10 ms of the interval,
-// hour after hour.
-func TestAccuracyGrid(t *testing.T) {
-	const interval = 250 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		m, truth := openSim(t, realLink)
-		defer closeMeter(t, m)
-		s, err := m.Stream(t.Context(), StreamConfig{Interval: interval})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var window int
-		var first time.Time // true end of the first reading that counts
-		var lowest, highest time.Duration
-		n := 0
-		for began := time.Now(); time.Since(began) < hours(t, 0.5); {
-			e, err := s.Next()
-			if err != nil || e.Kind != ReadingEvent {
-				t.Fatalf("unexpected event %+v, error %v", e, err)
-			}
-			window += e.Reading.Windows
-			w, ok := truth.Truth(window - 1)
-			if !ok {
-				t.Fatalf("the reading has window %d, which has not ended", window-1)
-			}
-			if time.Since(began) < settled+time.Second {
-				continue
-			}
-			if first.IsZero() {
-				first = w.End
-			} else {
-				n++
-			}
-			off := w.End.Sub(first.Add(time.Duration(n) * interval))
-			lowest, highest = min(lowest, off), max(highest, off)
-		}
-		t.Logf("%d readings of %v in %v: off their grid by %.2f to %.2f ms", n, interval, hours(t, 0.5), ms(lowest), ms(highest))
-		// Half a period each way, and what the times are off.
-		if spread := highest - lowest; spread > 23*time.Millisecond {
-			t.Errorf("readings end within %v of each other's grid: want a period", spread)
-		}
-	})
 }

@@ -10,9 +10,9 @@ import (
 	"powerspy2/meter"
 )
 
-// Ten readings of a tenth of a second each. With ParseTarget("") it is whichever
+// Ten windows of a tenth of a second each. With ParseTarget("") it is whichever
 // meter is paired or in reach; here it is the simulated one, with a load of
-// 200 W.
+// 200 W. Package measure makes readings of any interval of windows.
 func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -22,11 +22,11 @@ func Example() {
 	}
 	m, err := meter.Open(ctx, meter.Config{Target: target})
 	if err != nil {
-		log.Fatal(err) // says what to do next
+		log.Fatal(err)
 	}
 	defer m.Close()
 
-	s, err := m.Stream(ctx, meter.StreamConfig{Interval: 100 * time.Millisecond})
+	s, err := m.Stream(ctx, meter.StreamConfig{Averaging: 5}) // mains periods
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -36,9 +36,9 @@ func Example() {
 			log.Fatal(err)
 		}
 		switch event.Kind {
-		case meter.ReadingEvent:
+		case meter.WindowEvent:
 			n++
-			fmt.Printf("%.0f W\n", event.Reading.Power)
+			fmt.Printf("%.0f W\n", event.Window.Power)
 		case meter.GapEvent: // nothing was measured then: not the same as 0 W
 			fmt.Println("gap:", event.Gap.Reason)
 		}
@@ -98,81 +98,6 @@ func ExampleScan() {
 	}
 }
 
-// The energy of a function: what was measured from its start to its end.
-func ExampleMeter_Stream() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	target, err := meter.ParseTarget("sim:load=constant,watts=200,drift=0,seed=1")
-	if err != nil {
-		log.Fatal(err)
-	}
-	m, err := meter.Open(ctx, meter.Config{Target: target})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer m.Close()
-
-	work := func() { time.Sleep(time.Second) }
-	joules, measured, err := energyOf(ctx, m, work)
-	if err != nil {
-		log.Fatal(err)
-	}
-	// The meter's windows, one mains period each, begin and end where they
-	// do: the energy is right to 40 ms of the load.
-	fmt.Printf("%.0f W on average\n", joules/measured.Seconds())
-	// Output:
-	// 200 W on average
-}
-
-// energyOf runs work and returns the energy in J of the windows that lie in
-// it, and how long they are together, which tells of gaps: it is shorter than
-// the run then.
-func energyOf(ctx context.Context, m *meter.Meter, work func()) (joules float64, measured time.Duration, err error) {
-	s, err := m.Stream(ctx, meter.StreamConfig{Interval: 20 * time.Millisecond}) // one mains period at 50 Hz
-	if err != nil {
-		return 0, 0, err
-	}
-	// The meter is told to stop also when ctx has ended.
-	defer func() { err = errors.Join(err, s.Stop(context.WithoutCancel(ctx))) }()
-
-	// The run starts with the first reading: the meter is measuring by then.
-	for {
-		event, err := s.Next()
-		if err != nil {
-			return 0, 0, err
-		}
-		if event.Kind == meter.ReadingEvent {
-			break
-		}
-	}
-	start := time.Now()
-	ended := make(chan time.Time, 1)
-	go func() {
-		work()
-		ended <- time.Now()
-	}()
-	var end time.Time // zero while it runs
-	for {
-		event, err := s.Next()
-		if err != nil {
-			return 0, 0, err
-		}
-		select {
-		case end = <-ended:
-		default:
-		}
-		r := event.Reading
-		switch {
-		case event.Kind != meter.ReadingEvent || r.Start.Before(start):
-		case !end.IsZero() && r.End.After(end):
-			return joules, measured, nil
-		default:
-			joules += r.Energy
-			measured += r.Length
-		}
-	}
-}
-
 // A measurement that gets over trouble by itself: here the link is cut after a
 // second, which costs a gap.
 func ExampleSupervise() {
@@ -183,7 +108,7 @@ func ExampleSupervise() {
 		log.Fatal(err)
 	}
 	s, err := meter.Supervise(ctx, meter.Config{Target: target},
-		meter.StreamConfig{Interval: 100 * time.Millisecond},
+		meter.StreamConfig{},
 		meter.Recovery{GiveUpAfter: 30 * time.Second})
 	if err != nil {
 		log.Fatal(err)

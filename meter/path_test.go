@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"powerspy2/internal/output"
+	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
@@ -66,10 +67,11 @@ func path(tb testing.TB, w io.Writer) (step func()) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	readings := &measure.Every{Interval: 20 * time.Millisecond, Out: sink.Event}
+	var e meter.Event // one for all, so that it is not a new one in each step
 	return func() {
-		e, err := s.Next()
-		if err == nil {
-			err = sink.Event(e)
+		if e, err = s.Next(); err == nil {
+			err = readings.Event(&e)
 		}
 		if err != nil {
 			tb.Fatal(err)

@@ -117,6 +117,13 @@ func (r *rescue) stop(ctx context.Context, stream source) error {
 	return nil
 }
 
+func (r *rescue) info() Info {
+	if r.route.known == nil {
+		return Info{Target: r.route.target}
+	}
+	return r.route.known.info
+}
+
 func (r *rescue) close() error {
 	m := r.m
 	r.m = nil

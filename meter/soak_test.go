@@ -26,11 +26,11 @@ var (
 const soakMeter = "sim:battery=40s,delay=8ms,jitter=12ms,stall=0.002,freq=49.985,drift=200ppm,load=wave,watts=2000,low=100,period=7s"
 
 // TestSoak measures for hours with a meter that has every kind of fault, again
-// and again: each window of the meter's is in one reading or in one gap, no
-// reading is invented, nothing piles up.
+// and again: each window of the meter's is measured or in one gap, none is
+// invented, nothing piles up.
 func TestSoak(t *testing.T) {
 	hours := time.Duration(*soakHours * float64(time.Hour))
-	sc := StreamConfig{Interval: 100 * time.Millisecond, Averaging: 5}
+	sc := StreamConfig{Averaging: 5}
 	if *soakReal {
 		soak(t, *soakSeed, sc, hours)
 		return
@@ -38,10 +38,10 @@ func TestSoak(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { soak(t, *soakSeed, sc, hours) })
 }
 
-// TestSoakPeriods does so with a reading for every mains period.
+// TestSoakPeriods does so with windows of one mains period.
 func TestSoakPeriods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		soak(t, *soakSeed+1, StreamConfig{Interval: 20 * time.Millisecond}, 45*time.Minute)
+		soak(t, *soakSeed+1, StreamConfig{}, 45*time.Minute)
 	})
 }
 
@@ -62,7 +62,7 @@ func soak(t *testing.T, seed uint64, sc StreamConfig, total time.Duration) {
 	}
 	s.ladder.random = rand.New(rand.NewPCG(seed, 0)).Float64 // the same seed is the same run
 	began := time.Now()
-	c := newSoakCheck(t, simulated, sc.Interval)
+	c := newSoakCheck(t, simulated, max(time.Duration(sc.Averaging), 1)*20*time.Millisecond)
 	var heaps []int // after each hour, or each quarter of a shorter time
 	mark := min(time.Hour, total/4)
 	for time.Since(began) < total {
@@ -136,12 +136,12 @@ func openFiles(t *testing.T) int {
 // report prints what became of it, in lines that scripts/soak.sh shows.
 func (c *soakCheck) report(total time.Duration, heaps []int) {
 	c.t.Helper()
-	c.t.Logf("soak: measured        %v, %d readings", total.Round(time.Second), c.readings)
+	c.t.Logf("soak: measured        %v", total.Round(time.Second))
 	c.t.Logf("soak: faults          %v", c.faults)
 	c.t.Logf("soak: recoveries      %d, the slowest %v after the end of the fault", c.recoveries, c.slowest.Round(time.Millisecond))
 	c.t.Logf("soak: time lost       %v in %d gaps", c.lost.Round(time.Second), c.gaps)
-	c.t.Logf("soak: windows         %d in readings, %d in gaps", c.measured, c.missed)
-	c.t.Logf("soak: misplaced       %d readings, at most %v after a fault", c.misplaced, c.settled.Round(time.Millisecond))
+	c.t.Logf("soak: windows         %d measured, %d in gaps", c.measured, c.missed)
+	c.t.Logf("soak: misplaced       %d windows, at most %v after a fault", c.misplaced, c.settled.Round(time.Millisecond))
 	c.t.Logf("soak: energy          %+.5f %% of windows, %+.5f %% by times", 100*(c.energy/c.ofWindows-1), 100*(c.energy/c.byTimes-1))
 	c.t.Logf("soak: heap            %d to %d bytes", heaps[0], heaps[len(heaps)-1])
 }

@@ -26,7 +26,7 @@ const (
 	// first frames with it. The times of the first seconds are also poorer than
 	// half a mains period now and then.
 	soakAnchor        = time.Second
-	soakAnchorPeriods = settled
+	soakAnchorPeriods = 10 * time.Second
 
 	// soakPatience is how long a meter may be silent before it is given up. Most
 	// of it is for the delays of frames that came late before.
@@ -56,15 +56,15 @@ type soakCheck struct {
 	start   time.Time
 	last    time.Time  // end of the last event that was checked
 	next    soakWindow // of the simulator's
-	found   soakWindow // the last one that was found in a reading
+	found   soakWindow // the last one that was found
 	resumed time.Time  // when the stream began, or went on
 	outages []Gap      // the last ones
 	counted time.Time  // up to here, faults were
 	faults  map[string]int
 
-	readings, gaps, recoveries int
+	gaps, recoveries           int
 	measured, missed           int // windows
-	misplaced                  int // readings
+	misplaced                  int // windows
 	settled, slowest, lost     time.Duration
 	energy, ofWindows, byTimes float64
 }
@@ -122,21 +122,21 @@ func (c *soakCheck) finish() {
 		{"between their times", c.energy/c.byTimes - 1, 5e-4},
 	} {
 		if !(math.Abs(e.error) < e.limit) {
-			c.t.Errorf("the energy of readings is off by %.5f %% from that %s: want at most %g", 100*e.error, e.of, 100*e.limit)
+			c.t.Errorf("the energy is off by %.5f %% from that %s: want at most %g", 100*e.error, e.of, 100*e.limit)
 		}
 	}
 }
 
-// soakSpan returns the time that a reading or a gap is about.
+// soakSpan returns the time that a window or a gap is about.
 func soakSpan(e Event) (begin, end time.Time) {
 	if e.Kind == GapEvent {
 		return e.Gap.From, e.Gap.To
 	}
-	return e.Reading.Start, e.Reading.End
+	return e.Window.Start, e.Window.End
 }
 
-// check checks that a reading or a gap begins where the one before ended, and
-// that it has those of the meter's windows whose middle it covers.
+// check checks that a window or a gap begins where the one before ended, and
+// that it is that of the meter's windows whose middle it covers.
 func (c *soakCheck) check(e Event) {
 	begin, end := soakSpan(e)
 	if !end.After(begin) {
@@ -153,7 +153,7 @@ func (c *soakCheck) check(e Event) {
 	if e.Kind == GapEvent {
 		c.checkGap(e.Gap, len(in))
 	} else {
-		c.checkReading(&e.Reading, in)
+		c.checkWindow(&e.Window, in)
 	}
 }
 
@@ -177,14 +177,13 @@ func (c *soakCheck) windows(end time.Time) []sim.Truth {
 	}
 }
 
-// checkReading compares a reading with the windows at its time. Those after
+// checkWindow compares a window with those of the meter's at its time. Those after
 // windows that were left out may for a while be in the place of others; they
 // must be true all the same, and come in order.
-func (c *soakCheck) checkReading(r *Reading, in []sim.Truth) {
-	c.readings++
-	c.measured += r.Windows
-	if r.Windows < 1 || !(r.Energy > 0) || !(r.Power > 0) {
-		c.t.Errorf("a reading of nothing: %+v", r)
+func (c *soakCheck) checkWindow(r *Window, in []sim.Truth) {
+	c.measured++
+	if !(r.Length > 0) || !(r.Power > 0) {
+		c.t.Errorf("a window of nothing: %+v", r)
 	}
 	var power, energy float64
 	for _, w := range in {
@@ -192,17 +191,17 @@ func (c *soakCheck) checkReading(r *Reading, in []sim.Truth) {
 		energy += w.Energy
 	}
 	young := r.Start.Before(c.resumed.Add(c.anchor))
-	inPlace := len(in) == r.Windows && math.Abs(power-r.Power) < soakPower
+	inPlace := len(in) == 1 && math.Abs(power-r.Power) < soakPower
 	if at := (soakWindow{c.next.stream, c.next.index - 1}); inPlace && !young {
 		if !c.found.before(at) {
-			c.t.Errorf("window %v a second time, in reading %+v", at, r)
+			c.t.Errorf("window %v a second time, in %+v", at, r)
 		}
 		c.found = at
 	} else if !c.elsewhere(r) {
-		c.t.Errorf("no windows were like reading %+v", r)
+		c.t.Errorf("no window was like %+v", r)
 	}
 	if inPlace {
-		c.energy += r.Energy
+		c.energy += r.Energy()
 		c.ofWindows += energy
 		c.byTimes += c.sim.Energy(r.Start, r.End)
 		return
@@ -213,60 +212,31 @@ func (c *soakCheck) checkReading(r *Reading, in []sim.Truth) {
 	}
 	since, ok := c.afterHiddenFault(r.Start, r.End)
 	if !ok {
-		c.t.Errorf("reading %+v, %v after the beginning of its stream, has not the %d windows at its time, and no fault explains it",
+		c.t.Errorf("%+v, %v after the beginning of its stream, is not the %d windows at its time, and no fault explains it",
 			r, r.Start.Sub(c.resumed), len(in))
 	}
 	c.settled = max(c.settled, since)
 }
 
-// elsewhere looks for the windows of a reading after the last one that was
-// found. Taking the first that fit leaves most for the readings to come.
-func (c *soakCheck) elsewhere(r *Reading) bool {
-	from := c.found
-	if from.stream != c.next.stream {
-		from = soakWindow{c.next.stream, -1}
+// elsewhere looks for a window after the last one that was found. Taking the
+// first that fits leaves most for those to come.
+func (c *soakCheck) elsewhere(r *Window) bool {
+	at := c.found
+	if at.stream != c.next.stream {
+		at = soakWindow{c.next.stream, -1}
 	}
-	if at, ok := c.search(from, r.Windows, r.Power); ok {
-		c.found = at
-		return true
-	}
-	// There are holes between them. Two of them are known.
-	for _, powers := range [][2]float64{{r.PowerMin, r.PowerMax}, {r.PowerMax, r.PowerMin}} {
-		at, ok := c.search(from, 1, powers[0])
-		if ok {
-			at, ok = c.search(at, 1, powers[1])
-		}
-		if ok {
-			c.found = at
-			return r.Windows > 1
-		}
-	}
-	return false
-}
-
-// search looks for n windows in a row with such a mean power, and returns the
-// last of them.
-func (c *soakCheck) search(after soakWindow, n int, power float64) (last soakWindow, ok bool) {
-	powers := make([]float64, 0, 64)
-	for at := after; len(powers) < int(soakSearch/c.window); {
+	for range int(soakSearch / c.window) {
 		at.index++
 		w, ok := c.sim.StreamTruth(at.stream, at.index)
 		if !ok {
 			break
 		}
-		powers = append(powers, w.Power)
-		if len(powers) < n {
-			continue
-		}
-		var mean float64
-		for _, p := range powers[len(powers)-n:] {
-			mean += p / float64(n)
-		}
-		if math.Abs(mean-power) < soakPower {
-			return at, true
+		if math.Abs(w.Power-r.Power) < soakPower {
+			c.found = at
+			return true
 		}
 	}
-	return soakWindow{}, false
+	return false
 }
 
 // hidden are the faults that leave frames out without a trace, when they are

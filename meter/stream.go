@@ -13,8 +13,8 @@ import (
 
 // A StreamConfig says what a stream is to yield.
 type StreamConfig struct {
-	// Interval is the length of a reading: from one mains period to
-	// MaxInterval. Zero: one second.
+	// Interval is the shortest interval that readings will be made of: from one
+	// mains period to MaxInterval. A window is not longer. Zero: one second.
 	Interval time.Duration
 
 	// Averaging is the length of an averaging window in mains periods, up to
@@ -37,7 +37,7 @@ func (c *StreamConfig) check() error {
 	return CheckInterval(c.Interval)
 }
 
-// A Stream yields readings. Its methods must not be called concurrently.
+// A Stream yields windows. Its methods must not be called concurrently.
 type Stream struct {
 	m      *Meter
 	rt     *powerspy.Realtime
@@ -45,7 +45,6 @@ type Stream struct {
 	thread *thread
 	spread time.Duration // the longest delay of late, which wears off
 
-	sum      sum
 	rejected uint64
 	begun    time.Time // start of the first window; zero before it
 	lastEnd  time.Time // end of the last window; zero before the first
@@ -56,7 +55,6 @@ type Stream struct {
 
 // A thread runs through all the streams of a measurement.
 type thread struct {
-	grid grid
 	wall timebase.WallClock
 
 	// roundTrip is the shortest one of all links: a new one has made few.
@@ -96,7 +94,7 @@ const (
 	lastLook = 10 * time.Millisecond
 )
 
-// Stream asks the meter for real-time readings. ctx governs the whole stream:
+// Stream asks the meter for windows in real time. ctx governs the whole stream:
 // when it ends, Next returns its error. The stream should be stopped with
 // Stop, also then. Errors match ErrInterval, ErrUsage or ErrNoAnswer.
 func (m *Meter) Stream(ctx context.Context, cfg StreamConfig) (*Stream, error) {
@@ -129,7 +127,6 @@ func (m *Meter) stream(ctx context.Context, cfg StreamConfig, t *thread) (*Strea
 	if err != nil {
 		return nil, explain(op, err)
 	}
-	t.grid.resume(cfg.Interval)
 	return &Stream{m: m, rt: rt, base: base, thread: t}, nil
 }
 
@@ -148,8 +145,7 @@ func (m *Meter) stopStray(ctx context.Context) {
 
 // Next returns the next event. It blocks until there is one. An error is
 // final: the context's own, or one that matches ErrNoAnswer when the meter
-// falls silent or the link fails. What was measured of an unfinished reading
-// comes before it, as a partial one.
+// falls silent or the link fails.
 func (s *Stream) Next() (Event, error) {
 	for s.queued == 0 {
 		if s.failed != nil {
@@ -185,7 +181,6 @@ func (s *Stream) step() {
 	}
 	if err != nil {
 		s.failed = s.explain(err, silence)
-		s.cut()
 		return
 	}
 	s.take(frame, arrival)
@@ -224,30 +219,22 @@ func (s *Stream) take(f powerspy.Frame, arrival time.Time) {
 	}
 	start, end := s.base.Window(arrival)
 	length, lost := s.base.Length(), s.base.Missed()
-	if lost > 0 {
-		// What came before the gap is a shorter reading, so that none
-		// bridges it.
-		s.cut()
-		if from := s.lastEnd; !from.IsZero() && from.Before(start) {
-			reason := "the meter left data out"
-			if damaged > 0 {
-				reason = "damaged data from the meter"
-			}
-			s.push(Event{Kind: GapEvent, Gap: Gap{From: from, To: start, Windows: lost, Reason: reason}})
+	if from := s.lastEnd; lost > 0 && !from.IsZero() && from.Before(start) {
+		reason := "the meter left data out"
+		if damaged > 0 {
+			reason = "damaged data from the meter"
 		}
+		s.push(Event{Kind: GapEvent, Gap: Gap{From: from, To: start, Windows: lost, Reason: reason}})
 	}
-	s.sum.add(start, end, length, arrival.Sub(end), s.m.calibration.Convert(f))
+	s.push(Event{Kind: WindowEvent, Window: Window{
+		Start: start, End: end, Length: length, Delay: arrival.Sub(end),
+		Frequency: s.base.Frequency(), Measurement: s.m.calibration.Convert(f),
+	}})
 	if s.begun.IsZero() {
 		s.begun = start
 	}
 	s.lastEnd = end
 	s.spread = min(max(arrival.Sub(end), s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
-	interval, ends, cut := s.thread.grid.add(end, length, lost)
-	s.sum.interval, s.sum.ends = interval, ends
-	s.sum.partial = s.sum.partial || cut
-	if ends {
-		s.flush()
-	}
 }
 
 // clockStep reports that the wall clock was set, which moves no reading.
@@ -261,20 +248,6 @@ func clockStep(now time.Time, step time.Duration) Status {
 		Text: fmt.Sprintf("the wall clock was set %s by %v; readings keep the time of the clock at the start of the stream",
 			way, step.Abs().Round(time.Millisecond)),
 	}
-}
-
-// cut queues what there is of a reading that will not be complete.
-func (s *Stream) cut() {
-	if s.sum.n > 0 {
-		s.sum.partial = true
-		s.flush()
-	}
-}
-
-// flush queues the reading made of the windows since the last one.
-func (s *Stream) flush() {
-	s.push(Event{Kind: ReadingEvent, Reading: s.sum.reading(s.base.Frequency())})
-	s.sum = sum{}
 }
 
 func (s *Stream) push(e Event) {

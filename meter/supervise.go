@@ -94,6 +94,9 @@ type rescuer interface {
 	// measuring all the same, which is a courtesy to the next program.
 	stop(ctx context.Context, stream source) error
 	close() error
+
+	// info returns what the meter said of itself last.
+	info() Info
 }
 
 // Supervise is Open and Meter.Stream for a measurement that is to last,
@@ -179,7 +182,11 @@ func mayPass(err error) bool {
 // next time.
 func (s *Supervised) Target() Target { return s.target }
 
-// Next returns the next event. It blocks until there is one: a reading, a gap,
+// Info returns what the meter said of itself when it was last connected to; the
+// zero Info before that.
+func (s *Supervised) Info() Info { return s.rescue.info() }
+
+// Next returns the next event. It blocks until there is one: a window, a gap,
 // a status of its own. An error is final: the context's own, or one that says
 // why it was given up. During a recovery an event comes at least with each
 // step and each pause, every two minutes and a half at most.

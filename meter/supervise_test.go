@@ -17,8 +17,8 @@ import (
 	"powerspy2/rfcomm"
 )
 
-// A patientMeter is a paired meter in the air whose measurement is supervised.
-type patientMeter struct {
+// A supervisedMeter is a paired meter in the air whose measurement is supervised.
+type supervisedMeter struct {
 	t      *testing.T
 	host   *fakeHost
 	device *fakeDevice
@@ -27,21 +27,21 @@ type patientMeter struct {
 	start  time.Time
 
 	// What came of it so far.
-	readings []Reading
-	gaps     []Gap
-	steps    []Step // that were taken
-	paused   int
-	last     time.Time // end of what the events cover
+	windows []Window
+	gaps    []Gap
+	steps   []Step // that were taken
+	paused  int
+	last    time.Time // end of what the events cover
 }
 
 // superviseSim begins to measure with a simulated meter in the air, in a bubble.
-func superviseSim(t *testing.T, spec string, sc StreamConfig, rec Recovery) *patientMeter {
+func superviseSim(t *testing.T, spec string, sc StreamConfig, rec Recovery) *supervisedMeter {
 	t.Helper()
 	cfg, err := sim.ParseSpec(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &patientMeter{t: t, device: paired(), sim: sim.New(cfg)}
+	p := &supervisedMeter{t: t, device: paired(), sim: sim.New(cfg)}
 	p.device.sim = p.sim
 	p.host = &fakeHost{t: t, adapters: []bluez.Adapter{testAdapter}, air: []*fakeDevice{p.device}}
 	p.start = time.Now()
@@ -53,7 +53,7 @@ func superviseSim(t *testing.T, spec string, sc StreamConfig, rec Recovery) *pat
 
 // follow takes events until so long after the start, or an error, and checks
 // that they follow each other without overlap.
-func (p *patientMeter) follow(until time.Duration) error {
+func (p *supervisedMeter) follow(until time.Duration) error {
 	p.t.Helper()
 	for time.Since(p.start) < until {
 		e, err := p.s.Next()
@@ -65,16 +65,16 @@ func (p *patientMeter) follow(until time.Duration) error {
 	return nil
 }
 
-func (p *patientMeter) take(e Event) {
+func (p *supervisedMeter) take(e Event) {
 	p.t.Helper()
 	switch e.Kind {
-	case ReadingEvent:
-		r := e.Reading
-		if r.Windows < 1 || r.Start.Before(p.last) || !r.End.After(r.Start) || r.Energy <= 0 {
-			p.t.Fatalf("unexpected reading %+v after %v", r, p.last)
+	case WindowEvent:
+		w := e.Window
+		if w.Start.Before(p.last) || !w.End.After(w.Start) || w.Energy() <= 0 {
+			p.t.Fatalf("unexpected window %+v after %v", w, p.last)
 		}
-		p.readings = append(p.readings, r)
-		p.last = r.End
+		p.windows = append(p.windows, w)
+		p.last = w.End
 	case GapEvent:
 		g := e.Gap
 		if g.From.Before(p.last.Round(0)) || !g.To.After(g.From) || g.Reason == "" {
@@ -98,7 +98,7 @@ func (p *patientMeter) take(e Event) {
 }
 
 // end stops the meter and closes the link.
-func (p *patientMeter) end() {
+func (p *supervisedMeter) end() {
 	p.t.Helper()
 	if err := p.s.Stop(p.t.Context()); err != nil {
 		p.t.Errorf("stop: %v", err)
@@ -109,7 +109,7 @@ func (p *patientMeter) end() {
 }
 
 // TestSupervise injects a fault 15 s into a minute and takes it away again: the
-// readings go on by themselves, after a gap that is the fault's, within ten
+// windows go on by themselves, after a gap that is the fault's, within ten
 // seconds of its end.
 func TestSupervise(t *testing.T) {
 	const begin = 15 * time.Second
@@ -117,9 +117,9 @@ func TestSupervise(t *testing.T) {
 	on := func(h *fakeHost) { h.adapters[0].Powered = true }
 	tests := []struct {
 		name     string
-		fault    func(*patientMeter)
+		fault    func(*supervisedMeter)
 		lasts    time.Duration
-		mend     func(*patientMeter)
+		mend     func(*supervisedMeter)
 		helped   Step          // 0: whichever
 		steps    []Step        // nil: whichever
 		recovery time.Duration // after the fault's end; 0: 10 s
@@ -127,48 +127,48 @@ func TestSupervise(t *testing.T) {
 	}{
 		{
 			name:  "silent with the link up",
-			fault: func(p *patientMeter) { p.sim.Silence(true) }, lasts: 6 * time.Second,
-			mend: func(p *patientMeter) { p.sim.Silence(false) },
+			fault: func(p *supervisedMeter) { p.sim.Silence(true) }, lasts: 6 * time.Second,
+			mend: func(p *supervisedMeter) { p.sim.Silence(false) },
 		},
 		{
 			name:  "frames stop, commands work",
-			fault: func(p *patientMeter) { p.sim.SetFaults(sim.Faults{Mute: "J"}); p.sim.Drop() }, lasts: 3 * time.Second,
-			mend: func(p *patientMeter) { p.sim.SetFaults(sim.Faults{}) },
+			fault: func(p *supervisedMeter) { p.sim.SetFaults(sim.Faults{Mute: "J"}); p.sim.Drop() }, lasts: 3 * time.Second,
+			mend: func(p *supervisedMeter) { p.sim.SetFaults(sim.Faults{}) },
 		},
 		{
 			name:  "hung until a new connection",
-			fault: func(p *patientMeter) { p.sim.Hang() },
+			fault: func(p *supervisedMeter) { p.sim.Hang() },
 			steps: []Step{Drain, Reconnect},
 		},
 		{
 			name:  "link dropped",
-			fault: func(p *patientMeter) { p.sim.Drop() },
+			fault: func(p *supervisedMeter) { p.sim.Drop() },
 			steps: []Step{Reconnect}, recovery: 2 * time.Second,
 		},
 		{
 			name: "away for two minutes",
-			fault: func(p *patientMeter) {
+			fault: func(p *supervisedMeter) {
 				p.host.change(func() { p.device.away, p.device.Connected = true, false })
 				p.sim.Drop()
 			}, lasts: 2 * time.Minute,
-			mend:  func(p *patientMeter) { p.host.change(func() { p.device.away = false }) },
+			mend:  func(p *supervisedMeter) { p.host.change(func() { p.device.away = false }) },
 			total: 3 * time.Minute,
 		},
 		{
 			name: "adapter switched off by somebody",
-			fault: func(p *patientMeter) {
+			fault: func(p *supervisedMeter) {
 				p.host.change(func() { off(p.host); p.device.Connected = false })
 				p.sim.Drop()
 			}, lasts: 10 * time.Second,
-			mend: func(p *patientMeter) { p.host.change(func() { on(p.host) }) }, helped: Reconnect,
+			mend: func(p *supervisedMeter) { p.host.change(func() { on(p.host) }) }, helped: Reconnect,
 		},
 		{
 			name: "adapter unplugged, and back with another number",
-			fault: func(p *patientMeter) {
+			fault: func(p *supervisedMeter) {
 				p.host.change(func() { p.host.adapters = nil; p.device.Connected = false })
 				p.sim.Drop()
 			}, lasts: 10 * time.Second,
-			mend: func(p *patientMeter) {
+			mend: func(p *supervisedMeter) {
 				back := testAdapter
 				back.ID = "hci1"
 				p.host.change(func() { p.host.adapters = []bluez.Adapter{back}; p.device.Adapter = "hci1" })
@@ -176,7 +176,7 @@ func TestSupervise(t *testing.T) {
 		},
 		{
 			name: "service gone for ever",
-			fault: func(p *patientMeter) {
+			fault: func(p *supervisedMeter) {
 				p.host.change(func() { p.host.noBus = bluez.ErrNoDaemon })
 				p.sim.Drop()
 			},
@@ -184,7 +184,7 @@ func TestSupervise(t *testing.T) {
 		},
 		{
 			name: "key forgotten",
-			fault: func(p *patientMeter) {
+			fault: func(p *supervisedMeter) {
 				p.host.change(func() { p.device.forgot = true })
 				p.sim.Drop()
 			},
@@ -192,28 +192,28 @@ func TestSupervise(t *testing.T) {
 		},
 		{
 			name:  "dead until its power is cycled",
-			fault: func(p *patientMeter) { p.sim.HangUntilPowerCycle() },
+			fault: func(p *supervisedMeter) { p.sim.HangUntilPowerCycle() },
 			steps: []Step{Drain, Reconnect, Relink, ResetAdapter, RestartService, PowerCycle}, recovery: 30 * time.Second,
 		},
 		{
 			name: "channel refused for a while",
-			fault: func(p *patientMeter) {
+			fault: func(p *supervisedMeter) {
 				p.host.change(func() { p.device.dialErr = rfcomm.ErrRefused })
 				p.sim.Drop()
 			}, lasts: 8 * time.Second,
-			mend: func(p *patientMeter) { p.host.change(func() { p.device.dialErr = nil }) },
+			mend: func(p *supervisedMeter) { p.host.change(func() { p.device.dialErr = nil }) },
 		},
 	}
 	for _, tt := range tests {
-		for _, interval := range []time.Duration{100 * time.Millisecond, 3 * time.Second} {
-			t.Run(fmt.Sprint(tt.name, " ", interval), func(t *testing.T) {
+		for _, averaging := range []int{1, 5} {
+			t.Run(fmt.Sprint(tt.name, " ", averaging), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					var p *patientMeter
+					var p *supervisedMeter
 					var rec Recovery
 					if slices.Contains(tt.steps, PowerCycle) {
 						rec.PowerCycle = func(context.Context) error { p.sim.PowerCycle(); return nil }
 					}
-					p = superviseSim(t, "load=constant,watts=100,delay=8ms,jitter=5ms", StreamConfig{Interval: interval}, rec)
+					p = superviseSim(t, "load=constant,watts=100,delay=8ms,jitter=5ms", StreamConfig{Averaging: averaging}, rec)
 					var began, ended time.Time
 					time.AfterFunc(begin, func() {
 						began = time.Now()
@@ -238,7 +238,7 @@ func TestSupervise(t *testing.T) {
 						t.Fatalf("%d gaps: %+v; steps %v", len(p.gaps), p.gaps, p.steps)
 					}
 					g := p.gaps[0]
-					if early := began.Sub(g.From); early < -time.Second || early > interval {
+					if early := began.Sub(g.From); early < -time.Second || early > 200*time.Millisecond {
 						t.Errorf("the gap begins %v before the fault", early)
 					}
 					limit := tt.recovery
@@ -257,40 +257,30 @@ func TestSupervise(t *testing.T) {
 					if n := len(p.steps); tt.helped != 0 && (n == 0 || p.steps[n-1] != tt.helped) {
 						t.Errorf("%v helped, want %v", p.steps, tt.helped)
 					}
-					p.covers(interval)
+					p.covers()
 				})
 			})
 		}
 	}
 }
 
-// covers checks that readings and gaps cover all the time, with every reading
-// on the grid of the first one.
-func (p *patientMeter) covers(interval time.Duration) {
+// covers checks that windows and gaps cover all the time, and what the windows
+// say.
+func (p *supervisedMeter) covers() {
 	p.t.Helper()
 	var sum time.Duration
-	for _, r := range p.readings {
-		sum += r.End.Sub(r.Start)
-		if r.Power < 99 || r.Power > 101 {
-			p.t.Errorf("a reading of %g W", r.Power)
-		}
-		if r.Partial {
-			continue
-		}
-		off := r.End.Sub(p.readings[0].Start) % interval
-		if off > interval/2 {
-			off -= interval
-		}
-		if off.Abs() > 20*time.Millisecond {
-			p.t.Errorf("the reading that ends at %v is %v off the grid", r.End, off)
+	for _, w := range p.windows {
+		sum += w.End.Sub(w.Start)
+		if w.Power < 99 || w.Power > 101 {
+			p.t.Errorf("a window of %g W", w.Power)
 		}
 	}
 	for _, g := range p.gaps {
 		sum += g.To.Sub(g.From)
 	}
-	all := p.last.Round(0).Sub(p.readings[0].Start.Round(0))
+	all := p.last.Round(0).Sub(p.windows[0].Start.Round(0))
 	if missing := all - sum; missing.Abs() > 50*time.Millisecond {
-		p.t.Errorf("readings and gaps cover %v of %v", sum, all)
+		p.t.Errorf("windows and gaps cover %v of %v", sum, all)
 	}
 }
 
@@ -300,14 +290,14 @@ func TestSuperviseEnds(t *testing.T) {
 	tests := []struct {
 		name  string
 		rec   Recovery
-		fault func(*patientMeter)
+		fault func(*supervisedMeter)
 		want  error
 		text  string
 		max   time.Duration
 	}{
 		{
 			name: "dead kernel",
-			fault: func(p *patientMeter) {
+			fault: func(p *supervisedMeter) {
 				p.host.change(func() { p.host.stuck = true })
 				p.sim.Drop()
 			},
@@ -315,12 +305,12 @@ func TestSuperviseEnds(t *testing.T) {
 		},
 		{
 			name: "given up", rec: Recovery{GiveUpAfter: 90 * time.Second},
-			fault: func(p *patientMeter) { p.sim.HangUntilPowerCycle() },
+			fault: func(p *supervisedMeter) { p.sim.HangUntilPowerCycle() },
 			want:  ErrNoAnswer, text: "gave up after 1m30s", max: 110 * time.Second,
 		},
 		{
 			name: "given up, absent", rec: Recovery{GiveUpAfter: 20 * time.Second},
-			fault: func(p *patientMeter) {
+			fault: func(p *supervisedMeter) {
 				p.host.change(func() { p.device.away = true })
 				p.sim.Drop()
 			},
@@ -328,7 +318,7 @@ func TestSuperviseEnds(t *testing.T) {
 		},
 		{
 			name: "another PIN",
-			fault: func(p *patientMeter) {
+			fault: func(p *supervisedMeter) {
 				p.host.change(func() { p.device.forgot, p.device.pin = true, "9999" })
 				p.sim.Drop()
 			},
@@ -404,7 +394,7 @@ func TestSuperviseCancel(t *testing.T) {
 	})
 }
 
-// TestSuperviseStart: before the first reading only a meter that is there is
+// TestSuperviseStart: before the first window only a meter that is there is
 // waited for, and not for ever.
 func TestSuperviseStart(t *testing.T) {
 	away := func(h *fakeHost) { h.air[0].away = true }
@@ -446,11 +436,11 @@ func TestSuperviseStart(t *testing.T) {
 				s, err := supervise(t.Context(), Config{}, StreamConfig{Interval: 100 * time.Millisecond}, tt.rec, h.host())
 				for err == nil {
 					var e Event
-					if e, err = s.Next(); e.Kind == ReadingEvent {
+					if e, err = s.Next(); e.Kind == WindowEvent {
 						break
 					}
 					if e.Kind == GapEvent {
-						t.Errorf("a gap before the first reading: %+v", e.Gap)
+						t.Errorf("a gap before the first window: %+v", e.Gap)
 					}
 				}
 				took := time.Since(begin)

@@ -163,30 +163,6 @@ func TestDescribeBuild(t *testing.T) {
 	}
 }
 
-func TestMore(t *testing.T) {
-	second := measurement{interval: time.Second, duration: 10 * time.Second}
-	tests := []struct {
-		want     measurement
-		n        uint64
-		measured time.Duration
-		more     bool
-	}{
-		{measurement{}, 1 << 40, 1 << 60, true},
-		{measurement{count: 3}, 2, 0, true},
-		{measurement{count: 3}, 3, 0, false},
-		{second, 9, 9 * time.Second, true},
-		{second, 9, 9499 * time.Millisecond, true},
-		{second, 10, 9500 * time.Millisecond, false},
-		{second, 10, 9998 * time.Millisecond, false},
-		{second, 10, 10002 * time.Millisecond, false},
-	}
-	for _, tt := range tests {
-		if got := tt.want.more(tt.n, tt.measured); got != tt.more {
-			t.Errorf("%+v after %d, %v: got %v", tt.want, tt.n, tt.measured, got)
-		}
-	}
-}
-
 func TestScanList(t *testing.T) {
 	var out bytes.Buffer
 	s := &session{env: env{stdout: &out}, progress: &progress{quiet: true}}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"powerspy2/internal/gmt"
 	"powerspy2/internal/output"
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
@@ -105,63 +107,46 @@ func parseRows(c *cli.Context) (interval time.Duration, unit output.Unit, err er
 }
 
 // writeRows measures until ctx ends.
-func (s *session) writeRows(ctx context.Context, interval time.Duration, rec meter.Recovery, rows *gmt.Rows) (err error) {
-	stream, err := meter.Supervise(ctx, s.meter, meter.StreamConfig{Interval: interval}, rec)
+func (s *session) writeRows(ctx context.Context, interval time.Duration, rec meter.Recovery, rows *gmt.Rows) error {
+	src, err := meter.Supervise(ctx, s.meter, meter.StreamConfig{Interval: interval}, rec)
 	if err != nil {
 		return err
 	}
-	defer closing(&err, stream)
 	s.progress.End()
-	defer func() {
-		// All rows are written by now, and the next run gets a meter to stop
-		// that is still measuring: no reason to have this run thrown away.
-		if serr := stopMeter(ctx, stream); serr != nil {
-			s.progress.Line("%v", serr)
-		}
-	}()
-	for {
-		e, err := stream.Next()
-		if err != nil {
-			if werr := rows.Close(); werr != nil {
-				return werr
-			}
-			return err
-		}
-		switch e.Kind {
-		case meter.GapEvent:
-			s.tellGap(e.Gap)
-		case meter.StatusEvent:
-			s.tell(e.Status)
-		}
-		if err := rows.Event(e); err != nil {
-			return err
-		}
+	_, err = measure.Run(ctx, src, &measure.Every{Interval: interval, Out: func(e *measure.Event) error {
+		s.tell(e)
+		return rows.Event(e)
+	}}, atEnd{rows.Close})
+	var stop *measure.StopError
+	if errors.As(err, &stop) {
+		// All rows are written, and the next run gets a meter to stop that is
+		// still measuring: no reason to have this run thrown away.
+		s.progress.Line("%v", stop)
+		return nil
 	}
+	return err
 }
 
+// atEnd is a sink that takes nothing and does something at the end.
+type atEnd struct{ do func() error }
+
+func (atEnd) Event(*meter.Event) error { return nil }
+func (s atEnd) End() error             { return s.do() }
+
 // checkMeter waits for one reading.
-func (s *session) checkMeter(ctx context.Context, interval time.Duration, rec meter.Recovery) (err error) {
-	stream, err := meter.Supervise(ctx, s.meter, meter.StreamConfig{Interval: interval}, rec)
+func (s *session) checkMeter(ctx context.Context, interval time.Duration, rec meter.Recovery) error {
+	src, err := meter.Supervise(ctx, s.meter, meter.StreamConfig{Interval: interval}, rec)
 	if err != nil {
 		return err
 	}
-	defer closing(&err, stream)
 	s.progress.End()
-	defer func() {
-		if serr := stopMeter(ctx, stream); serr != nil && err == nil {
-			err = serr
+	_, err = measure.Run(ctx, src, &measure.Every{Interval: interval, Count: 1, Out: func(e *measure.Event) error {
+		s.tell(e)
+		if e.Kind != measure.ReadingEvent {
+			return nil
 		}
-	}()
-	for {
-		e, err := stream.Next()
-		switch {
-		case err != nil:
-			return err
-		case e.Kind == meter.StatusEvent:
-			s.tell(e.Status)
-		case e.Kind == meter.ReadingEvent:
-			_, err := fmt.Fprintf(s.env.stdout, "%s measures: %.1f W\n", stream.Target(), e.Reading.Power)
-			return err
-		}
-	}
+		_, err := fmt.Fprintf(s.env.stdout, "%s measures: %.1f W\n", src.Target(), e.Reading.Power)
+		return err
+	}})
+	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -96,7 +97,7 @@ func (a *app) measure(c *cli.Context) (err error) {
 
 // measure opens the meter, remembers it on a machine that had none, and
 // streams.
-func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) (err error) {
+func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) error {
 	service := newNotifier(want.interval)
 	defer service.Close()
 	cfg := s.meter
@@ -108,7 +109,6 @@ func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) (
 	if err != nil {
 		return err
 	}
-	defer closing(&err, stream)
 	s.progress.End()
 	if t := stream.Target(); t.Kind == meter.Bluetooth && len(s.config.Meters) == 0 {
 		if err := s.remember(t); err != nil {
@@ -120,7 +120,7 @@ func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) (
 	}
 	sink, err := want.sink(w, stream.Target())
 	if err != nil {
-		return err
+		return errors.Join(err, stream.Close())
 	}
 	return s.stream(ctx, stream, want, sink, service)
 }

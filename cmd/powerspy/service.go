@@ -8,6 +8,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
@@ -64,17 +65,17 @@ func startNotifier(send func(string), watchdog, interval time.Duration) *notifie
 }
 
 // Event takes note of an event that the stream yielded.
-func (n *notifier) Event(e *meter.Event) {
+func (n *notifier) Event(e *measure.Event) {
 	if n == nil {
 		return
 	}
 	switch e.Kind {
-	case meter.ReadingEvent:
+	case measure.ReadingEvent:
 		n.readings++
 		n.alive(e.Reading.Power)
-	case meter.GapEvent:
+	case measure.GapEvent:
 		n.gaps++
-	case meter.StatusEvent:
+	case measure.StatusEvent:
 		n.Status(e.Status)
 	}
 }

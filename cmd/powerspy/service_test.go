@@ -13,11 +13,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
-func reading(watts float64) *meter.Event {
-	return &meter.Event{Kind: meter.ReadingEvent, Reading: meter.Reading{Power: watts}}
+func reading(watts float64) *measure.Event {
+	return &measure.Event{Kind: measure.ReadingEvent, Reading: measure.Reading{Power: watts}}
 }
 
 func TestNotifier(t *testing.T) {
@@ -50,11 +51,11 @@ func TestNotifier(t *testing.T) {
 		// A hang is silent: neither a gap nor a word about the clock is a sign
 		// of life. A step of a recovery is.
 		time.Sleep(20 * time.Second)
-		n.Event(&meter.Event{Kind: meter.GapEvent})
+		n.Event(&measure.Event{Kind: measure.GapEvent})
 		expect()
-		n.Event(&meter.Event{Kind: meter.StatusEvent, Status: meter.Status{Phase: meter.Streaming, Text: "the wall clock was set"}})
+		n.Event(&measure.Event{Kind: measure.StatusEvent, Status: meter.Status{Phase: meter.Streaming, Text: "the wall clock was set"}})
 		expect("STATUS=the wall clock was set")
-		n.Event(&meter.Event{Kind: meter.StatusEvent, Status: meter.Status{Phase: meter.Connecting, Text: "connecting again"}})
+		n.Event(&measure.Event{Kind: measure.StatusEvent, Status: meter.Status{Phase: meter.Connecting, Text: "connecting again"}})
 		expect("STATUS=connecting again\nWATCHDOG=1")
 		time.Sleep(10 * time.Second)
 		n.Event(reading(-1))

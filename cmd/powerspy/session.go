@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,10 +19,6 @@ type session struct {
 	config     *config.Config
 	configPath string // empty: this user has no place for one
 }
-
-// stopTime bounds telling the meter to stop, after which the command ends in
-// any case.
-const stopTime = 3 * time.Second
 
 // session reads the global flags, and the configuration. Nothing is opened.
 func (a *app) session(c *cli.Context) (*session, error) {

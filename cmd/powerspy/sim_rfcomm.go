@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,6 +19,9 @@ import (
 	"powerspy2/powerspy/sim"
 	"powerspy2/rfcomm"
 )
+
+// undoTime bounds putting back what was changed on the adapter.
+const undoTime = 3 * time.Second
 
 // simRFCOMM puts the meter in the air: BlueZ keeps the RFCOMM channel, its
 // service record and the PIN, and hands over the socket of each client.
@@ -49,7 +53,7 @@ func (a *app) simRFCOMM(c *cli.Context, m *sim.Meter) (err error) {
 	adapter, undo, err := showAdapter(ctx, client, cmp.Or(stringFlag(c, adapterFlag), defaultAdapter), name)
 	// What was changed on the adapter is put back, also half of it.
 	defer func() {
-		uctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+		uctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 		defer cancel()
 		if uerr := undo(uctx); err == nil {
 			err = uerr

@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"powerspy2/internal/output"
-	"powerspy2/meter"
+	"powerspy2/measure"
 )
 
 // leastEnergy is the smallest energy that is written in microjoules, in J.
@@ -35,13 +35,15 @@ type Rows struct {
 	interval int64 // us
 	floor    bool  // energies are to be at least leastEnergy
 
-	row  meter.Reading // being made; no windows: none
-	last int64         // time of the last row, in UNIX us
+	row  measure.Reading // being made; no length: none
+	last int64           // time of the last row, in UNIX us
 
 	// The last interval whose end is known, and that end in UNIX us: 0 before
 	// the first reading.
 	ended  int64
 	ending int64
+
+	event measure.Event // kept, so that a row makes no garbage
 }
 
 // NewRows writes rows of an interval to w, each with a single Write. Errors are
@@ -56,8 +58,8 @@ func NewRows(w io.Writer, unit output.Unit, interval time.Duration) (*Rows, erro
 
 // Event takes an event. It writes a row as soon as its interval is known to be
 // over. The error is that of the writer.
-func (r *Rows) Event(e meter.Event) error {
-	if e.Kind != meter.ReadingEvent {
+func (r *Rows) Event(e *measure.Event) error {
+	if e.Kind != measure.ReadingEvent {
 		return nil
 	}
 	reading := &e.Reading
@@ -65,7 +67,7 @@ func (r *Rows) Event(e meter.Event) error {
 	if r.ending == 0 {
 		r.ended, r.ending = reading.Interval-1, start
 	}
-	if r.row.Windows > 0 && r.row.Interval != reading.Interval {
+	if r.row.Length > 0 && r.row.Interval != reading.Interval {
 		over := r.ending + (r.row.Interval-r.ended)*r.interval
 		if err := r.write(max(r.row.End.UnixMicro(), min(over, start))); err != nil {
 			return err
@@ -81,20 +83,21 @@ func (r *Rows) Event(e meter.Event) error {
 
 // Close writes what there is of an interval that is not over.
 func (r *Rows) Close() error {
-	if r.row.Windows == 0 {
+	if r.row.Length == 0 {
 		return nil
 	}
 	return r.write(r.row.End.UnixMicro())
 }
 
 // add adds a reading to the row.
-func (r *Rows) add(reading *meter.Reading) {
-	if r.row.Windows == 0 {
+func (r *Rows) add(reading *measure.Reading) {
+	if r.row.Length == 0 {
 		r.row = *reading
 		return
 	}
 	r.row.End = reading.End
 	r.row.Windows += reading.Windows
+	r.row.Bridged += reading.Bridged
 	r.row.Length += reading.Length
 	r.row.Energy += reading.Energy
 	r.row.Power = r.row.Energy / r.row.Length.Seconds()
@@ -107,7 +110,8 @@ func (r *Rows) write(at int64) error {
 	if r.floor {
 		r.row.Energy = max(r.row.Energy, leastEnergy)
 	}
-	err := r.sink.Event(meter.Event{Kind: meter.ReadingEvent, Reading: r.row})
-	r.row = meter.Reading{}
+	r.event = measure.Event{Kind: measure.ReadingEvent, Reading: r.row}
+	err := r.sink.Event(&r.event)
+	r.row = measure.Reading{}
 	return err
 }

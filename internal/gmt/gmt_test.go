@@ -2,7 +2,7 @@ package gmt
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"fmt"
 	"math"
 	"strconv"
@@ -13,6 +13,7 @@ import (
 
 	"powerspy2/internal/gmt/gmttest"
 	"powerspy2/internal/output"
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
@@ -27,7 +28,7 @@ func TestMeasurement(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						spec := fmt.Sprintf("sim:noise=0.05,silence=20s/2s,load=%s,seed=%d", load, seed)
 						var out bytes.Buffer
-						energy, gaps := measure(t, spec, interval, newRows(t, &out, output.Microjoule, interval))
+						energy, gaps := follow(t, spec, interval, newRows(t, &out, output.Microjoule, interval))
 						if err := gmttest.Check(out.String(), interval); err != nil {
 							t.Error(err)
 						}
@@ -56,37 +57,30 @@ func TestMeasurement(t *testing.T) {
 	}
 }
 
-// measure runs a simulated meter for 30 s into the rows, and returns the energy
+// follow runs a simulated meter for 30 s into the rows, and returns the energy
 // of its readings and the number of its gaps.
-func measure(t *testing.T, device string, interval time.Duration, rows *Rows) (energy float64, gaps int) {
+func follow(t *testing.T, device string, interval time.Duration, rows *Rows) (energy float64, gaps int) {
 	t.Helper()
 	target, err := meter.ParseTarget(device)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := meter.Supervise(t.Context(), meter.Config{Target: target}, meter.StreamConfig{Interval: interval}, meter.Recovery{})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	s, err := meter.Supervise(ctx, meter.Config{Target: target}, meter.StreamConfig{Interval: interval}, meter.Recovery{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := errors.Join(s.Stop(t.Context()), s.Close()); err != nil {
-			t.Error(err)
-		}
-	}()
-	for start := time.Now(); time.Since(start) < 30*time.Second; {
-		e, err := s.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
+	if _, err := measure.Run(ctx, s, &measure.Every{Interval: interval, Out: func(e *measure.Event) error {
 		switch e.Kind {
-		case meter.ReadingEvent:
+		case measure.ReadingEvent:
 			energy += e.Reading.Energy
-		case meter.GapEvent:
+		case measure.GapEvent:
 			gaps++
 		}
-		if err := rows.Event(e); err != nil {
-			t.Fatal(err)
-		}
+		return rows.Event(e)
+	}}); err != nil {
+		t.Fatal(err)
 	}
 	if err := rows.Close(); err != nil {
 		t.Fatal(err)

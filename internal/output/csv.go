@@ -3,7 +3,7 @@ package output
 import (
 	"io"
 
-	"powerspy2/meter"
+	"powerspy2/measure"
 )
 
 // csv writes RFC 4180: a header, and a line for each reading. No value needs
@@ -45,8 +45,8 @@ func newCSV(w io.Writer, o *Options) *csv {
 
 // Event writes a line for a reading and nothing for any other event: a gap
 // shows in that a reading does not start where the one before ended.
-func (c *csv) Event(e meter.Event) error {
-	if e.Kind != meter.ReadingEvent {
+func (c *csv) Event(e *measure.Event) error {
+	if e.Kind != measure.ReadingEvent {
 		return nil
 	}
 	c.row.set(&e.Reading)

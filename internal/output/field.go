@@ -6,18 +6,18 @@ import (
 	"strings"
 	"time"
 
-	"powerspy2/meter"
+	"powerspy2/measure"
 )
 
 // row is what a line about a reading can tell.
 type row struct {
-	meter.Reading
+	measure.Reading
 	total float64 // J since the first reading
 }
 
 // set makes r the row about the next reading. It copies, so that the event it
 // is from does not end up on the heap.
-func (r *row) set(reading *meter.Reading) {
+func (r *row) set(reading *measure.Reading) {
 	r.Reading = *reading
 	if finite(reading.Energy) {
 		r.total += reading.Energy

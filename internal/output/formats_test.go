@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
@@ -19,11 +20,11 @@ var update = flag.Bool("update", false, "rewrite the examples in docs/formats.md
 
 // run is what the examples show: two readings, a gap, the rest of a reading
 // that the gap cut short, and another reading.
-func run() []meter.Event {
+func run() []measure.Event {
 	began := time.Date(2026, 3, 4, 5, 6, 7, 100123456, time.UTC)
 	at := func(seconds float64) time.Time { return began.Add(time.Duration(seconds * float64(time.Second))) }
-	r := func(start, end, power float64, partial bool) meter.Event {
-		return meter.Event{Kind: meter.ReadingEvent, Reading: meter.Reading{
+	r := func(start, end, power float64, partial bool) measure.Event {
+		return measure.Event{Kind: measure.ReadingEvent, Reading: measure.Reading{
 			Start: at(start), End: at(end), Length: at(end).Sub(at(start)), Windows: int(math.Round((end - start) * 50)), Partial: partial,
 			Power: power, PowerMin: power - 2.5, PowerMax: power + 4.25, Voltage: 230.702, Current: (power + 9) / 230.702,
 			VoltagePeak: 325.1, CurrentPeak: 1.34, Energy: power * (end - start), Frequency: 49.985, Delay: 12345 * time.Microsecond,
@@ -32,12 +33,12 @@ func run() []meter.Event {
 	idle := r(3.7, 4.7, -0.0871, false)
 	idle.Reading.PowerMin, idle.Reading.PowerMax = -0.0902, -0.0846
 	idle.Reading.Current, idle.Reading.CurrentPeak = 0, 0
-	return []meter.Event{
-		{Kind: meter.StatusEvent, Status: meter.Status{Time: at(-0.5), Phase: meter.Streaming, Text: "measuring"}},
+	return []measure.Event{
+		{Kind: measure.StatusEvent, Status: meter.Status{Time: at(-0.5), Phase: meter.Streaming, Text: "measuring"}},
 		r(0, 1, 171.14044, false),
 		r(1, 2.0003, 168.25, false),
 		r(2.0003, 2.5003, 170, true),
-		{Kind: meter.GapEvent, Gap: meter.Gap{From: at(2.5003), To: at(3.7), Windows: 60, Reason: "the meter was silent for 1.2 s"}},
+		{Kind: measure.GapEvent, Gap: meter.Gap{From: at(2.5003), To: at(3.7), Windows: 60, Reason: "the meter was silent for 1.2 s"}},
 		idle,
 	}
 }
@@ -47,7 +48,7 @@ func example(t *testing.T, f Format, o Options) string {
 	var out bytes.Buffer
 	sink := sinkTo(t, f, &out, o)
 	for _, e := range run() {
-		if err := sink.Event(e); err != nil {
+		if err := sink.Event(&e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -177,7 +178,7 @@ func TestHeaderApart(t *testing.T) {
 		var whole, apart bytes.Buffer
 		sink := sinkTo(t, f, &apart, Options{HeaderApart: true})
 		for _, s := range []Sink{sinkTo(t, f, &whole, Options{}), sink} {
-			if err := s.Event(reading(5, 5)); err != nil {
+			if err := s.Event(new(reading(5, 5))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -197,9 +198,9 @@ func TestOSCARSeconds(t *testing.T) {
 		e := reading(1, 1)
 		e.Reading.End = second.Add(time.Duration(ms) * time.Millisecond)
 		if ms < 0 {
-			e = meter.Event{Kind: meter.GapEvent}
+			e = measure.Event{Kind: measure.GapEvent}
 		}
-		if err := sink.Event(e); err != nil {
+		if err := sink.Event(&e); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
@@ -21,19 +22,19 @@ func FuzzFormats(f *testing.F) {
 	f.Fuzz(func(t *testing.T, power, current float64, ns, length int64, windows int, text, meterName string) {
 		start := time.Unix(0, ns)
 		end := start.Add(time.Duration(length))
-		events := []meter.Event{
-			{Kind: meter.ReadingEvent, Reading: meter.Reading{
+		events := []measure.Event{
+			{Kind: measure.ReadingEvent, Reading: measure.Reading{
 				Start: start, End: end, Length: time.Duration(length), Windows: windows,
 				Power: power, PowerMin: -power, PowerMax: power, Voltage: 230, Current: current, Energy: power, Frequency: current, Delay: time.Duration(length),
 			}},
-			{Kind: meter.GapEvent, Gap: meter.Gap{From: start, To: end, Windows: windows, Reason: text}},
-			{Kind: meter.StatusEvent, Status: meter.Status{Time: start, Phase: meter.Phase(windows), Text: text}},
+			{Kind: measure.GapEvent, Gap: meter.Gap{From: start, To: end, Windows: windows, Reason: text}},
+			{Kind: measure.StatusEvent, Status: meter.Status{Time: start, Phase: meter.Phase(windows), Text: text}},
 		}
 		write := func(format Format) string {
 			var out bytes.Buffer
 			sink := sinkTo(t, format, &out, Options{Meter: meterName})
 			for _, e := range events {
-				if err := sink.Event(e); err != nil {
+				if err := sink.Event(&e); err != nil {
 					t.Fatal(err)
 				}
 			}

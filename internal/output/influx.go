@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
@@ -39,17 +40,17 @@ func newInflux(w io.Writer, o *Options) *influx {
 
 // Event writes a line for a reading or a gap and nothing for a status. What is
 // not known is left out.
-func (i *influx) Event(e meter.Event) error {
+func (i *influx) Event(e *measure.Event) error {
 	switch e.Kind {
-	case meter.ReadingEvent:
+	case measure.ReadingEvent:
 		return i.write(i.reading(i.start(), &e.Reading))
-	case meter.GapEvent:
+	case measure.GapEvent:
 		return i.write(i.gap(i.start(), &e.Gap))
 	}
 	return nil
 }
 
-func (i *influx) reading(b []byte, r *meter.Reading) []byte {
+func (i *influx) reading(b []byte, r *measure.Reading) []byte {
 	i.row.set(r)
 	b = append(append(b, "powerspy"...), i.tags...)
 	separator := byte(' ')

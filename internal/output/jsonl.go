@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
@@ -29,16 +30,16 @@ func newJSONL(w io.Writer, o *Options) *jsonl {
 
 // Event writes a line for a reading, a gap or a status. What is not known is
 // null.
-func (j *jsonl) Event(e meter.Event) error {
+func (j *jsonl) Event(e *measure.Event) error {
 	b := append(j.start(), `{"type":"`...)
 	b = append(b, e.Kind.String()...)
 	b = append(b, `","version":`+jsonlVersion...)
 	switch e.Kind {
-	case meter.ReadingEvent:
+	case measure.ReadingEvent:
 		b = j.reading(b, &e.Reading)
-	case meter.GapEvent:
+	case measure.GapEvent:
 		b = gap(b, &e.Gap)
-	case meter.StatusEvent:
+	case measure.StatusEvent:
 		b = append(b, `,"time_s":`...)
 		b = TimeSecond.append(b, e.Status.Time)
 		b = append(b, `,"phase":`...)
@@ -49,7 +50,7 @@ func (j *jsonl) Event(e meter.Event) error {
 	return j.write(append(b, "}\n"...))
 }
 
-func (j *jsonl) reading(b []byte, r *meter.Reading) []byte {
+func (j *jsonl) reading(b []byte, r *measure.Reading) []byte {
 	j.row.set(r)
 	for i := range fields {
 		b = append(b, j.keys[i]...)

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"powerspy2/meter"
+	"powerspy2/measure"
 )
 
 // oscar writes the power file that KDE's OSCAR reads: a title, a header in
@@ -38,12 +38,12 @@ func newOSCAR(w io.Writer, o *Options) *oscar {
 
 // Event writes a row for a whole reading. Gaps, and readings that are not of a
 // whole second, have none: OSCAR would count them as a second.
-func (s *oscar) Event(e meter.Event) error {
+func (s *oscar) Event(e *measure.Event) error {
 	r := &e.Reading
 	switch {
-	case e.Kind == meter.StatusEvent:
+	case e.Kind == measure.StatusEvent:
 		return nil
-	case e.Kind != meter.ReadingEvent, r.Partial, !finite(r.Power), !finite(r.PowerMin), !finite(r.PowerMax):
+	case e.Kind != measure.ReadingEvent, r.Partial, !finite(r.Power), !finite(r.PowerMin), !finite(r.PowerMax):
 		s.interrupted = true
 		return nil
 	}

@@ -12,13 +12,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"powerspy2/meter"
+	"powerspy2/measure"
 )
 
 var epoch = time.Date(2026, 3, 4, 5, 6, 7, 890123456, time.UTC)
 
-func reading(power, energy float64) meter.Event {
-	return meter.Event{Kind: meter.ReadingEvent, Reading: meter.Reading{
+func reading(power, energy float64) measure.Event {
+	return measure.Event{Kind: measure.ReadingEvent, Reading: measure.Reading{
 		Start: epoch.Add(-time.Second), End: epoch, Windows: 1,
 		Power: power, Energy: energy, Voltage: 230.702292, Current: 0.783166072,
 	}}
@@ -71,7 +71,7 @@ func TestPlain(t *testing.T) {
 			unit = &u
 		}
 		var out bytes.Buffer
-		if err := sinkTo(t, Plain, &out, Options{Unit: unit}).Event(reading(tt.power, tt.energy)); err != nil {
+		if err := sinkTo(t, Plain, &out, Options{Unit: unit}).Event(new(reading(tt.power, tt.energy))); err != nil {
 			t.Fatal(err)
 		}
 		want := "1772600767890123 " + tt.want + "\n"
@@ -86,8 +86,8 @@ func TestTable(t *testing.T) {
 	sink := sinkTo(t, Table, &out, Options{})
 	silent := reading(-0.25, -0.25)
 	silent.Reading.Current = 0
-	for _, e := range []meter.Event{reading(171.14044, 171.2), {Kind: meter.GapEvent}, reading(3680.5, 3681), silent} {
-		if err := sink.Event(e); err != nil {
+	for _, e := range []measure.Event{reading(171.14044, 171.2), {Kind: measure.GapEvent}, reading(3680.5, 3681), silent} {
+		if err := sink.Event(&e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -108,7 +108,7 @@ func TestTableFitsEightyColumns(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := sinkTo(t, Table, &out, Options{Unit: &unit}).Event(reading(-3680.123456, 3680.123456)); err != nil {
+		if err := sinkTo(t, Table, &out, Options{Unit: &unit}).Event(new(reading(-3680.123456, 3680.123456))); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(out.String()) {
@@ -129,7 +129,7 @@ func TestOneWriteALine(t *testing.T) {
 		var w countWriter
 		sink := sinkTo(t, f, &w, Options{})
 		for range 10 {
-			if err := sink.Event(reading(1, 1)); err != nil {
+			if err := sink.Event(new(reading(1, 1))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -143,11 +143,11 @@ func TestSinksMakeNoGarbage(t *testing.T) {
 	for _, f := range allFormats() {
 		sink := sinkTo(t, f, io.Discard, Options{Meter: "rack 1"})
 		e := reading(171.14044, 42.78)
-		if err := sink.Event(e); err != nil {
+		if err := sink.Event(&e); err != nil {
 			t.Fatal(err)
 		}
 		allocs := testing.AllocsPerRun(1000, func() {
-			if err := sink.Event(e); err != nil {
+			if err := sink.Event(&e); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -163,7 +163,7 @@ func (brokenWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 
 func TestSinksPassWriteErrors(t *testing.T) {
 	for _, f := range allFormats() {
-		if err := sinkTo(t, f, brokenWriter{}, Options{}).Event(reading(1, 1)); !errors.Is(err, syscall.EPIPE) {
+		if err := sinkTo(t, f, brokenWriter{}, Options{}).Event(new(reading(1, 1))); !errors.Is(err, syscall.EPIPE) {
 			t.Errorf("%s: got %v, want EPIPE", f, err)
 		}
 	}
@@ -189,7 +189,7 @@ func BenchmarkSinks(b *testing.B) {
 			e := reading(171.14044, 42.78)
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := sink.Event(e); err != nil {
+				if err := sink.Event(&e); err != nil {
 					b.Fatal(err)
 				}
 			}

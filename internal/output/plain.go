@@ -3,7 +3,7 @@ package output
 import (
 	"io"
 
-	"powerspy2/meter"
+	"powerspy2/measure"
 )
 
 // plain writes `TIMESTAMP READING`: the end of the reading, in UNIX
@@ -26,8 +26,8 @@ func newPlain(w io.Writer, o *Options) *plain {
 }
 
 // Event writes a line for a reading and nothing for any other event.
-func (p *plain) Event(e meter.Event) error {
-	if e.Kind != meter.ReadingEvent {
+func (p *plain) Event(e *measure.Event) error {
+	if e.Kind != measure.ReadingEvent {
 		return nil
 	}
 	v := e.Reading.Power

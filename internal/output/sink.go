@@ -4,14 +4,14 @@ import (
 	"io"
 	"time"
 
-	"powerspy2/meter"
+	"powerspy2/measure"
 )
 
 // A Sink takes the events of a stream, one after the other.
 type Sink interface {
 	// Event writes what the sink has to say about e. The error is that of the
 	// writer underneath.
-	Event(e meter.Event) error
+	Event(e *measure.Event) error
 
 	// Header returns the lines that stand before the first reading, nil when
 	// the format has none.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"powerspy2/meter"
+	"powerspy2/measure"
 )
 
 const timeLayout = "15:04:05.000"
@@ -72,8 +72,8 @@ func (t *table) title(f *field) string {
 }
 
 // Event writes a line for a reading, and nothing for any other event.
-func (t *table) Event(e meter.Event) error {
-	if e.Kind != meter.ReadingEvent {
+func (t *table) Event(e *measure.Event) error {
+	if e.Kind != measure.ReadingEvent {
 		return nil
 	}
 	t.row.set(&e.Reading)

@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"powerspy2/meter"
+	"powerspy2/measure"
 )
 
 // A Run sums up the readings and gaps of a measurement. Make it with NewRun.
@@ -36,17 +36,17 @@ func NewRun() *Run {
 }
 
 // Event takes a reading or a gap. Numbers that are none do not count.
-func (r *Run) Event(e meter.Event) {
+func (r *Run) Event(e *measure.Event) {
 	switch e.Kind {
-	case meter.ReadingEvent:
+	case measure.ReadingEvent:
 		r.reading(&e.Reading)
-	case meter.GapEvent:
+	case measure.GapEvent:
 		r.Gaps++
 		r.Lost += e.Gap.To.Sub(e.Gap.From)
 	}
 }
 
-func (r *Run) reading(g *meter.Reading) {
+func (r *Run) reading(g *measure.Reading) {
 	r.Readings++
 	r.Measured += g.Length
 	weight := float64(g.Length) // whole ns, so that their sums are exact for 100 days

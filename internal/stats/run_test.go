@@ -9,11 +9,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
-func readingOf(power float64, length time.Duration) meter.Event {
-	return meter.Event{Kind: meter.ReadingEvent, Reading: meter.Reading{
+func readingOf(power float64, length time.Duration) *measure.Event {
+	return &measure.Event{Kind: measure.ReadingEvent, Reading: measure.Reading{
 		Length: length, Windows: 1, Power: power, PowerMin: power - 1, PowerMax: power + 1,
 		Energy: power * length.Seconds(), Frequency: 50, Delay: 10 * time.Millisecond,
 	}}
@@ -29,10 +30,10 @@ func near(t *testing.T, what string, got, want, relative float64) {
 // A short last reading counts for its length, not as much as the others.
 func TestRunWeighsByLength(t *testing.T) {
 	r := NewRun()
-	for _, e := range []meter.Event{
+	for _, e := range []*measure.Event{
 		readingOf(100, time.Second),
-		{Kind: meter.GapEvent, Gap: meter.Gap{From: time.Unix(1, 0), To: time.Unix(3, 5e8)}},
-		{Kind: meter.StatusEvent},
+		{Kind: measure.GapEvent, Gap: meter.Gap{From: time.Unix(1, 0), To: time.Unix(3, 5e8)}},
+		{Kind: measure.StatusEvent},
 		readingOf(200, time.Second),
 		readingOf(-400, 500*time.Millisecond),
 	} {
@@ -181,7 +182,7 @@ func TestSummary(t *testing.T) {
 	for range 10 {
 		r.Event(readingOf(171.1404, 250*time.Millisecond))
 	}
-	r.Event(meter.Event{Kind: meter.GapEvent, Gap: meter.Gap{From: time.Unix(1, 0), To: time.Unix(2, 5e8)}})
+	r.Event(&measure.Event{Kind: measure.GapEvent, Gap: meter.Gap{From: time.Unix(1, 0), To: time.Unix(2, 5e8)}})
 	want := `measured  2.5s, 10 readings
 gaps      1, 1.5s in all
 energy    427.851 J = 0.118847 Wh

@@ -1,24 +1,25 @@
-package meter
+package measure
 
 import (
 	"fmt"
 	"math"
 	"time"
+
+	"powerspy2/meter"
 )
 
 // A Reading is what was measured during one interval. It is made of whole
 // averaging windows that follow each other without a gap.
 type Reading struct {
-	// Start and End are those of its first and last window, as well as they
-	// can be told from frames that arrive late: see package timebase. They
-	// always increase, from reading to reading.
+	// Start and End are those of its first and last window. They always
+	// increase, from reading to reading.
 	Start, End time.Time
 
 	// Length is the true length of its windows, a whole number of mains
-	// periods. It is better known than End minus Start, which also corrects
-	// what was wrong with the times before.
+	// periods. It is better known than End minus Start: see meter.Window.
 	Length  time.Duration
-	Windows int // averaging windows in it, at least 1
+	Windows int // measured averaging windows in it
+	Bridged int // averaging windows in it that the meter left out and that were bridged
 
 	// Interval is the number of the interval that the reading lies in, counted
 	// from 0 at the beginning of the measurement. One that was interrupted comes
@@ -30,7 +31,7 @@ type Reading struct {
 	Ends bool
 
 	// Partial tells that the interval was measured in part only: windows of it
-	// were lost, and are in a Gap next to the reading, or the stream ended.
+	// were lost, and are in a gap next to the reading, or the stream ended.
 	Partial bool
 
 	Power       float64 // mean power in W; negative when power flows backwards
@@ -59,14 +60,6 @@ func (r *Reading) PowerFactor() float64 {
 	return math.NaN()
 }
 
-// A Gap is a time that was not measured. It is never a zero and never
-// silently bridged.
-type Gap struct {
-	From, To time.Time // the end of the last window before it and the start of the first one after it
-	Windows  int       // averaging windows that are missing; 0 if not known
-	Reason   string    // why, for a person, such as the error that ended the link
-}
-
 // An EventKind tells which field of an Event is set.
 type EventKind uint8
 
@@ -90,11 +83,11 @@ func (k EventKind) String() string {
 	return fmt.Sprintf("EventKind(%d)", uint8(k))
 }
 
-// An Event is what a stream yields. It is a value, so that a stream makes no
-// garbage.
+// An Event is what becomes of a stream's events where windows are gathered into
+// readings: see [Every]. It is a value, so that it makes no garbage.
 type Event struct {
-	Kind    EventKind // which of the others is set
-	Reading Reading   // ReadingEvent
-	Gap     Gap       // GapEvent
-	Status  Status    // StatusEvent
+	Kind    EventKind    // which of the others is set
+	Reading Reading      // ReadingEvent
+	Gap     meter.Gap    // GapEvent
+	Status  meter.Status // StatusEvent
 }
