@@ -26,7 +26,7 @@ func (l *fastLink) Write(p []byte) (int, error) {
 
 func (l *fastLink) Read(p []byte) (int, error) {
 	if l.streaming {
-		return copy(p, "<00799912 00120DA9 002C82BD 0F98 0211>\n\r"), nil
+		return copy(p, "<00799912 000120DA 002C82BD 0F98 0211>\n\r"), nil
 	}
 	n, err := l.Link.Read(p)
 	if l.asked && bytes.Contains(p[:n], []byte("<K>")) {

@@ -460,7 +460,7 @@ func TestEarlyCancellation(t *testing.T) {
 			t.Fatalf("failed to start: %v", err)
 		}
 		l.hook = hook
-		if _, _, err := r.Next(start.Add(time.Hour)); !errors.Is(err, context.Canceled) {
+		if _, err := r.Next(start.Add(time.Hour)); !errors.Is(err, context.Canceled) {
 			t.Errorf("unexpected error of Next: %v, want %v", err, context.Canceled)
 		}
 		if took := time.Since(start); took != 0 {

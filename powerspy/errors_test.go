@@ -133,7 +133,7 @@ func TestErrorPromise(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, _, err = r.Next(time.Time{})
+			_, err = r.Next(time.Time{})
 			return err
 		}},
 		{name: "uncalibrated", link: &faultyLink{}, want: ErrUncalibrated, do: func(context.Context, *Client) error {

@@ -46,11 +46,11 @@ func Example() {
 		log.Fatal(err)
 	}
 	for range 3 {
-		f, _, err := r.Next(time.Now().Add(3 * time.Second))
+		f, err := r.Next(time.Now().Add(3 * time.Second))
 		if err != nil {
 			log.Fatal(err)
 		}
-		m := cal.Convert(f)
+		m := cal.Convert(f.Frame)
 		fmt.Printf("%.1f V %.3f A %.1f W\n", m.Voltage, m.Current, m.Power)
 	}
 	if err := r.Stop(ctx); err != nil {

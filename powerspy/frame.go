@@ -1,7 +1,5 @@
 package powerspy
 
-import "time"
-
 // frameLength is the number of characters of a real-time frame between < and
 // >: three fields of eight digits, two of four, four spaces.
 const frameLength = 3*8 + 2*4 + 4
@@ -73,11 +71,14 @@ type Measurement struct {
 	CurrentPeak float64 // A
 }
 
-// A Sample is a measurement placed in time.
-type Sample struct {
-	Start, End time.Time // of the averaging window
-	Periods    int       // mains periods in the window
-	Measurement
+// possible reports whether no rms value stands above its peak, but for the
+// rounding of a peak. A damaged frame that has kept its form shows so.
+func (f *Frame) possible() bool {
+	below := func(square uint32, peak uint16) bool {
+		most := uint64(peak) + 1
+		return uint64(square) <= most*most
+	}
+	return below(f.VoltageSquare, f.VoltagePeak) && below(f.CurrentSquare, f.CurrentPeak)
 }
 
 // parseHex parses upper-case hexadecimal digits, at most eight.

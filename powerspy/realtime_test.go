@@ -30,11 +30,11 @@ func stream(ctx context.Context, t *testing.T, c *Client) *Realtime {
 func wantFrames(t *testing.T, r *Realtime, powers ...int32) (arrivals []time.Time) {
 	t.Helper()
 	for _, n := range powers {
-		f, at, err := r.Next(time.Now().Add(10 * time.Second))
+		f, err := r.Next(time.Now().Add(10 * time.Second))
 		if err != nil || f.Power != n {
 			t.Fatalf("unexpected frame: %+v, %v, want %d", f, err, n)
 		}
-		arrivals = append(arrivals, at)
+		arrivals = append(arrivals, f.Arrival)
 	}
 	return arrivals
 }
@@ -92,7 +92,7 @@ func TestRealtime(t *testing.T) {
 		if err := r.Stop(t.Context()); err != nil { // nothing may be sent
 			t.Fatalf("failed to stop again: %v", err)
 		}
-		if _, _, err := r.Next(time.Time{}); !errors.Is(err, ErrStopped) {
+		if _, err := r.Next(time.Time{}); !errors.Is(err, ErrStopped) {
 			t.Fatalf("unexpected error: %v, want %v", err, ErrStopped)
 		}
 		if n := r.Rejected(); n != 0 {
@@ -153,17 +153,17 @@ func TestRealtimeDeadline(t *testing.T) {
 		r := stream(t.Context(), t, c)
 		for range 2 {
 			start := time.Now()
-			_, _, err := r.Next(start.Add(700 * time.Millisecond))
+			_, err := r.Next(start.Add(700 * time.Millisecond))
 			if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ErrNoAnswer) || took != 700*time.Millisecond {
 				t.Fatalf("unexpected error after %v: %v", took, err)
 			}
 		}
 		wantFrames(t, r, 1)
 		// What is there comes whatever the deadline.
-		if f, _, err := r.Next(past); err != nil || f.Power != 2 {
+		if f, err := r.Next(past); err != nil || f.Power != 2 {
 			t.Fatalf("unexpected frame: %+v, %v", f, err)
 		}
-		if _, _, err := r.Next(past); !errors.Is(err, os.ErrDeadlineExceeded) {
+		if _, err := r.Next(past); !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("unexpected error: %v", err)
 		}
 	})
@@ -177,7 +177,7 @@ func TestRealtimeContext(t *testing.T) {
 		r := stream(ctx, t, c)
 		done := make(chan error)
 		go func() {
-			_, _, err := r.Next(time.Time{})
+			_, err := r.Next(time.Time{})
 			done <- err
 		}()
 		synctest.Wait()
@@ -185,7 +185,7 @@ func TestRealtimeContext(t *testing.T) {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Fatalf("unexpected error: %v, want %v", err, context.Canceled)
 		}
-		if _, _, err := r.Next(time.Time{}); !errors.Is(err, context.Canceled) {
+		if _, err := r.Next(time.Time{}); !errors.Is(err, context.Canceled) {
 			t.Fatalf("unexpected error: %v, want %v", err, context.Canceled)
 		}
 		if err := r.Stop(ctx); !errors.Is(err, context.Canceled) {
@@ -218,7 +218,7 @@ func TestRealtimeInterrupted(t *testing.T) {
 				r := stream(t.Context(), t, c)
 				done := make(chan error)
 				go func() {
-					_, _, err := r.Next(time.Time{})
+					_, err := r.Next(time.Time{})
 					done <- err
 				}()
 				synctest.Wait()
@@ -310,7 +310,7 @@ func TestNextAllocs(t *testing.T) {
 	r := endless(t)
 	deadline := time.Now().Add(time.Hour)
 	n := testing.AllocsPerRun(1000, func() {
-		if _, _, err := r.Next(deadline); err != nil {
+		if _, err := r.Next(deadline); err != nil {
 			t.Fatalf("unexpected error: %v", err)
 		}
 	})
@@ -324,7 +324,7 @@ func BenchmarkNext(b *testing.B) {
 	deadline := time.Now().Add(time.Hour)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := r.Next(deadline); err != nil {
+		if _, err := r.Next(deadline); err != nil {
 			b.Fatalf("unexpected error: %v", err)
 		}
 	}
@@ -392,7 +392,7 @@ func TestStopQueuedBehindStart(t *testing.T) {
 		if err := <-stopped; err != nil {
 			t.Errorf("failed to stop: %v", err)
 		}
-		if _, _, err := r.Next(time.Now().Add(time.Second)); !errors.Is(err, ErrStopped) {
+		if _, err := r.Next(time.Now().Add(time.Second)); !errors.Is(err, ErrStopped) {
 			t.Errorf("unexpected error: %v, want %v", err, ErrStopped)
 		}
 	})
@@ -406,4 +406,42 @@ func TestStopIsConfirmed(t *testing.T) {
 			t.Fatalf("unexpected error: %v, want %v", err, ErrNoAnswer)
 		}
 	})
+}
+
+// TestFirstFrame: the first frame is marked and may be impossible, as it is on
+// real meters; a later one that is impossible is damaged.
+func TestFirstFrame(t *testing.T) {
+	possible := Frame{VoltageSquare: 8003530, CurrentSquare: 2065147, Power: 1, VoltagePeak: 4009, CurrentPeak: 2741}
+	bogus := possible
+	bogus.VoltageSquare *= 50
+	damaged := possible
+	damaged.CurrentSquare = 2743 * 2743
+	rounded := possible
+	rounded.CurrentSquare = 2742 * 2742
+	text := func(frames ...Frame) string {
+		var b []byte
+		for _, f := range frames {
+			b, _ = f.AppendText(append(b, '<')) // always nil
+			b = append(b, ">\n\r"...)
+		}
+		return string(b)
+	}
+	c := play(t, script(synced, onWant("<J0032>", "<K>"+text(bogus, possible, damaged, bogus, rounded)))...)
+	r := stream(t.Context(), t, c)
+	for i, want := range []RealtimeFrame{{Frame: bogus, First: true}, {Frame: possible}, {Frame: rounded}} {
+		got, err := r.Next(time.Now().Add(10 * time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Arrival.IsZero() {
+			t.Errorf("frame %d arrived at no time", i)
+		}
+		got.Arrival = time.Time{}
+		if got != want {
+			t.Errorf("frame %d: %+v, want %+v", i, got, want)
+		}
+	}
+	if n := r.Rejected(); n != 2 {
+		t.Errorf("%d frames rejected, want 2", n)
+	}
 }

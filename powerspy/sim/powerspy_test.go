@@ -54,16 +54,16 @@ func TestClient(t *testing.T) {
 				}
 				n, got := -1, 0
 				for got < 200 {
-					frame, at, err := rt.Next(time.Now().Add(2 * time.Second))
+					frame, err := rt.Next(time.Now().Add(2 * time.Second))
 					if err != nil {
 						t.Fatal(err)
 					}
-					v := cal.Convert(frame)
+					v := cal.Convert(frame.Frame)
 					// A spoiled frame is missing: the one that came is a later one.
 					for found := false; !found; {
 						n++
 						truth, ok := m.Truth(n)
-						if !ok || truth.End.After(at) {
+						if !ok || truth.End.After(frame.Arrival) {
 							t.Fatalf("%+v was never measured", v)
 						}
 						found = math.Abs(v.Power-truth.Power) < 5e-5 && math.Abs(v.Voltage-truth.Voltage) < 1e-3
