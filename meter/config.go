@@ -83,11 +83,24 @@ func (p Phase) String() string {
 
 // A Status tells a person what is going on.
 type Status struct {
-	Time  time.Time // when it began
-	Phase Phase     // what kind of thing is going on
-	Step  Step      // Recovering: the step that is being taken, 0 for a pause
-	Text  string    // such as "looking for a PowerSpy", without a final dot
+	Time  time.Time  // when it began
+	Phase Phase      // what kind of thing is going on
+	Step  Step       // Recovering: the step that is being taken, 0 for a pause
+	Kind  StatusKind // what a program may want to act on
+	Text  string     // such as "looking for a PowerSpy", without a final dot
 }
+
+// A StatusKind is what a program may want to act on.
+type StatusKind uint8
+
+// Kinds of statuses.
+const (
+	Ordinary      StatusKind = iota
+	ClockStep                // the wall clock was set
+	ManyLeftOut              // the meter leaves out more windows than StreamConfig.MaxLeftOut
+	TimesDisagree            // windows and the time that they span do not agree
+	OtherWindows             // from here on windows have another number of mains periods
+)
 
 func (c *Config) report(p Phase, format string, args ...any) {
 	if c.Report != nil {

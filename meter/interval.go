@@ -43,10 +43,8 @@ func checkWindows(interval time.Duration, periods int, frequency float64, g powe
 			Next: "leave it out for windows of one period",
 		}
 	}
-	// The mains wander by some tenths of a percent around their nominal
-	// frequency: nobody who asks for 20 ms wants to hear that the period is 20.006 ms.
 	window := float64(periods) / frequency
-	if interval.Seconds() >= 0.95*window {
+	if interval == 0 || fits(interval, periods, frequency) {
 		return nil
 	}
 	shortest := "one mains period"
@@ -58,4 +56,11 @@ func checkWindows(interval time.Duration, periods int, frequency float64, g powe
 		Err:  fmt.Errorf("the shortest is %s, which is %.4g ms here (%.4g Hz)", shortest, window*1e3, frequency),
 		Next: fmt.Sprintf("give at least %vms", math.Ceil(window*1e3*0.97)),
 	}
+}
+
+// fits reports whether an interval is as long as a window. The mains wander by
+// some tenths of a percent around their nominal frequency: nobody who asks for
+// 20 ms wants to hear that the period is 20.006 ms.
+func fits(interval time.Duration, periods int, frequency float64) bool {
+	return interval.Seconds() >= 0.95*float64(periods)/frequency
 }

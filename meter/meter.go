@@ -77,7 +77,11 @@ func (m *Meter) initialise(ctx context.Context, known *Meter) error {
 	} else if err := m.readCalibration(ctx, id); err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}
-	f, err := m.client.Frequency(ctx, id.Generation())
+	return m.readFrequency(ctx)
+}
+
+func (m *Meter) readFrequency(ctx context.Context) error {
+	f, err := m.client.Frequency(ctx, m.generation())
 	if err != nil {
 		return fmt.Errorf("mains frequency: %w", err)
 	}

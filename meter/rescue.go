@@ -32,12 +32,15 @@ const (
 
 // A rescue gets a real meter to measure again.
 type rescue struct {
-	route  *route
-	limit  Recovery
-	sc     StreamConfig
-	thread *thread
-	m      *Meter // nil: there is no link
-	byHand bool   // there has been no stream: Drain makes a link
+	route    *route
+	limit    Recovery
+	sc       StreamConfig
+	timeline *timeline
+	periods  int      // in a window; 0: to be chosen
+	worked   bool     // windows of so many periods came
+	notes    []Status // to be told
+	m        *Meter   // nil: there is no link
+	byHand   bool     // there has been no stream: Drain makes a link
 
 	outage time.Time    // when it began
 	seen   surroundings // then, or before the last round of steps
@@ -49,7 +52,7 @@ type rescue struct {
 }
 
 func newRescue(r *route, sc StreamConfig, rec Recovery) *rescue {
-	return &rescue{route: r, sc: sc, limit: rec, thread: &thread{}}
+	return &rescue{route: r, sc: sc, limit: rec, timeline: &timeline{}}
 }
 
 // first opens the meter and starts the first stream.
@@ -65,16 +68,72 @@ func (r *rescue) first(ctx context.Context) (source, error) {
 }
 
 // start starts a stream on the link that there is, and waits for its first
-// window.
+// window. Where the meter can't keep up with windows as short as that, longer
+// ones are tried in turn.
 func (r *rescue) start(ctx context.Context) (source, error) {
-	s, err := r.m.stream(ctx, r.sc, r.thread)
+	frequency, g := r.m.info.Frequency, r.m.info.Identity.Generation()
+	if r.periods == 0 {
+		r.periods = r.sc.averaging(frequency)
+	}
+	for {
+		longer := 0
+		if !r.worked {
+			longer = r.sc.longer(r.periods, frequency, g)
+		}
+		s, err := r.begin(ctx, longer == 0)
+		if err == nil {
+			r.worked = true
+			return s, nil
+		}
+		if longer == 0 || !tooShort(err) || ctx.Err() != nil {
+			return nil, err
+		}
+		r.notes = append(r.notes, otherWindows(r.periods, longer, err))
+		r.periods = longer
+	}
+}
+
+// begin starts a stream and waits for its first window. It is the last try, or
+// not. Whatever it started it stops when it fails.
+func (r *rescue) begin(ctx context.Context, last bool) (*Stream, error) {
+	s, err := r.m.stream(ctx, r.sc, r.periods, r.timeline)
 	if err != nil {
 		return nil, err
 	}
+	if last && !r.worked && r.sc.Averaging == 0 && r.periods > averagings[0] {
+		s.patience = lastFirstFrame
+	}
 	if err := s.prime(); err != nil {
+		if !errors.Is(err, powerspy.ErrLink) {
+			r.m.stopStray(ctx)
+		}
 		return nil, err
 	}
 	return s, nil
+}
+
+// lengthen goes on with longer windows, where the stream that there is leaves
+// too many out. Without longer ones, or on an error, there is no stream.
+func (r *rescue) lengthen(ctx context.Context) (source, error) {
+	longer := r.sc.longer(r.periods, r.m.info.Frequency, r.m.info.Identity.Generation())
+	if longer == 0 {
+		r.sc.Averaging = r.periods // as good as it gets
+	} else {
+		r.notes = append(r.notes, otherWindows(r.periods, longer, errLeftOut))
+		r.periods = longer
+	}
+	if err := r.m.client.Stop(ctx); err != nil {
+		return nil, explain("measure with "+r.route.target.String(), err)
+	}
+	return r.start(ctx)
+}
+
+func (r *rescue) averaging() int { return r.periods }
+
+func (r *rescue) told() []Status {
+	notes := r.notes
+	r.notes = nil
+	return notes
 }
 
 func (r *rescue) began(ctx context.Context) error {
@@ -294,7 +353,10 @@ func (r *rescue) drain(ctx context.Context) error {
 	if r.m == nil {
 		return r.reconnect(ctx) // which stops a stream that runs
 	}
-	return r.m.client.Stop(ctx)
+	if err := r.m.client.Stop(ctx); err != nil {
+		return err
+	}
+	return r.m.readFrequency(ctx) // which may have been misread
 }
 
 func (r *rescue) reconnect(ctx context.Context) error {

@@ -13,61 +13,98 @@ import (
 
 // A StreamConfig says what a stream is to yield.
 type StreamConfig struct {
-	// Interval is the shortest interval that readings will be made of: from one
-	// mains period to MaxInterval. A window is not longer. Zero: one second.
+	// Averaging is the length of an averaging window in mains periods, up to
+	// one second of them. 0: see AutoAveraging; with [Supervise] also longer ones
+	// where the meter can't keep up with that.
+	Averaging int
+
+	// Interval is the shortest interval that readings will be made of, from one
+	// mains period to MaxInterval: windows are not longer. 0: none is in mind.
 	Interval time.Duration
 
-	// Averaging is the length of an averaging window in mains periods, up to
-	// one second of them. Zero is 1: every reading ends within half a period
-	// of its interval's end, and times are at their best. Windows of more
-	// periods cost the radio and the processor less, and readings end within
-	// half a window.
-	Averaging int
+	// Preferred is an averaging that worked with this meter before: with an
+	// Averaging of 0 no shorter windows are tried. 0: none is known.
+	Preferred int
+
+	// Live yields windows as soon as their frames come, placed by what is known
+	// then. Otherwise they come up to [Lag] after their end, placed by what came
+	// later, too.
+	Live bool
+
+	// MaxLeftOut is the share of windows, above 0 and up to 1, that the meter
+	// may leave out before it is told and, with an Averaging of 0, longer windows
+	// are tried. 0: DefaultMaxLeftOut.
+	MaxLeftOut float64
 }
+
+// Lag is how long after its end a window is yielded at most, unless its frame
+// comes later still.
+const Lag = 500 * time.Millisecond
+
+// DefaultMaxLeftOut is the share of windows that meters may leave out: over
+// twice what real ones were seen to.
+const DefaultMaxLeftOut = 0.1
 
 // check fills in defaults and checks what can be checked before the meter is
 // known.
 func (c *StreamConfig) check() error {
-	if c.Interval == 0 {
-		c.Interval = time.Second
+	if c.MaxLeftOut == 0 {
+		c.MaxLeftOut = DefaultMaxLeftOut
 	}
-	if c.Averaging == 0 {
-		c.Averaging = 1
+	if c.Interval == 0 {
+		return nil
 	}
 	return CheckInterval(c.Interval)
 }
 
 // A Stream yields windows. Its methods must not be called concurrently.
 type Stream struct {
-	m      *Meter
-	rt     *powerspy.Realtime
-	base   timebase.Base
-	thread *thread
-	spread time.Duration // the longest delay of late, which wears off
+	m        *Meter
+	rt       *powerspy.Realtime
+	filter   *timebase.Filter
+	timeline *timeline
+	live     bool
+	patience time.Duration // for the first frame, beyond a window
 
-	rejected uint64
-	begun    time.Time // start of the first window; zero before it
-	lastEnd  time.Time // end of the last window; zero before the first
-	queue    [4]Event  // what one frame can yield
-	queued   int
-	failed   error // final
+	held     queue[frame] // frames whose windows the filter holds
+	rejected uint64       // damaged frames, of the client's count
+	heard    time.Time    // when the last frame arrived; at first, when the stream began
+	spread   time.Duration
+	frames   int // that were taken, the first one too
+
+	last    Window    // the last one that was yielded and not bridged
+	begun   time.Time // start of the first window; zero before it
+	lastEnd time.Time // end of the last window; zero before the first
+	quality quality
+
+	events queue[Event]
+	failed error // final
 }
 
-// A thread runs through all the streams of a measurement.
-type thread struct {
+// A frame is what is kept of one until its window is placed.
+type frame struct {
+	powerspy.Measurement
+	first   bool // it is no measurement: see powerspy.RealtimeFrame
+	damaged bool // damaged ones came before it
+}
+
+// A timeline runs through all the streams of a measurement.
+type timeline struct {
 	wall timebase.WallClock
 
 	// roundTrip is the shortest one of all links: a new one has made few.
 	roundTrip time.Duration
 
-	// reference is the moment whose wall clock the times of readings go by.
+	// reference is the moment whose wall clock the times of windows go by.
 	reference time.Time
+
+	toldLeftOut bool // that the meter leaves many windows out
 }
 
-// place returns the moment with the wall clock that readings go by. The
-// moment is about now, and a stream begins: its readings may go by the clock as
-// it is now, if that puts none before an earlier one.
-func (t *thread) place(moment time.Time) time.Time {
+// at returns the moment with the wall clock that windows go by. The moment is
+// about now, and a stream begins: its windows may go by the clock as it is now,
+// if that puts none before an earlier one.
+func (t *timeline) at(moment time.Time) time.Time {
 	placed := t.reference.Add(moment.Sub(t.reference))
 	if t.reference.IsZero() || placed.Round(0).Before(moment.Round(0)) {
 		t.reference = moment
@@ -79,9 +116,11 @@ func (t *thread) place(moment time.Time) time.Time {
 const (
 	// minSilence is how long a meter has to be silent to be given up, beyond
 	// the delays that were seen. firstFrame is what it may need in addition to a
-	// window for its first frame.
-	minSilence = time.Second
-	firstFrame = 2 * time.Second
+	// window for its first frame, and lastFirstFrame where no other length of
+	// window is left to be tried.
+	minSilence     = time.Second
+	firstFrame     = 2 * time.Second
+	lastFirstFrame = 9 * time.Second
 
 	// maxSpread bounds the delays that are waited for.
 	maxSpread = 5 * time.Second
@@ -90,28 +129,30 @@ const (
 	// window.
 	wearOff = 1. / 2000
 
-	// lastLook is how long a silent link is looked at once more.
-	lastLook = 10 * time.Millisecond
+	// slack is part of Lag: as long as frames come more often than this, each
+	// gives out what is due, and no timer has to.
+	slack = 100 * time.Millisecond
 )
 
 // Stream asks the meter for windows in real time. ctx governs the whole stream:
-// when it ends, Next returns its error. The stream should be stopped with
-// Stop, also then. Errors match ErrInterval, ErrUsage or ErrNoAnswer.
+// when it ends, Next returns its error. The stream should be stopped with Stop,
+// also then. Errors match ErrInterval, ErrUsage or ErrNoAnswer.
 func (m *Meter) Stream(ctx context.Context, cfg StreamConfig) (*Stream, error) {
-	return m.stream(ctx, cfg, &thread{})
-}
-
-// stream is Stream for one that may go on from another.
-func (m *Meter) stream(ctx context.Context, cfg StreamConfig, t *thread) (*Stream, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
+	return m.stream(ctx, cfg, cfg.averaging(m.info.Frequency), &timeline{})
+}
+
+// stream is Stream for one that may go on from another, with windows of so many
+// mains periods.
+func (m *Meter) stream(ctx context.Context, cfg StreamConfig, periods int, t *timeline) (*Stream, error) {
 	g, frequency := m.info.Identity.Generation(), m.info.Frequency
-	if err := checkWindows(cfg.Interval, cfg.Averaging, frequency, g); err != nil {
+	if err := checkWindows(cfg.Interval, periods, frequency, g); err != nil {
 		return nil, err
 	}
 	op := "start measuring with " + m.target.String()
-	rt, err := m.client.StartRealtime(ctx, g, cfg.Averaging)
+	rt, err := m.client.StartRealtime(ctx, g, periods)
 	if err != nil {
 		m.stopStray(ctx)
 		return nil, explain(op, err)
@@ -119,15 +160,23 @@ func (m *Meter) stream(ctx context.Context, cfg StreamConfig, t *thread) (*Strea
 	if trip := m.client.RoundTrip(); t.roundTrip == 0 || trip > 0 && trip < t.roundTrip {
 		t.roundTrip = trip
 	}
+	lag := Lag - slack
+	if cfg.Live {
+		lag = 0
+	}
 	sent, acknowledged := rt.Began()
-	base, err := timebase.NewFilter(timebase.Config{
-		Periods: cfg.Averaging, Frequency: frequency,
-		Sent: t.place(sent), Acknowledged: acknowledged, RoundTrip: t.roundTrip,
+	filter, err := timebase.NewFilter(timebase.Config{
+		Periods: periods, Frequency: frequency,
+		Sent: t.at(sent), Acknowledged: acknowledged, RoundTrip: t.roundTrip, Lag: lag,
 	})
 	if err != nil {
+		m.stopStray(ctx)
 		return nil, explain(op, err)
 	}
-	return &Stream{m: m, rt: rt, base: base, thread: t}, nil
+	return &Stream{
+		m: m, rt: rt, filter: filter, timeline: t, live: cfg.Live, patience: firstFrame,
+		heard: acknowledged, quality: quality{limit: cfg.MaxLeftOut, switches: cfg.Averaging == 0},
+	}, nil
 }
 
 // stopTime bounds what a meter gets to confirm that it stopped, when nobody
@@ -145,54 +194,64 @@ func (m *Meter) stopStray(ctx context.Context) {
 
 // Next returns the next event. It blocks until there is one. An error is
 // final: the context's own, or one that matches ErrNoAnswer when the meter
-// falls silent or the link fails.
+// falls silent or the link fails. What was held back comes before it.
 func (s *Stream) Next() (Event, error) {
-	for s.queued == 0 {
+	for {
+		if e, ok := s.events.pop(); ok {
+			return e, nil
+		}
 		if s.failed != nil {
 			return Event{}, s.failed
 		}
 		s.step()
 	}
-	e := s.queue[0]
-	copy(s.queue[:], s.queue[1:s.queued])
-	s.queued--
-	return e, nil
 }
 
-// prime waits for the first window.
+// prime waits for the first frame that is a measurement.
 func (s *Stream) prime() error {
-	if s.lastEnd.IsZero() && s.failed == nil {
+	for s.frames < 2 && s.failed == nil {
 		s.step()
 	}
 	return s.failed
 }
 
-// span implements source.
-func (s *Stream) span() (start, end time.Time) { return s.begun, s.lastEnd }
-
-// step waits for a frame and takes it, or fails.
+// step waits for a frame and takes it, gives out windows that are due, or fails.
 func (s *Stream) step() {
 	silence := s.silence()
-	frame, arrival, err := s.rt.Next(time.Now().Add(silence))
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		// The link may have ended along with its last data, which only a
-		// read after the deadline sees: see rfcomm.Config.Steady.
-		frame, arrival, err = s.rt.Next(time.Now().Add(lastLook))
+	deadline := s.heard.Add(silence)
+	if due := s.filter.Due(); !due.IsZero() && !s.live {
+		if next := s.heard.Add(slack); due.Before(next) {
+			due = next
+		}
+		if due.Before(deadline) {
+			deadline = due
+		}
 	}
-	if err != nil {
-		s.failed = s.explain(err, silence)
-		return
+	f, err := s.rt.Next(deadline)
+	switch now := time.Now(); {
+	case err == nil:
+		s.take(&f)
+	case errors.Is(err, os.ErrDeadlineExceeded) && now.Before(s.heard.Add(silence)):
+		s.settle(now)
+	default:
+		s.fail(s.explain(err, silence))
 	}
-	s.take(frame, arrival)
 }
 
 // silence returns for how long the meter may be silent now.
 func (s *Stream) silence() time.Duration {
-	d := max(3*s.base.Length(), minSilence)
-	if s.lastEnd.IsZero() {
-		return d + firstFrame
+	d := max(3*s.filter.Length(), minSilence)
+	if s.frames < 2 {
+		return d + s.patience
 	}
 	return d + s.spread
+}
+
+// fail gives out what is held and ends the stream.
+func (s *Stream) fail(err error) {
+	s.filter.Flush()
+	s.settle(time.Now())
+	s.failed = err
 }
 
 func (s *Stream) explain(err error, silence time.Duration) error {
@@ -200,60 +259,72 @@ func (s *Stream) explain(err error, silence time.Duration) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
 		return &Error{
 			Kind: ErrNoAnswer, Op: op,
-			Err:  because(fmt.Sprintf("the meter sent nothing for %v", silence.Round(time.Millisecond)), err),
+			Err:  because(fmt.Sprintf("the meter sent nothing for %v", silence.Round(time.Millisecond)), fmt.Errorf("%w: %w", errSilent, err)),
 			Next: "start again; if it stays silent, unplug it for ten seconds (this cuts the power of what is plugged into it)",
 		}
 	}
 	return explain(op, err)
 }
 
-// take adds a frame, and queues what it completes.
-func (s *Stream) take(f powerspy.Frame, arrival time.Time) {
-	if step := s.thread.wall.Step(arrival); step != 0 {
-		s.push(Event{Kind: StatusEvent, Status: clockStep(arrival, step)})
+// errSilent is a meter that sends no frames although it measures.
+var errSilent = errors.New("no frames")
+
+// take takes in a frame.
+func (s *Stream) take(f *powerspy.RealtimeFrame) {
+	if step := s.timeline.wall.Step(f.Arrival); step != 0 {
+		s.say(clockStep(f.Arrival, step))
 	}
 	damaged := int(s.rt.Rejected() - s.rejected)
 	if damaged > 0 {
 		s.rejected += uint64(damaged)
-		s.base.Lost(damaged)
+		s.filter.Lost(damaged)
 	}
-	start, end := s.base.Window(arrival)
-	length, lost := s.base.Length(), s.base.Missed()
-	if from := s.lastEnd; lost > 0 && !from.IsZero() && from.Before(start) {
-		reason := "the meter left data out"
-		if damaged > 0 {
-			reason = "damaged data from the meter"
-		}
-		s.push(Event{Kind: GapEvent, Gap: Gap{From: from, To: start, Windows: lost, Reason: reason}})
+	s.frames++
+	s.heard = f.Arrival
+	h := frame{Measurement: s.m.calibration.Convert(f.Frame), first: f.First, damaged: damaged > 0}
+	w := s.filter.Add(f.Arrival)
+	s.spread = min(max(w.Delay, s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
+	if err := s.filter.Suspect(); err != nil {
+		s.fail(&Error{Kind: ErrNoAnswer, Op: "measure with " + s.m.target.String(), Err: fmt.Errorf("%w: %w", errTooFast, err)})
+		return
 	}
-	s.push(Event{Kind: WindowEvent, Window: Window{
-		Start: start, End: end, Length: length, Delay: arrival.Sub(end),
-		Frequency: s.base.Frequency(), Measurement: s.m.calibration.Convert(f),
-	}})
-	if s.begun.IsZero() {
-		s.begun = start
+	if s.live {
+		s.yield(&w, &h)
+		return
 	}
-	s.lastEnd = end
-	s.spread = min(max(arrival.Sub(end), s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
+	s.held.push(h)
+	s.settle(f.Arrival)
 }
 
-// clockStep reports that the wall clock was set, which moves no reading.
+// errTooFast is a meter whose frames can't be those of its mains.
+var errTooFast = errors.New("the meter sends frames faster than its mains allow")
+
+// settle yields the windows whose place is known well enough by now.
+func (s *Stream) settle(now time.Time) {
+	for !s.live {
+		w, ok := s.filter.Settled(now)
+		if !ok {
+			return
+		}
+		h, _ := s.held.pop() // as many as the filter holds
+		s.yield(&w, &h)
+	}
+}
+
+// clockStep reports that the wall clock was set, which moves no window.
 func clockStep(now time.Time, step time.Duration) Status {
 	way := "forward"
 	if step < 0 {
 		way = "back"
 	}
 	return Status{
-		Time: now, Phase: Streaming,
+		Time: now, Phase: Streaming, Kind: ClockStep,
 		Text: fmt.Sprintf("the wall clock was set %s by %v; readings keep the time of the clock at the start of the stream",
 			way, step.Abs().Round(time.Millisecond)),
 	}
 }
 
-func (s *Stream) push(e Event) {
-	s.queue[s.queued] = e
-	s.queued++
-}
+func (s *Stream) say(st Status) { s.events.push(Event{Kind: StatusEvent, Status: st}) }
 
 // Stop tells the meter to stop and waits until it has. It works after the
 // stream's own context ended; ctx bounds it. After an error, which matches

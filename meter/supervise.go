@@ -49,25 +49,24 @@ type Supervised struct {
 	giveUp  time.Duration // after the last window; 0: never
 	first   time.Duration // before the first one
 
-	stream source    // nil during an outage
-	lost   time.Time // end of the last window before an outage; zero if there was none
-	since  time.Time // when to count giving up from
-	cause  error     // of the outage
-	reason error     // the cause, or what the last step failed with
-	step   Step      // announced, and to be taken next; 0: none
-	pause  time.Duration
-	queue  []Event
-	failed error // final
+	stream  source    // nil during an outage
+	flows   bool      // a window came from it
+	lastEnd time.Time // end of the last window; zero before the first
+	lost    time.Time // end of the last window before an outage; zero if there was none
+	since   time.Time // when to count giving up from
+	cause   error     // of the outage
+	reason  error     // the cause, or what the last step failed with
+	step    Step      // announced, and to be taken next; 0: none
+	pause   time.Duration
+	hasty   bool // the meter sent frames faster than its mains allow, once
+	queue   queue[Event]
+	failed  error // final
 }
 
 // A source is a stream over one connection.
 type source interface {
 	Next() (Event, error)
 	Stop(ctx context.Context) error
-
-	// span returns the start of the first window and the end of the last one so
-	// far. Both are zero before the first.
-	span() (start, end time.Time)
 }
 
 var _ source = (*Stream)(nil)
@@ -95,8 +94,17 @@ type rescuer interface {
 	stop(ctx context.Context, stream source) error
 	close() error
 
-	// info returns what the meter said of itself last.
+	// lengthen goes on with longer windows than those of the stream that the
+	// meter is sending, of which it leaves too many out.
+	lengthen(ctx context.Context) (source, error)
+
+	// told returns what happened meanwhile, once.
+	told() []Status
+
+	// info returns what the meter said of itself last, and averaging how many
+	// mains periods a window has now.
 	info() Info
+	averaging() int
 }
 
 // Supervise is Open and Meter.Stream for a measurement that is to last,
@@ -126,6 +134,7 @@ func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h
 		giveUp: rec.GiveUpAfter, first: cmp.Or(rec.GiveUpAfter, FirstReading), since: start,
 	}
 	s.stream, err = rescue.first(ctx)
+	s.tell()
 	s.target = r.target // with the channel that was found
 	if err == nil {
 		return s, nil
@@ -186,15 +195,17 @@ func (s *Supervised) Target() Target { return s.target }
 // zero Info before that.
 func (s *Supervised) Info() Info { return s.rescue.info() }
 
+// Averaging returns how many mains periods a window has now: what works with
+// this meter.
+func (s *Supervised) Averaging() int { return s.rescue.averaging() }
+
 // Next returns the next event. It blocks until there is one: a window, a gap,
 // a status of its own. An error is final: the context's own, or one that says
 // why it was given up. During a recovery an event comes at least with each
 // step and each pause, every two minutes and a half at most.
 func (s *Supervised) Next() (Event, error) {
 	for {
-		if len(s.queue) > 0 {
-			e := s.queue[0]
-			s.queue = append(s.queue[:0], s.queue[1:]...)
+		if e, ok := s.queue.pop(); ok {
 			return e, nil
 		}
 		if s.failed != nil {
@@ -205,19 +216,62 @@ func (s *Supervised) Next() (Event, error) {
 			continue
 		}
 		e, err := s.stream.Next()
-		if err == nil {
+		switch {
+		case err != nil:
+			s.ended(err)
+			continue
+		case e.Kind != WindowEvent:
 			return e, nil
 		}
-		if _, end := s.stream.span(); !end.IsZero() {
-			s.lost, s.since = end, time.Now()
-			s.first = s.giveUp
+		s.flows, s.lastEnd = true, e.Window.End
+		if s.lost.IsZero() {
+			return e, nil
 		}
-		if s.ctx.Err() != nil {
-			s.failed = err
-			continue
+		s.gap(e.Window.Start)
+		s.queue.push(e)
+	}
+}
+
+// ended deals with a stream that has ended.
+func (s *Supervised) ended(err error) {
+	flowed := s.flows
+	if flowed {
+		s.lost, s.since = s.lastEnd, time.Now()
+		s.first = s.giveUp
+		s.flows = false
+	}
+	if s.ctx.Err() != nil {
+		if flowed {
+			s.failed = err // what would have followed the last window is no gap
+		} else {
+			s.end(err)
 		}
-		s.stream = nil
-		s.outage(err)
+		return
+	}
+	s.stream = nil
+	switch {
+	case errors.Is(err, errLeftOut):
+		s.cause = err
+		stream, lerr := s.rescue.lengthen(s.ctx)
+		s.tell()
+		if lerr == nil {
+			s.stream = stream
+			return
+		}
+		err = lerr
+	case errors.Is(err, errTooFast) && s.hasty:
+		s.end(err)
+		return
+	case errors.Is(err, errTooFast):
+		s.hasty = true // the mains frequency is asked for again
+	}
+	s.outage(err)
+}
+
+// tell queues what happened in starting a stream.
+func (s *Supervised) tell() {
+	for _, st := range s.rescue.told() {
+		s.queue.push(Event{Kind: StatusEvent, Status: st})
 	}
 }
 
@@ -267,6 +321,7 @@ func (s *Supervised) take() {
 	step := s.step
 	s.step = 0
 	stream, err := s.rescue.take(s.ctx, step)
+	s.tell()
 	if err != nil {
 		s.reason = err
 		if isFinal(err) {
@@ -277,8 +332,6 @@ func (s *Supervised) take() {
 	now := time.Now()
 	s.ladder.help(now)
 	s.stream = stream
-	start, _ := stream.span()
-	s.gap(start)
 	s.say(Streaming, 0, "measuring again (step %d, %s)", step, step)
 }
 
@@ -291,18 +344,18 @@ func (s *Supervised) gap(to time.Time) {
 	// meanwhile, and a machine's sleep counts only there.
 	from, to := s.lost.Round(0), to.Round(0)
 	s.lost = time.Time{}
-	s.queue = append(s.queue, Event{Kind: GapEvent, Gap: Gap{From: from, To: to, Reason: why(s.cause)}})
+	s.queue.push(Event{Kind: GapEvent, Gap: Gap{From: from, To: to, Reason: why(s.cause)}})
 }
 
 // end ends the stream for good.
 func (s *Supervised) end(err error) {
-	// By the clock of the readings, which may have been set back since.
+	// By the clock of the windows, which may have been set back since.
 	s.gap(s.lost.Add(time.Since(s.lost)))
 	s.failed = err
 }
 
 func (s *Supervised) say(p Phase, step Step, format string, args ...any) {
-	s.queue = append(s.queue, Event{Kind: StatusEvent, Status: Status{
+	s.queue.push(Event{Kind: StatusEvent, Status: Status{
 		Time: time.Now(), Phase: p, Step: step, Text: fmt.Sprintf(format, args...),
 	}})
 }
