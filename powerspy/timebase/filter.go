@@ -5,238 +5,129 @@ import (
 	"time"
 )
 
-// A Config describes a stream to a [Filter].
-type Config struct {
-	// Periods is the number of mains periods in a window.
-	Periods int
-
-	// Frequency is the mains frequency in hertz, as the meter answered (its
-	// answer has steps of some 36 ppm) or else the nominal one. It is where
-	// the search starts.
-	Frequency float64
-
-	// Sent and Acknowledged are the moments between which the first window
-	// began, those of powerspy.Realtime.Began. They help to place the first
-	// windows, and are ignored if one is zero.
-	Sent, Acknowledged time.Time
-
-	// RoundTrip is the shortest time seen from sending a request to receiving
-	// its answer; zero if unknown. Half of it is taken for the constant part
-	// of the delay of frames, which their arrivals cannot tell.
-	RoundTrip time.Duration
-}
-
-// A Filter is a [Base] that finds out when windows ended from arrivals that
-// are never early, sometimes prompt, mostly late and now and then very late.
-//
-// It knows, as a normal distribution, the moment at which a prompt frame would
-// arrive, and the length of a window. With each window the moment moves on by
-// the length, and the length takes a random step as the mains wander. A frame
-// that arrives at y says that the moment was not after y and probably not long
-// before: delays are exponentially distributed, save for the stalls. What is
-// then known, a mixture of truncated normal distributions, is replaced by the
-// normal distribution of the same mean and covariance (assumed density
-// filtering: P. S. Maybeck, Stochastic Models, Estimation and Control, volume
-// 2, 1982, chapter 12). Unlike the lower convex hull of the arrivals (S. B.
-// Moon, P. Skelly, D. Towsley, Estimation and Removal of Clock Skew from
-// Network Delay Measurements, INFOCOM 1999) this needs no history of a fixed
-// span: frames lose their say as fast as the mains can have wandered since.
-//
-// How much mains wander is not known and changes. So such filters for calm,
-// ordinary and restless mains run side by side, and are mixed by how well each
-// foretells the frames (interacting multiple models: H. A. P. Blom, Y.
-// Bar-Shalom, IEEE Transactions on Automatic Control 33, 1988).
-//
-// The remaining error of times has a constant part: the true constant delay
-// of frames less half of the shortest round trip. Starts and ends are thus too
-// early by half of what the shortest round trip had of jitter and processing,
-// and off by half of the difference between the two directions.
-//
-// Frames that are late by whole windows for long show that the meter skipped
-// some. It takes at least a second and some five frames to be sure. Until then
-// windows are placed as if none were missing, since a stall looks the same.
-// Missing windows before the first frame are not noticed. Where windows are as
-// short as the jitter, a constant delay that grows by just a window looks like
-// a skipped one.
-//
-// Work and memory per frame are constant.
+// A Filter finds out when windows ended from arrivals that are never early,
+// sometimes prompt, mostly late and now and then very late, and which windows
+// never arrived. It is for one goroutine.
 type Filter struct {
-	origin   time.Time // of the seconds below
-	periods  float64
-	nominal  float64 // length of a window at the Config's frequency, s
-	offset   float64 // constant part of the delay, s
-	anchored bool
+	origin  time.Time // of the seconds below
+	began   time.Time // no window starts before; or zero
+	periods float64
+	nominal float64 // length of a window at the Config's frequency, s
+	offset  float64 // constant part of the delay, s
+	lag     float64 // s
 
-	states  states
-	jitter  float64 // mean of the delay's other part, stalls apart, s
+	mains mains // their moment is that of slot top
+	top   int64
+	known belief // slots of the last frame
+
+	delays [kinds]shape
+	habits habits
+	run    lateness
+
 	frames  int
-	arrival float64 // of the last frame, s
-	late    lateness
-	settled bool // a prompt frame has been seen
-	lost    int  // told since the last window
-	missed  int
-	end     time.Time // of the last window; before the first: never before
-}
+	y       float64 // arrival of the last frame, s
+	damaged int     // since then
+	excess  float64
+	rate    float64
+	waits   int64 // slots of the last frame from which on the next window had not ended
+	waited  bool  // so it was for the last frame that was learnt from
+	shifts  int
+	learned int64 // slot of the last frame that was learnt from
+	learns  bool
 
-var _ Base = &Filter{}
+	causal, final output
+	queue         queue
+	ready         ready
+	spare         [2][maxSlots]float64
+	work          [maxSlots]float64
+}
 
 const (
-	// firstJitter is where the search for the jitter starts, and minJitter and
-	// maxJitter are its bounds: seconds.
-	firstJitter = 0.012
-	minJitter   = 0.0005
-	maxJitter   = 0.2
+	// firstError is the standard error of the first moment when nothing is
+	// known of it: seconds.
+	firstError = 0.03
 
-	// lengthError is the standard error of the length by the Config's
-	// frequency, relative: the mains wander by as much within minutes, and
-	// the clocks of meter and host differ.
-	lengthError = 300e-6
+	// maxSlots is how many slots one frame may have at most.
+	maxSlots = 1024
 
-	// maxDeviation bounds the length, relative to that: no public grid strays
-	// so far.
-	maxDeviation = 0.05
+	// unlikely is the probability from which a slot is not looked at.
+	unlikely = 1e-7
 
-	// anchorError and firstError are the standard errors of the first moment
-	// in addition to what is known of it, and when nothing is: seconds.
-	anchorError = 0.005
-	firstError  = 0.05
+	suspectWindows = 2.5
+	suspectTime    = 0.25 // seconds
+	suspectMemory  = 60   // seconds
 
-	// A frame that comes so soon after another was held up by it: seconds.
-	heldGap = 0.001
+	// waitMargin is how long before the arrival of a frame another window must
+	// have ended to come with it: seconds.
+	waitMargin = 0.001
 
-	// mostLost bounds what is believed of a number of lost frames.
-	mostLost = 1e6
+	mostDamaged = maxSlots / 2
 )
 
-// NewFilter returns the Base of a stream. The error, of no type of its own,
+// A kind is that of a frame by what its arrival after the one before says of
+// the link.
+type kind int
+
+const (
+	free  kind = iota // came on its own
+	stuck             // was held up by the one before
+	kinds
+)
+
+// heldGap is the gap up to which a frame was held up by the one before:
+// seconds.
+const heldGap = 0.003
+
+// NewFilter returns the filter of a stream. The error, of no type of its own,
 // says that cfg makes no sense: windows of less than one period, a frequency
-// that is not above 0, windows of a day or more.
+// that is not above 0, windows under a millisecond or of a day or more.
 func NewFilter(cfg Config) (*Filter, error) {
 	length, err := windowLength(cfg.Periods, cfg.Frequency)
 	if err != nil {
 		return nil, err
 	}
-	roundTrip := max(cfg.RoundTrip.Seconds(), 0)
 	f := &Filter{
 		periods: float64(cfg.Periods),
 		nominal: length.Seconds(),
-		offset:  roundTrip / 2,
-		jitter:  firstJitter,
-		late:    lateness{share: firstShare},
+		offset:  max(cfg.RoundTrip.Seconds(), 0) / 2,
+		lag:     max(cfg.Lag.Seconds(), 0),
 	}
-	first := state{length: f.nominal, vm: firstError * firstError, vl: square(f.nominal * lengthError)}
+	f.delays = [kinds]shape{free: newShape(freePrior), stuck: newShape(heldPrior)}
+	share := 0.05
+	if f.nominal > 0.09 {
+		share = 0.005
+	}
+	f.habits = newHabits(share)
+	first := state{length: f.nominal, vm: square(firstError), vl: square(f.nominal * lengthError)}
 	if !cfg.Sent.IsZero() && !cfg.Acknowledged.IsZero() {
-		// The first window begins once the request has arrived, and at most a
-		// period after the acknowledgement left. A prompt frame would take as
-		// long as a prompt acknowledgement.
-		earliest := roundTrip
-		latest := max(cfg.Acknowledged.Sub(cfg.Sent).Seconds(), earliest) + f.nominal/f.periods
-		first.moment = (earliest + latest) / 2
-		first.vm = square(latest-earliest)/12 + square(anchorError)
-		f.origin, f.end = cfg.Sent, cfg.Sent
-		f.anchored = true
+		f.origin, f.began = cfg.Sent, cfg.Sent
 	}
-	for i := range f.states {
-		f.states[i] = first
-		f.states[i].weight = 1 / float64(len(f.states))
+	for i := range f.mains {
+		f.mains[i] = first
+		f.mains[i].weight = 1 / float64(len(f.mains))
 	}
 	return f, nil
 }
 
-func square(x float64) float64 { return x * x }
+// Lost says that n frames came damaged since the last one was added: windows
+// that are missing, or noise.
+func (f *Filter) Lost(n int) { f.damaged = min(f.damaged+min(max(n, 0), mostDamaged), mostDamaged) }
 
-// Window implements [Base].
-func (f *Filter) Window(arrival time.Time) (start, end time.Time) {
-	if f.frames == 0 && !f.anchored {
-		f.origin = arrival
-		f.states.shift(-1, -f.jitter, 0)
-	}
-	y := arrival.Sub(f.origin).Seconds()
-	if f.frames == 0 {
-		f.arrival = min(y-f.nominal, 0)
-	}
-	y = max(y, f.arrival)
-	gap := y - f.arrival
-	f.arrival = y
-	f.frames++
-
-	lost := f.takeLost(y)
-	f.states.advance(1 + float64(lost))
-	f.missed = lost + f.catchUp(y, gap, lost > 0)
-
-	held := gap < min(heldGap, f.nominal/4)
-	f.states.learn(y, f.jitter, held, f.nominal*(1-maxDeviation), f.nominal*(1+maxDeviation))
-	moment, length, _ := f.states.estimate()
-	if !held {
-		f.learnJitter(y - moment)
-	}
-	return f.place(min(moment, y), length)
+// Length returns the best knowledge of the length of a window.
+func (f *Filter) Length() time.Duration {
+	_, length := f.mains.estimate()
+	return seconds(length)
 }
 
-// takeLost returns how many of the frames that were lost were windows before
-// the frame that arrived at y: damaged data may have been mere noise, and no
-// frame comes before its window has ended.
-func (f *Filter) takeLost(y float64) int {
-	if f.lost == 0 {
-		return 0
-	}
-	moment, length, sigma := f.states.estimate()
-	room := math.Floor((y-moment+deepest*sigma)/length - 1 + 0.25)
-	n := min(float64(f.lost), max(room, 0))
-	f.lost = 0
-	return int(n)
+// Frequency returns the mains frequency in hertz that goes with Length: that over
+// the last seconds, by the host's monotonic clock.
+func (f *Filter) Frequency() float64 {
+	_, length := f.mains.estimate()
+	return f.periods / length
 }
 
-// catchUp looks whether frames have been late for so long that it is no stall,
-// and returns how many windows the meter must have skipped.
-func (f *Filter) catchUp(y, gap float64, afterLoss bool) (skipped int) {
-	moment, length, sigma := f.states.estimate()
-	delay := y - moment
-	if delay < f.jitter {
-		f.settled = true
-	}
-	run, ok := f.late.add(y, delay, gap, length, f.jitter, afterLoss)
-	if !ok {
-		return 0
-	}
-	f.jitter = f.late.end()
-	n, delay, err := run.shift(length, f.jitter, sigma)
-	if !f.settled {
-		// The stream began later than thought.
-		n, delay = 0, delay+n*length
-	}
-	f.states.shift(n, delay, square(2*err))
-	return int(min(n, mostLost))
-}
-
-// learnJitter takes in the delay of a frame that was not held up by another.
-// The median, unlike the mean, knows nothing of the length of stalls.
-func (f *Filter) learnJitter(delay float64) {
-	step := 1 + max(0.01, 1/float64(f.frames+2))
-	if delay > f.jitter*math.Ln2 {
-		f.jitter *= step
-	} else {
-		f.jitter /= step
-	}
-	f.jitter = min(max(f.jitter, minJitter), maxJitter)
-}
-
-// place returns the window whose prompt frame would arrive at the moment.
-func (f *Filter) place(moment, length float64) (start, end time.Time) {
-	end = f.origin.Add(seconds(moment - f.offset))
-	if !end.After(f.end) {
-		end = f.end.Add(1)
-	}
-	start = f.end
-	if f.frames == 1 || f.missed > 0 {
-		start = end.Add(-seconds(length))
-		if start.Before(f.end) {
-			start = f.end
-		}
-	}
-	f.end = end
-	return start, end
-}
+// at returns the time so many seconds after the origin.
+func (f *Filter) at(t float64) time.Time { return f.origin.Add(seconds(t)) }
 
 // seconds returns s seconds, rounded to nanoseconds and limited to what a
 // time.Duration can hold.
@@ -245,23 +136,184 @@ func seconds(s float64) time.Duration {
 	return time.Duration(math.Round(min(max(s*1e9, -limit), limit)))
 }
 
-// Missed implements [Base]. It counts the windows that were lost and those that
-// the meter skipped. A skip is found only after some time, and the gap placed
-// where it was found.
-func (f *Filter) Missed() int { return f.missed }
-
-// Lost implements [Base].
-func (f *Filter) Lost(n int) { f.lost = min(f.lost+min(max(n, 0), mostLost), mostLost) }
-
-// Length implements [Base].
-func (f *Filter) Length() time.Duration {
-	_, length, _ := f.states.estimate()
-	return seconds(length)
+// moment returns when a prompt frame of the slot would arrive.
+func (f *Filter) moment(slot int64) float64 {
+	moment, length := f.mains.estimate()
+	return moment + float64(slot-f.top)*length
 }
 
-// Frequency implements [Base]: that over the last seconds, by the host's
-// monotonic clock.
-func (f *Filter) Frequency() float64 {
-	_, length, _ := f.states.estimate()
-	return f.periods / length
+// Add takes in a frame that arrived at a time, and returns its window as far
+// as that can be known at once. Arrivals must carry the monotonic clock, as those
+// of powerspy.Realtime do; the times returned then carry it too, and are right
+// even if the wall clock is set: their wall clock is that of the start of the
+// stream.
+func (f *Filter) Add(arrival time.Time) Window {
+	if f.frames == 0 {
+		f.start(arrival)
+	}
+	y := arrival.Sub(f.origin).Seconds()
+	f.settle(y)
+	gap := y - f.y
+	if f.frames == 0 {
+		gap = math.Inf(1)
+	} else {
+		y = max(y, f.y)
+	}
+	f.y = y
+	f.frames++
+	f.take(y, gap)
+	w := f.causal.place(f, f.known, y)
+	f.settle(y)
+	return w
+}
+
+func (f *Filter) start(arrival time.Time) {
+	if f.origin.IsZero() {
+		f.origin = arrival
+	}
+	y := arrival.Sub(f.origin).Seconds()
+	f.mains.shift(y-0.012-f.mains[0].moment, 0)
+	f.known = belief{low: -1, p: f.spare[0][:1]}
+	f.known.p[0] = 1
+}
+
+// take brings the grid up to the arrival of a frame, and finds the frame's slot
+// and what it says of the grid.
+func (f *Filter) take(y, gap float64) {
+	k := free
+	if gap < min(heldGap, f.nominal/4) {
+		k = stuck
+	}
+	moment, length := f.mains.estimate()
+	l := f.habits.law(k, f.waits, f.damaged)
+	f.damaged = 0
+	if n := math.Floor((y - moment) / length); n > 0 {
+		f.mains.advance(n, f.nominal)
+		f.top += int64(n)
+	}
+	// The slots that the frame may have.
+	low := f.known.low + 1
+	moment, length = f.mains.estimate()
+	sigma := f.mains.widest()
+	high := f.top + int64(math.Floor((y-moment+reach*sigma)/length))
+	if high < low {
+		// It came before its window can have ended: the constant part of the
+		// delay has become shorter, or this is no grid of that length.
+		early := f.moment(low) - y
+		f.mains.shift(0, max(early, 0))
+		high = low
+	}
+	low = max(low, high-maxSlots+1)
+	n := int(high - low + 1)
+	start := f.makeRoom(n)
+	prior := f.work[:n]
+	l.foretell(f.known, low, prior)
+
+	p := f.queue.arena[start : start+n]
+	density := f.queue.arena[start+n : start+2*n]
+	shape := &f.delays[k]
+	for try := 0; ; try++ {
+		if f.meet(y, low, prior, p, density, shape) {
+			break
+		}
+		if try == 3 {
+			for i := range p {
+				p[i], density[i] = 0, 0
+			}
+			p[0], density[0] = 1, 1
+			early := f.moment(low) - y
+			f.mains.shift(-max(early, 0), sigma)
+			break
+		}
+		early := f.moment(low) - y
+		f.mains.shift(0, max(early, f.mains.widest()))
+	}
+	from, to := trim(p)
+	p, density = p[from:to], density[from:to]
+	low += int64(from)
+	n = copy(f.queue.arena[start:], p)
+	copy(f.queue.arena[start+n:], density)
+	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k})
+	moment, length = f.mains.estimate()
+	f.waits = f.top + int64(math.Floor((y-waitMargin-moment)/length)) - 1
+	f.known = belief{low, append(f.spare[f.frames%2][:0], f.queue.arena[start:start+n]...)}
+}
+
+// meet finds the probabilities p and densities of slots from low on, given those
+// before the frame that arrived at y, and moves the grid. It returns false if
+// the frame can't be.
+func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *shape) bool {
+	var total float64
+	var next mains
+	for i := range p {
+		p[i], density[i] = 0, 0
+	}
+	var weights float64
+	for m := range f.mains {
+		s := &f.mains[m]
+		sigma := math.Sqrt(s.vm)
+		delay := y - s.moment - float64(low-f.top)*s.length
+		var z, m1, m2 float64
+		for i := range p {
+			if d, shift, v := shape.meet(delay, sigma); d > 0 {
+				w := prior[i] * d
+				density[i] += s.weight * d
+				p[i] += s.weight * w
+				z += w
+				m1 += w * shift
+				m2 += w * (v + shift*shift)
+			}
+			delay -= s.length
+		}
+		next[m] = *s
+		next[m].weight *= z
+		weights += next[m].weight
+		if z > 0 {
+			m1 /= z
+			next[m].learn(m1, max(m2/z-m1*m1, 1e-4*s.vm))
+		}
+		total += s.weight * z
+	}
+	if !(total > 1e-12) {
+		return false
+	}
+	f.mains = next
+	f.mains.normalize()
+	for i := range f.mains {
+		f.mains[i].bound(f.nominal)
+	}
+	for i := range p {
+		p[i] /= total
+	}
+	return true
+}
+
+// trim returns the range of the slots that are not unlikely.
+func trim(p []float64) (from, to int) {
+	to = len(p)
+	for to > 1 && p[to-1] < unlikely {
+		to--
+	}
+	for from < to-1 && p[from] < unlikely {
+		from++
+	}
+	return from, to
+}
+
+// learn learns from a frame of which no more will be known.
+func (f *Filter) learn(h *held, b belief) {
+	shape := &f.delays[h.kind]
+	for i, p := range b.p {
+		if p > 0.01 {
+			shape.learn(max(h.y-f.moment(b.low+int64(i)), 0), p)
+		}
+	}
+	shape.learnt()
+	slot := b.mode()
+	if f.learns {
+		f.habits.learn(h.kind, f.waited, max(slot-f.learned-1, 0))
+	}
+	f.learned, f.learns = max(slot, f.learned), true
+	f.waited = h.y-f.moment(slot) > f.nominal+waitMargin
+	f.watch(h, b)
 }

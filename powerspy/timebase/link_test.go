@@ -17,8 +17,8 @@ func at(t float64) time.Time { return epoch.Add(time.Duration(math.Round(t * 1e9
 // since is the inverse of at.
 func since(t time.Time) float64 { return t.Sub(epoch).Seconds() }
 
-// A mains says when mains periods end.
-type mains struct {
+// A grid says when mains periods end.
+type grid struct {
 	hertz float64 // mean
 
 	// drift is the largest relative deviation of a frequency that is the sum
@@ -31,7 +31,7 @@ type mains struct {
 }
 
 // ends returns the ends in seconds of the first n windows of so many periods.
-func (m mains) ends(rnd *rand.Rand, n, periods int) []float64 {
+func (m grid) ends(rnd *rand.Rand, n, periods int) []float64 {
 	const home = 300
 	waves := []struct{ weight, period, phase float64 }{{0.5, 613, 0}, {0.3, 173, 0}, {0.2, 47, 0}}
 	for i := range waves {
@@ -56,7 +56,19 @@ func (m mains) ends(rnd *rand.Rand, n, periods int) []float64 {
 	return ends
 }
 
-// A link delivers frames in order, and late.
+// A frame of a simulated stream, for it to be told what became of its window.
+type frame struct {
+	window       int     // from 0
+	end, arrival float64 // seconds
+}
+
+// A carrier brings frames of windows that end at given times, in order; those
+// that are left out are missing.
+type carrier interface {
+	carry(rnd *rand.Rand, ends []float64) []frame
+}
+
+// A link delivers frames in order, and late, with independent delays.
 type link struct {
 	constant float64                        // seconds
 	step     func(t float64) float64        // added to constant; nil: nothing
@@ -65,12 +77,11 @@ type link struct {
 	hold     func(t float64) (till float64) // nothing arrives before till; nil: no such thing
 }
 
-// usual is the link of the accuracy figures.
-var usual = link{constant: 0.008, stall: 0.02}
+// exponential is the link that once was made up for lack of recordings.
+var exponential = link{constant: 0.008, stall: 0.02}
 
-// arrivals returns when the frames arrive of windows that end then.
-func (l link) arrivals(rnd *rand.Rand, ends []float64) []float64 {
-	arrivals := make([]float64, len(ends))
+func (l link) carry(rnd *rand.Rand, ends []float64) []frame {
+	frames := make([]frame, len(ends))
 	last := math.Inf(-1)
 	for i, end := range ends {
 		y := end + l.constant
@@ -89,10 +100,102 @@ func (l link) arrivals(rnd *rand.Rand, ends []float64) []float64 {
 			y = max(y, l.hold(end))
 		}
 		last = max(last, y)
-		arrivals[i] = last
+		frames[i] = frame{i, end, last}
 	}
-	return arrivals
+	return frames
 }
+
+// A radio sits behind a queue of two frames, and gives all of it when it is
+// polled. What finds the queue full is left out.
+type radio struct {
+	constant float64 // seconds
+
+	// wait returns the time from one poll to the next, after so many polls that
+	// found nothing: seconds.
+	wait func(rnd *rand.Rand, idle int) float64
+
+	// gap is the time from frame to frame of one poll: seconds.
+	gap func(rnd *rand.Rand) float64
+
+	// drop is the share of windows that are left out elsewhere.
+	drop float64
+}
+
+func (r radio) carry(rnd *rand.Rand, ends []float64) []frame {
+	const deep = 2
+	var frames []frame
+	var queue []frame
+	poll := ends[0] + r.wait(rnd, 0)*rnd.Float64()
+	idle := 0
+	last := math.Inf(-1)
+	give := func() {
+		y := poll
+		for _, f := range queue {
+			y = max(y, last)
+			f.arrival = y + r.constant
+			frames = append(frames, f)
+			last = y
+			y += r.gap(rnd)
+		}
+		idle++
+		if len(queue) > 0 {
+			idle = 0
+		}
+		queue = queue[:0]
+		poll += r.wait(rnd, idle)
+	}
+	for i, end := range ends {
+		for poll < end {
+			give()
+		}
+		if len(queue) == deep || rnd.Float64() < r.drop {
+			continue
+		}
+		queue = append(queue, frame{window: i, end: end})
+	}
+	give()
+	return frames
+}
+
+func between(rnd *rand.Rand, a, b float64) float64 { return a + (b-a)*rnd.Float64() }
+
+// The regimes that were seen on real meters, each with another adapter of the
+// host.
+var (
+	regimeA = radio{
+		constant: 0.006,
+		wait: func(rnd *rand.Rand, idle int) float64 {
+			switch p := rnd.Float64(); {
+			case idle > 0 && p < 0.45, p < 0.36:
+				return between(rnd, 0.0095, 0.0110)
+			case p < 0.78:
+				return between(rnd, 0.0365, 0.0395)
+			case p < 0.93:
+				return between(rnd, 0.041, 0.051)
+			}
+			return between(rnd, 0.015, 0.030)
+		},
+		gap: func(rnd *rand.Rand) float64 { return between(rnd, 0.0006, 0.0022) },
+	}
+	regimeB = radio{
+		constant: 0.006,
+		wait: func(rnd *rand.Rand, idle int) float64 {
+			if rnd.Float64() < 0.04 {
+				return between(rnd, 0.050, 0.060)
+			}
+			return between(rnd, 0.0305, 0.0325)
+		},
+		gap: func(rnd *rand.Rand) float64 { return between(rnd, 0.0008, 0.0012) },
+	}
+	regimeC = radio{
+		constant: 0.006,
+		wait: func(rnd *rand.Rand, idle int) float64 {
+			return 0.0063 * float64(1+rnd.IntN(4))
+		},
+		gap:  func(rnd *rand.Rand) float64 { return between(rnd, 0.006, 0.010) },
+		drop: 0.011,
+	}
+)
 
 // random returns the random numbers of a seed.
 func random(seed int) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 2007)) }
@@ -109,17 +212,4 @@ func deviate(errs []float64) deviation {
 	}
 	slices.Sort(errs)
 	return deviation{errs[len(errs)/2], errs[len(errs)*95/100], errs[len(errs)-1], median}
-}
-
-// timeErrors returns what b makes of arrivals compared to the true ends, from
-// the time from on.
-func timeErrors(b Base, ends, arrivals []float64, from float64) []float64 {
-	var errs []float64
-	for i, y := range arrivals {
-		_, end := b.Window(at(y))
-		if ends[i] >= from {
-			errs = append(errs, since(end)-ends[i])
-		}
-	}
-	return errs
 }

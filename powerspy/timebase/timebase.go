@@ -1,12 +1,11 @@
 // Package timebase tells when an averaging window really began and ended, given
-// real-time frames that arrive late.
+// real-time frames that arrive late, and which windows the meter left out.
 //
 // A frame closes one window of a whole number of mains periods, and windows
 // follow each other without a gap. The frame comes over Bluetooth: never
 // before the window's end, usually some milliseconds after it, now and then
-// hundreds. A [Base] makes the best of that for one real-time stream: [Filter]
-// a good one, [Arrival] none. A [WallClock] notices that the wall clock was
-// set.
+// hundreds; and some never come. A [Filter] makes the best of that for one
+// real-time stream. A [WallClock] notices that the wall clock was set.
 package timebase
 
 import (
@@ -14,62 +13,63 @@ import (
 	"time"
 )
 
-// A Base places the windows of one real-time stream in time. It is told of
-// every frame in order, and is for one goroutine. Arrivals must carry the
-// monotonic clock, as those of powerspy.Realtime do; the times returned then
-// carry it too, and are right even if the wall clock is set: their wall clock
-// is that of the start of the stream.
-type Base interface {
-	// Window returns the start and end of the next window, whose frame
-	// arrived at the given time. Starts and ends never go back, and no window
-	// starts before the one before it has ended.
-	Window(arrival time.Time) (start, end time.Time)
+// A Window is the place in time of the averaging window that one frame closed.
+type Window struct {
+	// Start and End never go back: Start is End of the window before, or one
+	// Length before End if windows were left out between the two. Both carry
+	// the monotonic clock if the arrivals do.
+	Start, End time.Time
 
-	// Lost says that n frames, 0 or more, came damaged, or not at all, before
-	// the next.
-	Lost(n int)
+	// Length is the best knowledge of the true length of a window: the factor
+	// between its mean power and its energy. End minus Start is a poorer one,
+	// since it corrects what was wrong with the windows before.
+	Length time.Duration
 
-	// Missed returns how many windows without a frame there are just before
-	// the last one. There is then a gap from the end of the window before
-	// them to its start.
-	Missed() int
+	// LeftOut is how many windows are missing between the one before and this
+	// one: the meter left them out, or their frames were damaged.
+	LeftOut int
 
-	// Length returns the best knowledge of the length of a window: the
-	// factor between its mean power and its energy. End minus start is a
-	// poorer one, since it corrects what was wrong with the windows before.
-	Length() time.Duration
+	// Error is the standard error of End, save for the constant part of the
+	// delay of frames, of which arrivals tell nothing.
+	Error time.Duration
 
-	// Frequency returns the mains frequency in hertz that goes with Length.
-	Frequency() float64
+	// Delay is the time from End to the arrival of the frame.
+	Delay time.Duration
+
+	// Frequency is the mains frequency in hertz that goes with Length.
+	Frequency float64
 }
 
-// An Arrival is the simplest Base: a window ends when its frame arrives. It is
-// as good as the link is prompt: frames held up and delivered together leave
-// one long-looking gap and then windows squeezed to nothing.
-type Arrival struct {
-	length       time.Duration
-	hertz        float64
-	last         time.Time // end of the window before
-	lost, missed int
+// A Config describes a stream to a [Filter].
+type Config struct {
+	// Periods is the number of mains periods in a window.
+	Periods int
+
+	// Frequency is the mains frequency in hertz, as the meter answered (its
+	// answer has steps of some 36 ppm) or else the nominal one. The true one is
+	// taken to be within 0.5 % of it.
+	Frequency float64
+
+	// Sent and Acknowledged are the moments between which the first window
+	// began, those of powerspy.Realtime.Began; ignored if one is zero. The
+	// first frame that is added may be of a later window.
+	Sent, Acknowledged time.Time
+
+	// RoundTrip is the shortest time seen from sending a request to receiving
+	// its answer; zero if unknown. Half of it is taken for the constant part
+	// of the delay of frames, which their arrivals cannot tell.
+	RoundTrip time.Duration
+
+	// Lag is how long after its end a window is settled: see Filter.Settled.
+	Lag time.Duration
 }
 
-var _ Base = &Arrival{}
-
-// NewArrival returns the Base of a stream with windows of so many mains
-// periods at a mains frequency in hertz. No window will start before began,
-// which may be zero: the earliest moment at which the first window can have
-// begun. Errors are those of [NewFilter].
-func NewArrival(began time.Time, periods int, hertz float64) (*Arrival, error) {
-	length, err := windowLength(periods, hertz)
-	if err != nil {
-		return nil, err
-	}
-	return &Arrival{length: length, hertz: hertz, last: began}, nil
-}
-
-// maxLength is far above the longest window of a meter, 65535 periods, and far
-// below the range of a time.Duration.
-const maxLength = 24 * time.Hour
+// The shortest and longest windows that make sense: a meter has from one to
+// 65535 periods.
+const (
+	minLength = time.Millisecond
+	maxLength = 24 * time.Hour
+)
 
 // windowLength returns periods over frequency.
 func windowLength(periods int, hertz float64) (time.Duration, error) {
@@ -77,36 +77,8 @@ func windowLength(periods int, hertz float64) (time.Duration, error) {
 		return 0, fmt.Errorf("timebase: window of %d mains periods", periods)
 	}
 	length := float64(periods) / hertz * float64(time.Second)
-	if !(hertz > 0 && length >= 1 && length < float64(maxLength)) {
+	if !(hertz > 0 && length >= float64(minLength) && length < float64(maxLength)) {
 		return 0, fmt.Errorf("timebase: window of %d mains periods at %g Hz", periods, hertz)
 	}
 	return time.Duration(length + 0.5), nil
 }
-
-// Window implements [Base]: end is arrival, and start is one length earlier,
-// though not before the end of the window before.
-func (a *Arrival) Window(arrival time.Time) (start, end time.Time) {
-	a.missed, a.lost = a.lost, 0
-	end = arrival
-	if end.Before(a.last) {
-		end = a.last
-	}
-	start = end.Add(-a.length)
-	if start.Before(a.last) {
-		start = a.last
-	}
-	a.last = end
-	return start, end
-}
-
-// Missed implements [Base]: as many as Lost was told of.
-func (a *Arrival) Missed() int { return a.missed }
-
-// Lost implements [Base]. Arrival times do not depend on it.
-func (a *Arrival) Lost(n int) { a.lost = min(a.lost+min(max(n, 0), mostLost), mostLost) }
-
-// Length implements [Base]: periods over frequency.
-func (a *Arrival) Length() time.Duration { return a.length }
-
-// Frequency implements [Base]: what was given.
-func (a *Arrival) Frequency() float64 { return a.hertz }
