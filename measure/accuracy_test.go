@@ -45,11 +45,14 @@ func readings(t *testing.T, spec string, interval time.Duration, each func(r *me
 	if err != nil {
 		t.Fatal(err)
 	}
-	window := 0
+	window := -1
 	_, err = measure.Run(t.Context(), src, &measure.Every{Interval: interval, Out: func(e *measure.Event) error {
 		if e.Kind != measure.ReadingEvent {
 			t.Errorf("unexpected event %+v", e)
 			return measure.Done
+		}
+		if window < 0 {
+			window = nearest(simulated, e.Reading.Start)
 		}
 		var truth []sim.Truth
 		for range e.Reading.Windows + e.Reading.Bridged {
@@ -70,6 +73,16 @@ func readings(t *testing.T, spec string, interval time.Duration, each func(r *me
 		t.Fatal(err)
 	}
 	return simulated
+}
+
+// nearest returns the number of the window that began about then: the first
+// ones, whose frames are no measurement or were left out, are in no reading.
+func nearest(m *sim.Meter, start time.Time) int {
+	for i := 0; ; i++ {
+		if w, ok := m.Truth(i); !ok || w.Start.Add(w.End.Sub(w.Start)/2).After(start) {
+			return i
+		}
+	}
 }
 
 // TestReadings compares a minute of readings of many intervals with the

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"powerspy2/powerspy"
-	"powerspy2/powerspy/timebase"
 )
 
 // OpenLink returns the meter behind a link.
@@ -14,18 +13,17 @@ func OpenLink(ctx context.Context, l powerspy.Link) (*Meter, error) {
 	return r.initialised(ctx, l)
 }
 
-// Pace makes the stream believe that frames arrive one mains period after the
-// other, however fast they are read.
-func (s *Stream) Pace() { s.base = &pacedBase{Base: s.base, now: time.Now()} }
-
-type pacedBase struct {
-	timebase.Base
-	now time.Time
-	n   int
-}
-
-func (b *pacedBase) Window(time.Time) (start, end time.Time) {
-	b.now = b.now.Add(20 * time.Millisecond)
-	b.n++
-	return b.Base.Window(b.now.Add(time.Duration(b.n*7919%20) * time.Millisecond))
+// StepAt takes the next frame as if it arrived then, and returns whether there
+// is an event.
+func (s *Stream) StepAt(arrival time.Time) (Event, bool, error) {
+	if s.events.head == len(s.events.items) {
+		f, err := s.rt.Next(time.Now().Add(time.Second))
+		if err != nil {
+			return Event{}, false, err
+		}
+		f.Arrival = arrival
+		s.take(&f)
+	}
+	e, ok := s.events.pop()
+	return e, ok, s.failed
 }

@@ -58,22 +58,27 @@ func path(tb testing.TB, w io.Writer) (step func()) {
 	}
 	// There is no meter any more that would confirm a stop.
 	tb.Cleanup(func() { _ = link.Close() })
-	s, err := m.Stream(tb.Context(), meter.StreamConfig{Interval: 20 * time.Millisecond})
+	s, err := m.Stream(tb.Context(), meter.StreamConfig{Averaging: 1})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.Pace()
 	sink, err := output.NewSink(output.Plain, w, output.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	readings := &measure.Every{Interval: 20 * time.Millisecond, Out: sink.Event}
 	var e meter.Event // one for all, so that it is not a new one in each step
+	end, n := time.Now(), 0
 	return func() {
-		if e, err = s.Next(); err == nil {
-			err = readings.Event(&e)
+		for ok := false; !ok; {
+			end = end.Add(20 * time.Millisecond)
+			n++
+			late := time.Duration(n*7919%20) * time.Millisecond
+			if e, ok, err = s.StepAt(end.Add(late)); err != nil {
+				tb.Fatal(err)
+			}
 		}
-		if err != nil {
+		if err := readings.Event(&e); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -220,6 +220,7 @@ func (s *Stream) step() {
 	silence := s.silence()
 	deadline := s.heard.Add(silence)
 	if due := s.filter.Due(); !due.IsZero() && !s.live {
+		due = due.Add(time.Millisecond) // after it, however it is rounded
 		if next := s.heard.Add(slack); due.Before(next) {
 			due = next
 		}
