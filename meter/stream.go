@@ -59,33 +59,16 @@ func (c *StreamConfig) check() error {
 
 // A Stream yields windows. Its methods must not be called concurrently.
 type Stream struct {
+	*placer
 	m        *Meter
 	rt       *powerspy.Realtime
-	filter   *timebase.Filter
-	timeline *timeline
-	live     bool
 	patience time.Duration // for the first frame, beyond a window
 
-	held     queue[frame] // frames whose windows the filter holds
-	rejected uint64       // damaged frames, of the client's count
-	heard    time.Time    // when the last frame arrived; at first, when the stream began
+	rejected uint64    // damaged frames, of the client's count
+	heard    time.Time // when the last frame arrived; at first, when the stream began
 	spread   time.Duration
-	frames   int // that were taken, the first one too
-
-	last    Window    // the last one that was yielded and not bridged
-	begun   time.Time // start of the first window; zero before it
-	lastEnd time.Time // end of the last window; zero before the first
-	quality quality
-
-	events queue[Event]
-	failed error // final
-}
-
-// A frame is what is kept of one until its window is placed.
-type frame struct {
-	powerspy.Measurement
-	first   bool // it is no measurement: see powerspy.RealtimeFrame
-	damaged bool // damaged ones came before it
+	frames   int   // that were taken, the first one too
+	failed   error // final
 }
 
 // A timeline runs through all the streams of a measurement.
@@ -98,7 +81,7 @@ type timeline struct {
 	// reference is the moment whose wall clock the times of windows go by.
 	reference time.Time
 
-	toldLeftOut bool // that the meter leaves many windows out
+	told bool // that the meter leaves many windows out
 }
 
 // at returns the moment with the wall clock that windows go by. The moment is
@@ -160,23 +143,16 @@ func (m *Meter) stream(ctx context.Context, cfg StreamConfig, periods int, t *ti
 	if trip := m.client.RoundTrip(); t.roundTrip == 0 || trip > 0 && trip < t.roundTrip {
 		t.roundTrip = trip
 	}
-	lag := Lag - slack
-	if cfg.Live {
-		lag = 0
-	}
 	sent, acknowledged := rt.Began()
-	filter, err := timebase.NewFilter(timebase.Config{
+	p, err := newPlacer(&cfg, timebase.Config{
 		Periods: periods, Frequency: frequency,
-		Sent: t.at(sent), Acknowledged: acknowledged, RoundTrip: t.roundTrip, Lag: lag,
-	})
+		Sent: t.at(sent), Acknowledged: acknowledged, RoundTrip: t.roundTrip,
+	}, t)
 	if err != nil {
 		m.stopStray(ctx)
 		return nil, explain(op, err)
 	}
-	return &Stream{
-		m: m, rt: rt, filter: filter, timeline: t, live: cfg.Live, patience: firstFrame,
-		heard: acknowledged, quality: quality{limit: cfg.MaxLeftOut, switches: cfg.Averaging == 0},
-	}, nil
+	return &Stream{placer: p, m: m, rt: rt, patience: firstFrame, heard: acknowledged}, nil
 }
 
 // stopTime bounds what a meter gets to confirm that it stopped, when nobody
@@ -219,8 +195,7 @@ func (s *Stream) prime() error {
 func (s *Stream) step() {
 	silence := s.silence()
 	deadline := s.heard.Add(silence)
-	if due := s.filter.Due(); !due.IsZero() && !s.live {
-		due = due.Add(time.Millisecond) // after it, however it is rounded
+	if due := s.due(); !due.IsZero() {
 		if next := s.heard.Add(slack); due.Before(next) {
 			due = next
 		}
@@ -250,8 +225,7 @@ func (s *Stream) silence() time.Duration {
 
 // fail gives out what is held and ends the stream.
 func (s *Stream) fail(err error) {
-	s.filter.Flush()
-	s.settle(time.Now())
+	s.flush()
 	s.failed = err
 }
 
@@ -276,39 +250,16 @@ func (s *Stream) take(f *powerspy.RealtimeFrame) {
 		s.say(clockStep(f.Arrival, step))
 	}
 	damaged := int(s.rt.Rejected() - s.rejected)
-	if damaged > 0 {
-		s.rejected += uint64(damaged)
-		s.filter.Lost(damaged)
-	}
+	s.rejected += uint64(damaged)
 	s.frames++
 	s.heard = f.Arrival
-	h := frame{Measurement: s.m.calibration.Convert(f.Frame), first: f.First, damaged: damaged > 0}
-	w := s.filter.Add(f.Arrival)
-	s.spread = min(max(w.Delay, s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
-	if err := s.filter.Suspect(); err != nil {
-		s.fail(&Error{Kind: ErrNoAnswer, Op: "measure with " + s.m.target.String(), Err: fmt.Errorf("%w: %w", errTooFast, err)})
-		return
-	}
-	if s.live {
-		s.yield(&w, &h)
-		return
-	}
-	s.held.push(h)
-	s.settle(f.Arrival)
-}
-
-// errTooFast is a meter whose frames can't be those of its mains.
-var errTooFast = errors.New("the meter sends frames faster than its mains allow")
-
-// settle yields the windows whose place is known well enough by now.
-func (s *Stream) settle(now time.Time) {
-	for !s.live {
-		w, ok := s.filter.Settled(now)
-		if !ok {
-			return
-		}
-		h, _ := s.held.pop() // as many as the filter holds
-		s.yield(&w, &h)
+	late, err := s.place(f.Arrival, frame{s.m.calibration.Convert(f.Frame), f.First, damaged})
+	s.spread = min(max(late, s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
+	switch {
+	case err != nil:
+		s.fail(explain("measure with "+s.m.target.String(), err))
+	case s.quality.exceeded:
+		s.fail(errLeftOut)
 	}
 }
 
@@ -324,8 +275,6 @@ func clockStep(now time.Time, step time.Duration) Status {
 			way, step.Abs().Round(time.Millisecond)),
 	}
 }
-
-func (s *Stream) say(st Status) { s.events.push(Event{Kind: StatusEvent, Status: st}) }
 
 // Stop tells the meter to stop and waits until it has. It works after the
 // stream's own context ended; ctx bounds it. After an error, which matches
