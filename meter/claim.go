@@ -3,9 +3,6 @@ package meter
 import (
 	"errors"
 	"fmt"
-	"os/user"
-	"strconv"
-	"strings"
 
 	"powerspy2/rfcomm"
 )
@@ -19,7 +16,7 @@ func (c *Config) claim(t Target) (release func() error, err error) {
 	}
 	release, err = c.Claim(t)
 	if err != nil {
-		return none, &Error{Kind: ErrNoAnswer, Op: "connect to " + t.String(), Err: err, Next: "stop it, or wait"}
+		return none, &Error{Kind: ErrNoAnswer, Op: "connect to " + t.String(), Err: err}
 	}
 	if release == nil {
 		release = none
@@ -38,37 +35,12 @@ func giveBack(release func() error, err error) error {
 // explainConnect is explain for connecting by Bluetooth: when another program
 // holds the channel, it says which may have it.
 func explainConnect(op string, err error, r radio) error {
-	err = explain(op, err)
-	var e *Error
-	if !errors.As(err, &e) || !errors.Is(err, rfcomm.ErrBusy) {
-		return err
+	if !errors.Is(err, rfcomm.ErrBusy) {
+		return explain(op, err)
 	}
 	holders, herr := r.Holders()
-	if herr != nil || len(holders) == 0 {
-		return err // the general advice stands
+	if herr != nil {
+		holders = nil // it is somebody
 	}
-	named := *e
-	named.Next = "stop it, then try again (Bluetooth serial links are held by " + nameHolders(holders) + ")"
-	return &named
-}
-
-// nameHolders lists processes that have RFCOMM sockets.
-func nameHolders(holders []rfcomm.Holder) string {
-	names := make([]string, len(holders))
-	for i, h := range holders {
-		uid := strconv.FormatUint(uint64(h.UID), 10)
-		name := uid
-		if u, err := user.LookupId(uid); err == nil {
-			name = u.Username
-		}
-		switch {
-		case h.PID != 0:
-			names[i] = fmt.Sprintf("pid %d (%s, user %s)", h.PID, h.Name, name)
-		case h.UID == 0:
-			names[i] = "user root, which may be the Bluetooth service itself"
-		default:
-			names[i] = "user " + name
-		}
-	}
-	return strings.Join(names, "; ")
+	return &Error{Kind: ErrNoAnswer, Op: op, Err: &reason{&BusyError{holders}, err}}
 }

@@ -115,7 +115,7 @@ func (c *Config) Validate() error {
 		return err
 	}
 	if len(c.PIN) > 16 {
-		return &Error{Kind: ErrUsage, Op: "PIN", Err: fmt.Errorf("longer than 16 characters"), Next: "give the digits on the meter's label"}
+		return &Error{Kind: ErrPIN, Op: "PIN", Err: fmt.Errorf("longer than 16 characters")}
 	}
 	return nil
 }
@@ -132,9 +132,5 @@ func checkAdapter(s string) error {
 	} else if _, err := bdaddr.Parse(s); err == nil {
 		return nil
 	}
-	return &Error{
-		Kind: ErrUsage, Op: fmt.Sprintf("adapter %q", s),
-		Err:  fmt.Errorf("not the name or address of an adapter"),
-		Next: "give one such as hci0 or 00:1A:7D:DA:71:13 (`powerspy doctor` lists them)",
-	}
+	return &Error{Kind: ErrAdapter, Op: fmt.Sprintf("adapter %q", s), Err: fmt.Errorf("not the name or address of an adapter")}
 }

@@ -19,8 +19,8 @@ type Check struct {
 	Name    string // such as "adapter"
 	OK      bool   // it is as measuring needs it
 	Skipped bool   // it could not be tried, because an earlier one failed, or is not needed
-	Detail  string // what was seen
-	Next    string // what to do next when it failed
+	Detail  string // what was seen, or is wrong
+	Err     error  // what is wrong, with its kind; nil unless it failed
 }
 
 // A patient is what a diagnosis has learnt so far.
@@ -98,9 +98,9 @@ func (p *patient) diagnose(ctx context.Context, report func(Check)) error {
 		case errors.Is(err, errSkip):
 			report(Check{Name: t.name, Skipped: true, Detail: cmp.Or(detail, "not needed for "+p.target.String())})
 		case err != nil:
-			c := Check{Name: t.name, Detail: err.Error()}
+			c := Check{Name: t.name, Detail: err.Error(), Err: err}
 			if e := (*Error)(nil); errors.As(err, &e) {
-				c.Detail, c.Next = e.Err.Error(), e.Next
+				c.Detail = e.Err.Error()
 			}
 			report(c)
 			first = err
@@ -145,10 +145,7 @@ func (p *patient) checkAdapter(context.Context) (string, error) {
 	}
 	p.adapters = kernelAdapters(p.sys)
 	if len(p.adapters) == 0 {
-		return "", &Error{
-			Kind: ErrNotReady, Op: "adapter", Err: errors.New("this machine has no Bluetooth adapter"),
-			Next: "plug one in (any USB adapter with Bluetooth Classic), or try `powerspy measure --device sim:`",
-		}
+		return "", &Error{Kind: ErrNotReady, Op: "adapter", Err: ErrNoAdapter}
 	}
 	return strings.Join(p.adapters, ", "), nil
 }
@@ -236,10 +233,7 @@ func (p *patient) checkPairing(ctx context.Context) (string, error) {
 		}
 	}
 	if len(paired) == 0 {
-		return "", &Error{
-			Kind: ErrNotFound, Op: "pairing", Err: fmt.Errorf("%s is not paired with this machine", p.target),
-			Next: "type `powerspy setup`",
-		}
+		return "", &Error{Kind: ErrNotFound, Op: "pairing", Err: fmt.Errorf("%s is %w", p.target, ErrNotPaired)}
 	}
 	noQuestions := *p.cfg
 	noQuestions.Choose = nil
@@ -251,10 +245,7 @@ func (p *patient) checkPairing(ctx context.Context) (string, error) {
 	p.target = p.place.target()
 	p.target.Channel = channel
 	if !p.place.device.Trusted {
-		return "", &Error{
-			Kind: ErrNotReady, Op: "pairing", Err: fmt.Errorf("%s is paired, but not trusted", p.target),
-			Next: "type `bluetoothctl trust " + p.target.Address.String() + "`",
-		}
+		return "", &Error{Kind: ErrNotReady, Op: "pairing", Err: &UntrustedError{p.target}}
 	}
 	return p.target.String() + " is paired and trusted", nil
 }
@@ -307,10 +298,7 @@ func (p *patient) checkIdentity(ctx context.Context) (string, error) {
 
 func (p *patient) checkCalibration(context.Context) (string, error) {
 	if p.meter.info.UsesFactory {
-		return "", &Error{
-			Op: "calibration", Err: errors.New("the current calibration is not sane; readings use the factory's"),
-			Next: "type `powerspy info` to see both, and have the meter calibrated",
-		}
+		return "", &Error{Op: "calibration", Err: ErrFactoryCalibration}
 	}
 	c := p.meter.calibration
 	return fmt.Sprintf("sane (%.6g V and %.6g A a count)", c.Voltage, c.Current), nil

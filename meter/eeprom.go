@@ -62,13 +62,12 @@ func (m *Meter) WriteEEPROM(ctx context.Context, addr uint8, p, old []byte) erro
 		// Both are told: what the EEPROM holds now is not known.
 		return &Error{
 			Kind: ErrNoAnswer, Op: op + " of " + m.target.String(),
-			Err:  fmt.Errorf("%w; putting the old bytes back failed, too: %w", err, rerr),
-			Next: "write the bytes of the backup again",
+			Err: fmt.Errorf("%w; %w: %w", err, ErrNotRestored, rerr),
 		}
 	}
 	return &Error{
 		Kind: ErrNoAnswer, Op: op + " of " + m.target.String(),
-		Err: fmt.Errorf("%w; the old bytes are in place", err),
+		Err: fmt.Errorf("%w; %w", err, ErrRestored),
 	}
 }
 

@@ -34,25 +34,31 @@ func (m *Meter) File(ctx context.Context, name string) (powerspy.File, error) {
 			return f, nil
 		}
 	}
-	return powerspy.File{}, &Error{
-		Kind: ErrUsage, Op: fmt.Sprintf("find %q on %v", name, m.target), Err: ErrNoFile, Next: "`powerspy files list` lists them",
-	}
+	return powerspy.File{}, &Error{Kind: ErrUsage, Op: fmt.Sprintf("find %q on %v", name, m.target), Err: ErrNoFile}
 }
 
-// FetchFile copies a file of the SD card to the local file dst, which appears,
-// or replaces an older one, only when it is whole. progress, if not nil, is
-// told the bytes so far. Ending ctx leaves the meter usable. What fails on this
-// machine wraps the system's error (a full disk is ENOSPC); what fails on the
-// meter is as of [powerspy.Client.ReadFile].
-func (m *Meter) FetchFile(ctx context.Context, f powerspy.File, dst string, progress func(int64)) error {
-	err := writeWhole(dst, func(w io.Writer) error {
-		return m.client.ReadFile(ctx, m.generation(), f, w, progress)
-	})
-	var p *os.PathError
-	if errors.As(err, &p) && !errors.Is(err, powerspy.ErrLink) {
-		return fmt.Errorf("fetch %s to %s: %w", f.Name, dst, p.Err)
+// FetchFile copies a file of the SD card to w. progress, if not nil, is told the
+// bytes so far. Ending ctx leaves the meter usable. What w fails with is
+// returned as it is; what fails on the meter is as of
+// [powerspy.Client.ReadFile].
+func (m *Meter) FetchFile(ctx context.Context, f powerspy.File, w io.Writer, progress func(int64)) error {
+	local := &localWriter{w: w}
+	err := m.client.ReadFile(ctx, m.generation(), f, local, progress)
+	if local.err != nil {
+		return local.err
 	}
 	return m.explain("fetch "+f.Name, err)
+}
+
+// A localWriter keeps the error of writing, which is no error of the meter's.
+type localWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (l *localWriter) Write(p []byte) (n int, err error) {
+	n, l.err = l.w.Write(p)
+	return n, l.err
 }
 
 // A Copy is what a local file is, compared to a file on the SD card.

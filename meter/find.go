@@ -87,10 +87,7 @@ func (f *finder) adapters(ctx context.Context, t Target) ([]bluez.Adapter, error
 		return nil, explainBlueZ(op, err)
 	}
 	if len(all) == 0 {
-		return nil, &Error{
-			Kind: ErrNotReady, Op: op, Err: errors.New("this machine has no Bluetooth adapter"),
-			Next: "plug one in, or try `powerspy measure --device sim:`",
-		}
+		return nil, &Error{Kind: ErrNotReady, Op: op, Err: ErrNoAdapter}
 	}
 	var on []bluez.Adapter
 	var off error
@@ -115,8 +112,7 @@ func (f *finder) adapters(ctx context.Context, t Target) ([]bluez.Adapter, error
 		names[i] = fmt.Sprintf("%s (%s)", a.ID, a.Address)
 	}
 	return nil, &Error{
-		Kind: ErrNotReady, Op: op, Err: fmt.Errorf("this machine has no adapter %s", f.cfg.Adapter),
-		Next: "it has " + strings.Join(names, ", "),
+		Kind: ErrNotReady, Op: op, Err: fmt.Errorf("this machine has no adapter %s; it has %s", f.cfg.Adapter, strings.Join(names, ", ")),
 	}
 }
 
@@ -215,11 +211,7 @@ func (f *finder) appear(ctx context.Context, t Target, a bluez.Adapter) (place, 
 		return p, nil
 	}
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return place{}, &Error{
-			Kind: ErrNotFound, Op: "find " + t.String(),
-			Err:  errors.New("it answers its radio call, but does not show itself to new machines"),
-			Next: "unplug it for ten seconds (this cuts the power of what is plugged into it), then try again",
-		}
+		return place{}, &Error{Kind: ErrNotFound, Op: "find " + t.String(), Err: ErrHidden}
 	}
 	return place{}, explainBlueZ("find "+t.String(), err)
 }
@@ -255,8 +247,7 @@ func (f *finder) discover(ctx context.Context, t Target, adapters []bluez.Adapte
 		return place{}, explainBlueZ("look for "+what, err)
 	}
 	return place{}, &Error{
-		Kind: ErrNotFound, Op: "look for " + what, Err: fmt.Errorf("none answered within %v", discoveryTime),
-		Next: "check that it has power, is within some ten metres and is not in use by another computer; `powerspy scan --all` shows what is in the air",
+		Kind: ErrNotFound, Op: "look for " + what, Err: fmt.Errorf("%w within %v", ErrNoneAnswered, discoveryTime),
 	}
 }
 
@@ -266,16 +257,11 @@ func (f *finder) choose(ctx context.Context, ps []place) (place, error) {
 		return ps[0], nil
 	}
 	targets := make([]Target, len(ps))
-	names := make([]string, len(ps))
 	for i, p := range ps {
 		targets[i] = p.target()
-		names[i] = targets[i].String()
 	}
 	if f.cfg.Choose == nil {
-		return place{}, &Error{
-			Kind: ErrUsage, Op: "choose a meter", Err: fmt.Errorf("there are %d: %s", len(ps), strings.Join(names, ", ")),
-			Next: "say which with --device " + ps[0].device.Address.String(),
-		}
+		return place{}, &Error{Kind: ErrUsage, Op: "choose a meter", Err: &SeveralError{targets}}
 	}
 	i, err := f.cfg.Choose(ctx, targets)
 	if err != nil {

@@ -303,7 +303,7 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name: "unusual PIN, nobody to ask", air: []*fakeDevice{with(newDevice(), func(d *fakeDevice) { d.pin = "7777" })},
-			err: ErrPairing, text: "--pin",
+			err: ErrPairing, text: "the usual PINs 1234 and 0000",
 			log: []string{"discover hci0", "pair with 1234", "pair with 0000"},
 		},
 		{
@@ -315,7 +315,7 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name: "wrong PIN given", cfg: Config{PIN: "9999"}, air: []*fakeDevice{newDevice()},
-			err: ErrPairing, text: "label",
+			err: ErrPairing, text: "the PIN that was given",
 			log: []string{"discover hci0", "pair with 9999"},
 		},
 		{
@@ -349,7 +349,7 @@ func TestOpen(t *testing.T) {
 			log:  []string{"discover hci0", "pair with 1234", "dial 1"}, max: 5 * time.Second,
 		},
 		{
-			name: "nothing in the air", err: ErrNotFound, text: "scan", log: []string{"discover hci0"}, max: 31 * time.Second,
+			name: "nothing in the air", err: ErrNotFound, text: "none answered", log: []string{"discover hci0"}, max: 31 * time.Second,
 		},
 		{
 			name: "two meters, nobody to ask", air: []*fakeDevice{newDevice(), second()},
@@ -473,10 +473,10 @@ func TestOpenMachineNotReady(t *testing.T) {
 		text string
 	}{
 		{"no adapter", &fakeHost{}, Config{}, "no Bluetooth adapter"},
-		{"adapter off", &fakeHost{adapters: []bluez.Adapter{off}}, Config{}, "bluetoothctl power on"},
+		{"adapter off", &fakeHost{adapters: []bluez.Adapter{off}}, Config{}, "switched off"},
 		{"another adapter", &fakeHost{adapters: []bluez.Adapter{testAdapter}}, Config{Adapter: "hci7"}, "hci0"},
-		{"policy", &fakeHost{denied: os.ErrPermission}, Config{}, "usermod -aG bluetooth"},
-		{"service gone", &fakeHost{denied: bluez.ErrNoDaemon}, Config{}, "systemctl"},
+		{"policy", &fakeHost{denied: os.ErrPermission}, Config{}, "policy"},
+		{"service gone", &fakeHost{denied: bluez.ErrNoDaemon}, Config{}, "not running"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

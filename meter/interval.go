@@ -28,8 +28,7 @@ func CheckInterval(d time.Duration) error {
 	}
 	return &Error{
 		Kind: ErrInterval, Op: fmt.Sprintf("interval %v", d),
-		Err:  fmt.Errorf("a reading lasts from one mains period (20ms at 50 Hz, 16.7ms at 60 Hz) to %v", MaxInterval),
-		Next: "give an interval such as 20ms, 250ms or 1s",
+		Err: fmt.Errorf("a reading lasts from one mains period (20ms at 50 Hz, 16.7ms at 60 Hz) to %v", MaxInterval),
 	}
 }
 
@@ -37,25 +36,13 @@ func CheckInterval(d time.Duration) error {
 // of so many mains periods.
 func checkWindows(interval time.Duration, periods int, frequency float64, g powerspy.Generation) error {
 	if most := min(g.MaxPeriods(), int(maxWindow.Seconds()*math.Round(frequency))); periods < 1 || periods > most {
-		return &Error{
-			Kind: ErrUsage, Op: fmt.Sprintf("averaging %d mains periods", periods),
-			Err:  fmt.Errorf("a window of this meter can be 1 to %d periods", most),
-			Next: "leave it out for windows of one period",
-		}
+		return &Error{Kind: ErrUsage, Op: fmt.Sprintf("averaging %d mains periods", periods), Err: &AveragingError{most}}
 	}
 	window := float64(periods) / frequency
 	if interval == 0 || fits(interval, periods, frequency) {
 		return nil
 	}
-	shortest := "one mains period"
-	if periods > 1 {
-		shortest = fmt.Sprintf("one window of %d mains periods", periods)
-	}
-	return &Error{
-		Kind: ErrInterval, Op: fmt.Sprintf("interval %v", interval),
-		Err:  fmt.Errorf("the shortest is %s, which is %.4g ms here (%.4g Hz)", shortest, window*1e3, frequency),
-		Next: fmt.Sprintf("give at least %vms", math.Ceil(window*1e3*0.97)),
-	}
+	return &Error{Kind: ErrInterval, Op: fmt.Sprintf("interval %v", interval), Err: &IntervalError{periods, frequency}}
 }
 
 // fits reports whether an interval is as long as a window. The mains wander by

@@ -42,10 +42,7 @@ func openLink(ctx context.Context, t Target) (powerspy.Link, error) {
 			if ctx.Err() != nil {
 				return nil, fmt.Errorf("%s: %w", op, ctx.Err())
 			}
-			return nil, &Error{
-				Kind: ErrNotFound, Op: op, Err: err,
-				Next: "check that something listens there (`powerspy sim --tcp HOST:PORT` is one)",
-			}
+			return nil, &Error{Kind: ErrNotFound, Op: op, Err: err}
 		}
 		return c, nil
 	case Simulated:
@@ -56,7 +53,7 @@ func openLink(ctx context.Context, t Target) (powerspy.Link, error) {
 		l, err := openSimulated(ctx, m)
 		return l, explain(op, err)
 	}
-	return nil, &Error{Kind: ErrUsage, Op: op, Err: fmt.Errorf("not a link without Bluetooth"), Next: "give " + DeviceHelp}
+	return nil, &Error{Kind: ErrDevice, Op: op, Err: fmt.Errorf("not a link without Bluetooth")}
 }
 
 // openSimulated connects to a meter in this process. Closing the link waits
@@ -69,14 +66,14 @@ func openSimulated(ctx context.Context, m *sim.Meter) (powerspy.Link, error) {
 	return l, nil
 }
 
-// serialError says what can be done about a serial line that can't be opened.
+// serialError says what it means that a serial line can't be opened.
 func serialError(op string, err error) error {
 	e := &Error{Op: op, Err: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e.Kind, e.Next = ErrNotFound, "check the path, or leave out --device to find the meter by Bluetooth"
+		e.Kind = ErrNotFound
 	case errors.Is(err, fs.ErrPermission):
-		e.Kind, e.Next = ErrNotReady, "leave out --device: powerspy talks to the meter itself, without a serial device and without root"
+		e.Kind = ErrNotReady
 	}
 	return e
 }

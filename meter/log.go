@@ -92,8 +92,7 @@ func (m *Meter) StopLog(ctx context.Context) error {
 		if errors.Is(err, powerspy.ErrRefused) {
 			return &Error{
 				Kind: ErrNoAnswer, Op: op + " of " + m.target.String(),
-				Err:  because("the meter refused, as it does when it is not logging", err),
-				Next: "`powerspy files list`, typed twice, shows whether a file still grows",
+				Err: &reason{ErrNotLogging, err},
 			}
 		}
 		return err

@@ -30,7 +30,7 @@ func (f *finder) tryPINs(ctx context.Context, p place, t Target) error {
 		f.cfg.report(Pairing, "pairing with %s, trying the PIN that was given", t)
 		ok, err := f.tryPIN(ctx, p, t, f.cfg.PIN)
 		if !ok && err == nil {
-			err = pinRefused(t, "the PIN that was given", "check the PIN on the meter's label and give it with --pin")
+			err = pinRefused(t, GivenPIN)
 		}
 		return err
 	}
@@ -41,7 +41,7 @@ func (f *finder) tryPINs(ctx context.Context, p place, t Target) error {
 		}
 	}
 	if f.cfg.AskPIN == nil {
-		return pinRefused(t, "the usual PINs 1234 and 0000", "give the meter's own with --pin")
+		return pinRefused(t, UsualPINs)
 	}
 	for range asks {
 		pin, err := f.cfg.AskPIN(ctx, t)
@@ -53,11 +53,11 @@ func (f *finder) tryPINs(ctx context.Context, p place, t Target) error {
 			return err
 		}
 	}
-	return pinRefused(t, "the PINs that were typed", "check the PIN on the meter's label")
+	return pinRefused(t, TypedPINs)
 }
 
-func pinRefused(t Target, what, next string) error {
-	return &Error{Kind: ErrPairing, Op: "pair with " + t.String(), Err: because("the meter refused "+what, errPIN), Next: next}
+func pinRefused(t Target, what PINSource) error {
+	return &Error{Kind: ErrPairing, Op: "pair with " + t.String(), Err: &PINError{what}}
 }
 
 // tryPIN pairs with one PIN. A PIN that the meter refused is (false, nil).
@@ -82,7 +82,6 @@ func (f *finder) tryPIN(ctx context.Context, p place, t Target, pin string) (boo
 	case errors.Is(err, bluez.ErrAuthCanceled):
 		return false, &Error{
 			Kind: ErrPairing, Op: "pair with " + t.String(), Err: because("the meter broke off", err),
-			Next: "try again closer to it, and make sure that no other program pairs with it",
 		}
 	}
 	return false, explainBlueZ("pair with "+t.String(), err)

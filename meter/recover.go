@@ -30,10 +30,7 @@ func Recover(ctx context.Context, cfg Config, rc RecoverConfig, report func(Stat
 func recoverMeter(ctx context.Context, cfg Config, rc RecoverConfig, report func(Status), h host) (err error) {
 	from, to := cmp.Or(rc.From, firstStep), cmp.Or(rc.To, lastStep)
 	if from > to {
-		return &Error{
-			Kind: ErrUsage, Op: "recover", Err: fmt.Errorf("step %d (%s) comes after step %d (%s)", from, from, to, to),
-			Next: "give the less disruptive step as the first one",
-		}
+		return &Error{Kind: ErrStepOrder, Op: "recover", Err: fmt.Errorf("step %d (%s) comes after step %d (%s)", from, from, to, to)}
 	}
 	route, err := knownRoute(ctx, cfg, h)
 	if err != nil {
@@ -140,12 +137,9 @@ func unrecovered(t Target, dry bool, reason error) error {
 	case reason == nil && dry:
 		return nil
 	case reason == nil:
-		return &Error{Kind: ErrNoAnswer, Op: op, Err: errors.New("no step could be taken"), Next: "type `powerspy doctor`"}
+		return &Error{Kind: ErrNoAnswer, Op: op, Err: ErrNoStep}
 	case errors.Is(reason, ErrNotReady), errors.Is(reason, rfcomm.ErrBusy), errors.Is(reason, rfcomm.ErrOccupied):
 		return reason
 	}
-	return &Error{
-		Kind: ErrNoAnswer, Op: op, Err: fmt.Errorf("no step helped: %s", why(reason)),
-		Next: "unplug the meter for ten seconds (this cuts the power of what is plugged into it)",
-	}
+	return &Error{Kind: ErrNoAnswer, Op: op, Err: fmt.Errorf("%w: %s", ErrNoStepHelped, why(reason))}
 }

@@ -462,7 +462,7 @@ func (r *rescue) powerCycle(ctx context.Context) error {
 	_ = r.close()
 	r.cycled = time.Now()
 	if err := r.limit.PowerCycle(ctx); err != nil {
-		return &Error{Op: "run the power-cycle command", Err: err, Next: "try it by hand"}
+		return &Error{Kind: ErrPowerCycle, Op: "run the power-cycle command", Err: err}
 	}
 	for {
 		err := r.reconnect(ctx)

@@ -1,7 +1,6 @@
 package meter
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -65,18 +64,13 @@ func kernelAdapters(sys fs.FS) []string {
 	return ids
 }
 
-// blockedError says how to lift a block.
+// blockedError says how an adapter is blocked.
 func blockedError(op, id string, b block) *Error {
+	why := ErrBlocked
 	if b == hardBlocked {
-		return &Error{
-			Kind: ErrNotReady, Op: op, Err: fmt.Errorf("the adapter %s is blocked by a switch of this machine (rfkill)", id),
-			Next: "turn on the machine's wireless switch or key",
-		}
+		why = ErrHardBlocked
 	}
-	return &Error{
-		Kind: ErrNotReady, Op: op, Err: fmt.Errorf("the adapter %s is blocked (rfkill)", id),
-		Next: "type `rfkill unblock bluetooth`, or ask an administrator to run `sudo rfkill unblock bluetooth`",
-	}
+	return &Error{Kind: ErrNotReady, Op: op, Err: fmt.Errorf("the adapter %s is %w", id, why)}
 }
 
 // adapterOff says why an adapter is off.
@@ -85,8 +79,5 @@ func adapterOff(a bluez.Adapter) error {
 	if b := adapterBlock(sysfs(), a.ID); b != unblocked {
 		return blockedError(op, a.ID, b)
 	}
-	return &Error{
-		Kind: ErrNotReady, Op: op, Err: errors.New("the adapter " + a.ID + " is switched off"),
-		Next: "type `bluetoothctl power on`",
-	}
+	return &Error{Kind: ErrNotReady, Op: op, Err: fmt.Errorf("the adapter %s is %w", a.ID, ErrAdapterOff)}
 }

@@ -63,8 +63,5 @@ func ParseStep(text string) (Step, error) {
 	for s := firstStep; s <= lastStep; s++ {
 		names += fmt.Sprintf(" %d %s", s, s)
 	}
-	return 0, &Error{
-		Kind: ErrUsage, Op: fmt.Sprintf("step %q", text), Err: fmt.Errorf("the steps are%s", names),
-		Next: "give the number or the name of one",
-	}
+	return 0, &Error{Kind: ErrUsage, Op: fmt.Sprintf("step %q", text), Err: fmt.Errorf("not the number or the name of one of%s", names)}
 }

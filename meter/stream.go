@@ -234,8 +234,7 @@ func (s *Stream) explain(err error, silence time.Duration) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
 		return &Error{
 			Kind: ErrNoAnswer, Op: op,
-			Err:  because(fmt.Sprintf("the meter sent nothing for %v", silence.Round(time.Millisecond)), fmt.Errorf("%w: %w", errSilent, err)),
-			Next: "start again; if it stays silent, unplug it for ten seconds (this cuts the power of what is plugged into it)",
+			Err: because(fmt.Sprintf("the meter sent nothing for %v", silence.Round(time.Millisecond)), fmt.Errorf("%w: %w", errSilent, err)),
 		}
 	}
 	return explain(op, err)

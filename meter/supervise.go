@@ -164,17 +164,15 @@ func resolvePatiently(ctx context.Context, cfg Config, patience time.Duration, h
 	}
 }
 
-// errPIN is a pairing that failed for its PIN: no use in trying it again.
-var errPIN = errors.New("PIN refused")
-
 // isFinal tells an error that trying again does not mend.
 func isFinal(err error) bool {
-	for _, final := range []error{ErrUsage, rfcomm.ErrKernelStuck, rfcomm.ErrNotSupported, errPIN} {
+	for _, final := range []error{ErrUsage, rfcomm.ErrKernelStuck, rfcomm.ErrNotSupported} {
 		if errors.Is(err, final) {
 			return true
 		}
 	}
-	return false
+	var pin *PINError
+	return errors.As(err, &pin)
 }
 
 // mayPass tells an error of a meter that is there and may get over it.
@@ -365,13 +363,7 @@ func gaveUp(t Target, after time.Duration, reason error) error {
 	e := &Error{Kind: ErrNoAnswer, Op: "measure with " + t.String()}
 	var last *Error
 	if errors.As(reason, &last) {
-		e.Kind, e.Next = last.Kind, last.Next
-		if last == reason {
-			// What to do next comes once, at the end.
-			bare := *last
-			bare.Next = ""
-			reason = &bare
-		}
+		e.Kind = last.Kind
 	}
 	e.Err = fmt.Errorf("gave up after %v: %w", after.Round(time.Second), reason)
 	return e

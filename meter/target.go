@@ -65,9 +65,6 @@ func (t Target) Equal(u Target) bool {
 	return t == u
 }
 
-// DeviceHelp says what ParseTarget accepts, for help texts and errors.
-const DeviceHelp = "an address (00:0B:CE:07:1D:32), a name or its start (PowerSpy), a path (/dev/rfcomm0), tcp://HOST:PORT, or sim:PARAMETERS"
-
 // ParseTarget reads the text form of a target:
 //
 //	00:0B:CE:07:1D:32        a Bluetooth address, also with dashes, in upper or lower case
@@ -77,13 +74,11 @@ const DeviceHelp = "an address (00:0B:CE:07:1D:32), a name or its start (PowerSp
 //	sim:load=wave,stall=0.02 the simulated meter and its parameters
 //
 // The empty string is any meter. Every copy of a simulated target is the same
-// meter: opened again, it is as it was left. It opens nothing. Errors match ErrUsage.
+// meter: opened again, it is as it was left. It opens nothing. Errors match
+// ErrDevice.
 func ParseTarget(device string) (Target, error) {
 	usage := func(err error) (Target, error) {
-		return Target{}, &Error{
-			Kind: ErrUsage, Op: fmt.Sprintf("device %q", device), Err: err,
-			Next: "give " + DeviceHelp,
-		}
+		return Target{}, &Error{Kind: ErrDevice, Op: fmt.Sprintf("device %q", device), Err: err}
 	}
 	switch {
 	case device == "":

@@ -46,7 +46,7 @@ func TestExitStatus(t *testing.T) {
 		{&usageError{text: "no", help: "powerspy help"}, 2, "no; type `powerspy help`"},
 		{&config.Error{File: "f", Line: 3, Err: errors.New("bad")}, 2, "f:3: bad"},
 		{kind(meter.ErrUsage), 2, "around: x: y"},
-		{kind(meter.ErrInterval), 2, "around: x: y"},
+		{kind(meter.ErrInterval), 2, "around: x: y; give an interval such as 20ms, 250ms or 1s"},
 		{kind(meter.ErrNotFound), 3, "around: x: y"},
 		{kind(meter.ErrNotReady), 4, "around: x: y"},
 		{kind(meter.ErrPairing), 5, "around: x: y"},
@@ -196,9 +196,9 @@ func TestScanList(t *testing.T) {
 
 func TestCheckLine(t *testing.T) {
 	for want, c := range map[string]meter.Check{
-		"ok   kernel: alive":                        {Name: "kernel", OK: true, Detail: "alive"},
-		"--   reach: not tried":                     {Name: "reach", Skipped: true, Detail: "not tried"},
-		"FAIL power: it is off; next: switch it on": {Name: "power", Detail: "it is off", Next: "switch it on"},
+		"ok   kernel: alive":    {Name: "kernel", OK: true, Detail: "alive"},
+		"--   reach: not tried": {Name: "reach", Skipped: true, Detail: "not tried"},
+		"FAIL power: it is off; next: type `bluetoothctl power on`": {Name: "power", Detail: "it is off", Err: meter.ErrAdapterOff},
 	} {
 		if got := checkLine(c); got != want {
 			t.Errorf("got %q, want %q", got, want)

@@ -246,7 +246,7 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 	if link == "" {
 		dir, err := owner.Directory(s.env.getenv)
 		if err != nil {
-			return nil, fmt.Errorf("directory of the device: %w; or give --tty PATH", err)
+			return nil, advise(fmt.Errorf("directory of the device: %w", err), "give --tty PATH")
 		}
 		link = filepath.Join(dir, "tty")
 	}
@@ -255,7 +255,7 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 	}
 	release, err := owner.Claim(s.env.getenv, "bridge "+link, owner.Self(s.env.args))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; stop that, or give --tty another path", link, err)
+		return nil, advise(fmt.Errorf("%s: %w", link, err), "stop that, or give --tty another path")
 	}
 	defer func() {
 		if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"powerspy2/internal/atomicfile"
 	"powerspy2/internal/waveform"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -94,7 +94,7 @@ func (a *app) capture(c *cli.Context) error {
 		capture, err := m.Capture(wait, cfg)
 		s.progress.End()
 		if name := c.String("raw"); name != "" && capture != nil {
-			err = errors.Join(err, meter.WriteWhole(name, strings.NewReader(string(capture.Raw))))
+			err = errors.Join(err, writeFile(name, string(capture.Raw)))
 		}
 		if errors.Is(err, context.DeadlineExceeded) && wait.Err() != nil && ctx.Err() == nil {
 			return captureLate(timeout, last, thresholds)
@@ -128,7 +128,7 @@ func checkCaptureFiles(c *cli.Context) error {
 			return usagef(c, "--%s and --%s name the same file, %s", other, flag, name)
 		}
 		flagOf[filepath.Clean(name)] = flag
-		if err := meter.CanWrite(name); err != nil {
+		if err := atomicfile.Check(name); err != nil {
 			return fmt.Errorf("%s: %w", flag, err)
 		}
 	}
@@ -138,16 +138,13 @@ func checkCaptureFiles(c *cli.Context) error {
 // captureLate is the error of a capture that took too long, with what the
 // meter did last.
 func captureLate(timeout time.Duration, last powerspy.Status, t powerspy.Thresholds) error {
-	e := &meter.Error{
-		Kind: meter.ErrNoAnswer, Op: "capture",
-		Err:  fmt.Errorf("it was not complete within %v, and is cancelled", timeout),
-		Next: "give it a longer --timeout",
-	}
+	why := fmt.Errorf("it was not complete within %v, and is cancelled", timeout)
+	next := "give it a longer --timeout"
 	if text := limitText(t); text != "" && last == powerspy.Waiting {
-		e.Err = fmt.Errorf("the meter waited %v for %s in vain, and is told to stop", timeout, text)
-		e.Next = "check the conditions, or give it a longer --timeout"
+		why = fmt.Errorf("the meter waited %v for %s in vain, and is told to stop", timeout, text)
+		next = "check the conditions, or give it a longer --timeout"
 	}
-	return e
+	return advise(&meter.Error{Kind: meter.ErrNoAnswer, Op: "capture", Err: why}, next)
 }
 
 // captureTitle says what a picture shows.
@@ -164,11 +161,7 @@ func captureTitle(info meter.Info, periods int, t powerspy.Thresholds) string {
 }
 
 func savePlot(name string, f waveform.Format, title string, samples []powerspy.CaptureSample) error {
-	var b bytes.Buffer
-	err := waveform.Draw(&b, f, title, samples)
-	if err == nil {
-		err = meter.WriteWhole(name, &b)
-	}
+	err := atomicfile.Write(name, 0o666, func(w io.Writer) error { return waveform.Draw(w, f, title, samples) })
 	if err != nil {
 		return fmt.Errorf("plot: %w", err)
 	}
@@ -178,10 +171,17 @@ func savePlot(name string, f waveform.Format, title string, samples []powerspy.C
 // saveCapture writes text to the named file, or to standard output.
 func (a *app) saveCapture(name, text string) error {
 	if name != "" {
-		return meter.WriteWhole(name, strings.NewReader(text))
+		return writeFile(name, text)
 	}
 	_, err := io.WriteString(a.env.stdout, text)
 	return err
+}
+
+func writeFile(name, text string) error {
+	return atomicfile.Write(name, 0o666, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
 }
 
 func captureCSV(samples []powerspy.CaptureSample) string {

@@ -17,7 +17,7 @@ func (s *session) claim(t meter.Target) (release func() error, err error) {
 	}
 	release, err = owner.Claim(s.env.getenv, key, owner.Self(s.env.args))
 	if err != nil && !errors.Is(err, owner.ErrHeld) {
-		s.progress.Line("going on without a lock on the meter: %v", err)
+		s.progress.Line("going on without a lock on the meter: %s", sentence(err))
 		return nil, nil
 	}
 	return release, err

@@ -61,8 +61,8 @@ func checkLine(c meter.Check) string {
 		word = "ok"
 	}
 	line := fmt.Sprintf("%-4s %s: %s", word, c.Name, c.Detail)
-	if !c.OK && c.Next != "" {
-		line += "; next: " + c.Next
+	if next := nextFor(c.Err); next != "" {
+		line += "; next: " + next
 	}
 	return line
 }

@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"powerspy2/internal/atomicfile"
 	"powerspy2/meter"
 )
 
@@ -194,14 +195,18 @@ func (s *session) backup(ctx context.Context, m *meter.Meter, name string) ([]by
 	if _, err := os.Lstat(name); err == nil {
 		return nil, fmt.Errorf("backup %s: %w; name another file", name, os.ErrExist)
 	}
-	if err := meter.CanWrite(name); err != nil {
+	if err := atomicfile.Check(name); err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
 	}
 	p, err := s.readEEPROM(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	if err := meter.WriteWhole(name, bytes.NewReader(p)); err != nil {
+	err = atomicfile.Write(name, 0o666, func(w io.Writer) error {
+		_, err := w.Write(p)
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
 	}
 	return p, nil

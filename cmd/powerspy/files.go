@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"powerspy2/internal/atomicfile"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 )
@@ -153,7 +156,7 @@ func (a *app) filesGetAll(c *cli.Context) error {
 			title := fmt.Sprintf("file %d of %d, %s", i+1, len(list.Files), f.Name)
 			err := s.fetchNew(ctx, m, f, title, filepath.Join(dir, filepath.Base(f.Name)))
 			if errors.Is(err, powerspy.ErrRefused) || errors.Is(err, powerspy.ErrOutOfRange) {
-				s.progress.Line("%v", err)
+				s.progress.Line("%s", sentence(err))
 				skipped = append(skipped, err)
 			} else if err != nil {
 				return err
@@ -200,9 +203,14 @@ func setAside(name string) (kept string, err error) {
 
 // fetch fetches a file and tells how far it is, under the title.
 func (s *session) fetch(ctx context.Context, m *meter.Meter, f powerspy.File, title, dst string) error {
-	err := m.FetchFile(ctx, f, dst, s.progress.Transfer(title, f.Size))
+	progress := s.progress.Transfer(title, f.Size)
+	err := atomicfile.Write(dst, 0o666, func(w io.Writer) error { return m.FetchFile(ctx, f, w, progress) })
 	s.progress.End()
-	if err != nil {
+	var local *fs.PathError
+	switch {
+	case errors.As(err, &local) && local.Path == dst:
+		return fmt.Errorf("fetch %s to %s: %w", f.Name, dst, local.Err)
+	case err != nil:
 		return err
 	}
 	s.progress.Line("%s: %d bytes written to %s", title, f.Size, dst)

@@ -121,7 +121,7 @@ func (s *session) writeRows(ctx context.Context, interval time.Duration, rec met
 	if errors.As(err, &stop) {
 		// All rows are written, and the next run gets a meter to stop that is
 		// still measuring: no reason to have this run thrown away.
-		s.progress.Line("%v", stop)
+		s.progress.Line("%s", sentence(stop))
 		return nil
 	}
 	return err

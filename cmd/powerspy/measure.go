@@ -113,7 +113,7 @@ func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) e
 	if t := stream.Target(); t.Kind == meter.Bluetooth && len(s.config.Meters) == 0 {
 		if err := s.remember(t); err != nil {
 			// Measuring does not depend on it.
-			s.progress.Line("%v", err)
+			s.progress.Line("%s", sentence(err))
 		} else {
 			s.progress.Line("remembered %s in %s", t, s.configPath)
 		}

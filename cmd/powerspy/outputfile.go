@@ -86,7 +86,7 @@ func (s *session) openOutput(ctx context.Context, name string, sync time.Duratio
 func (s *session) reopen(ctx context.Context, o *outputFile) {
 	if err := o.Reopen(ctx); err != nil && !interrupted(ctx, err) {
 		// An error, so also when quiet.
-		s.progress.write(fmt.Appendf(nil, "powerspy: output %s: opening it anew on SIGHUP: %v\n", o.name, err))
+		s.progress.write(fmt.Appendf(nil, "powerspy: output %s: opening it anew on SIGHUP: %s\n", o.name, sentence(err)))
 		return
 	}
 	s.tellCut(o)

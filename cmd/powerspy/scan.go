@@ -70,10 +70,8 @@ func (a *app) scan(c *cli.Context) error {
 	case err != nil:
 		return err
 	case list.lines == 0:
-		return &meter.Error{
-			Kind: meter.ErrNotFound, Op: "scan", Err: errors.New("no PowerSpy was heard in " + duration.String()),
-			Next: "check that it has power and is within some ten metres; `powerspy scan --all` lists other devices too",
-		}
+		err := &meter.Error{Kind: meter.ErrNotFound, Op: "scan", Err: errors.New("no PowerSpy was heard in " + duration.String())}
+		return advise(err, "check that it has power and is within some ten metres; `powerspy scan --all` lists other devices too")
 	}
 	return nil
 }

@@ -138,9 +138,7 @@ func showAdapter(ctx context.Context, client *bluez.Client, id, name string) (ad
 	}
 	adapter, err = client.Adapter(ctx, id)
 	if errors.Is(err, os.ErrNotExist) {
-		return adapter, undo, &meter.Error{
-			Kind: meter.ErrNotReady, Op: "adapter " + id, Err: errors.New("there is no such adapter"), Next: "type `powerspy doctor`",
-		}
+		return adapter, undo, notReady("adapter "+id, errors.New("there is no such adapter"))
 	}
 	if err != nil {
 		return adapter, undo, notReady("adapter "+id, err)
@@ -174,5 +172,5 @@ func notReady(op string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return &meter.Error{Kind: meter.ErrNotReady, Op: op, Err: err, Next: "type `powerspy doctor`"}
+	return advise(&meter.Error{Kind: meter.ErrNotReady, Op: op, Err: err}, "type `powerspy doctor`")
 }

@@ -45,7 +45,7 @@ func message(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	}
-	return err.Error()
+	return sentence(err)
 }
 
 // nobodyReads tells that standard output was closed at the other end, as

@@ -74,7 +74,7 @@ docs/formats.md shows all formats.`
 
 func devicesTopic() string {
 	return "A meter is named by --device METER, which is\n\n" +
-		indent(strings.Split(meter.DeviceHelp, ", ")) + `
+		indent(strings.Split(deviceForms, ", ")) + `
 Without it the meter that was set up is used, and when none was, the one that
 is in reach. The simulated meter needs neither meter nor Bluetooth.
 

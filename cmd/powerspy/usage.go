@@ -18,7 +18,7 @@ type usageError struct {
 	err  error  // cause, may be nil
 }
 
-func (e *usageError) Error() string { return fmt.Sprintf("%s; type `%s`", e.text, e.help) }
+func (e *usageError) Error() string { return e.text }
 func (e *usageError) Unwrap() error { return e.err }
 
 // usagef returns a usageError about the command that c runs.

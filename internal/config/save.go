@@ -2,14 +2,14 @@ package config
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 
 	"github.com/BurntSushi/toml"
 
+	"powerspy2/internal/atomicfile"
 	"powerspy2/meter"
 )
 
@@ -26,35 +26,13 @@ func (c *Config) Save(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	switch target, err := filepath.EvalSymlinks(path); {
-	case err == nil:
-		path = target
-	case !errors.Is(err, fs.ErrNotExist):
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	return atomicfile.Write(path, 0o600, func(w io.Writer) error {
+		_, err := w.Write(text)
 		return err
-	}
-	tmp, err := os.CreateTemp(dir, ".config-*.toml") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
-	if _, err := tmp.Write(text); err != nil {
-		return errors.Join(err, tmp.Close())
-	}
-	if err := tmp.Sync(); err != nil {
-		return errors.Join(err, tmp.Close())
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	})
 }
 
 func (c *Config) encode() ([]byte, error) {

@@ -16,7 +16,32 @@ import (
 )
 
 // ErrBusy is a file that another writer has locked.
-var ErrBusy = errors.New("another program is writing to it; give another file, or see who it is with `fuser -v FILE`")
+var ErrBusy = errors.New("another program is writing to it")
+
+// A NoDirectoryError is a file whose directory is missing.
+type NoDirectoryError struct {
+	Directory string
+	Err       error // the system's
+}
+
+func (e *NoDirectoryError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the system's error.
+func (e *NoDirectoryError) Unwrap() error { return e.Err }
+
+// An UnreadableError is a file that may be written to but not read, which is
+// needed to see whether its last line is whole.
+type UnreadableError struct {
+	Path string
+	Err  error // the system's
+}
+
+func (e *UnreadableError) Error() string {
+	return fmt.Sprintf("%v to read it, to see whether its last line is whole", e.Err)
+}
+
+// Unwrap returns the system's error.
+func (e *UnreadableError) Unwrap() error { return e.Err }
 
 // pipePoll is how often a pipe that nobody reads yet is tried again.
 const pipePoll = 100 * time.Millisecond
@@ -108,9 +133,9 @@ func openFile(ctx context.Context, path string) (*os.File, error) {
 			case <-time.After(pipePoll):
 			}
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, fmt.Errorf("%w; make its directory first: `mkdir -p %s`", bare(err), filepath.Dir(path))
+			return nil, &NoDirectoryError{filepath.Dir(path), bare(err)}
 		case errors.Is(err, fs.ErrPermission) && mode.IsRegular() && unix.Access(path, unix.W_OK) == nil:
-			return nil, fmt.Errorf("%w to read it, to see whether its last line is whole; `chmod u+r %s`, or give another file", bare(err), path)
+			return nil, &UnreadableError{path, bare(err)}
 		default:
 			return nil, bare(err)
 		}

@@ -13,7 +13,7 @@ const longestTorn = blockSize
 
 // ErrNotText is a file that was not written by this package: cutting its end
 // would destroy what somebody else put there.
-var ErrNotText = errors.New("its end is not text, so it is no file of readings; give another file")
+var ErrNotText = errors.New("its end is not text, so it is no file of readings")
 
 // wholeLength returns how many of the first size bytes of r end with a whole
 // line: one that has its newline and no zero byte. What follows is what a crash

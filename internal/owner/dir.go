@@ -2,10 +2,21 @@ package owner
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 )
+
+// A PublicError is a directory that should be private and is not.
+type PublicError struct {
+	Path string
+	Mode fs.FileMode
+}
+
+func (e *PublicError) Error() string {
+	return fmt.Sprintf("%s is open to other users (mode %v)", e.Path, e.Mode)
+}
 
 // A place is where directories of running processes may be.
 type place struct {
@@ -86,7 +97,7 @@ func private(path string, uid int) (_ *os.Root, err error) {
 	case !seen.IsDir(), !os.SameFile(seen, opened):
 		return nil, fmt.Errorf("%s is not a directory, or has just become another", path)
 	case opened.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("%s is open to other users (mode %v); type `chmod 700 %s`", path, opened.Mode().Perm(), path)
+		return nil, &PublicError{path, opened.Mode().Perm()}
 	}
 	if owner, ok := uidOf(opened); !ok || owner != uid {
 		return nil, fmt.Errorf("%s belongs to another user", path)

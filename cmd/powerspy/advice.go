@@ -1,0 +1,221 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+
+	"powerspy2/bluez"
+	"powerspy2/internal/logfile"
+	"powerspy2/internal/owner"
+	"powerspy2/meter"
+	"powerspy2/powerspy"
+	"powerspy2/powerspy/sim"
+	"powerspy2/rfcomm"
+)
+
+// sentence is what a person is told of an error: what failed, why, and what to
+// type next.
+func sentence(err error) string {
+	text := err.Error()
+	if next := nextFor(err); next != "" {
+		text += "; " + next
+	}
+	return text
+}
+
+// nextFor returns what to do about an error; empty when nothing is known.
+func nextFor(err error) string {
+	for _, a := range advices {
+		if next, ok := a(err); ok {
+			return next
+		}
+	}
+	return ""
+}
+
+// An advice says what to do about an error; ok is false when it is about others.
+type advice func(err error) (next string, ok bool)
+
+// when is advice about a cause.
+func when(cause error, next string) advice {
+	return func(err error) (string, bool) { return next, errors.Is(err, cause) }
+}
+
+// whenDo is advice that is made only when it is needed.
+func whenDo(cause error, next func() string) advice {
+	return func(err error) (string, bool) {
+		if !errors.Is(err, cause) {
+			return "", false
+		}
+		return next(), true
+	}
+}
+
+// whenBoth is advice about a cause that means something else in other places.
+func whenBoth(kind, cause error, next string) advice {
+	return func(err error) (string, bool) { return next, errors.Is(err, kind) && errors.Is(err, cause) }
+}
+
+// whenA is advice made of what a cause knows.
+func whenA[E error](next func(cause E) string) advice {
+	return func(err error) (string, bool) {
+		var cause E
+		if !errors.As(err, &cause) {
+			return "", false
+		}
+		return next(cause), true
+	}
+}
+
+const (
+	unplug  = "unplug the meter for ten seconds (this cuts the power of what is plugged into it)"
+	inReach = "check that it has power, is within some ten metres and is not in use by another computer"
+)
+
+// advices are read from top to bottom: the first that knows the error counts.
+var advices = []advice{
+	// What the command says itself.
+	whenA(func(e *advisedError) string { return e.next }),
+	whenA(func(e *usageError) string { return "type `" + e.help + "`" }),
+
+	// The command line.
+	when(meter.ErrDevice, "give "+deviceForms),
+	when(meter.ErrAdapter, "give one such as hci0 or 00:1A:7D:DA:71:13 (`powerspy doctor` lists them)"),
+	when(meter.ErrPIN, "give the digits on the meter's label"),
+	whenA(func(e *meter.IntervalError) string { return fmt.Sprintf("give at least %v", e.Shortest()) }),
+	when(meter.ErrInterval, "give an interval such as 20ms, 250ms or 1s"),
+	whenA(func(*meter.AveragingError) string { return "leave it out for windows of one period" }),
+	when(meter.ErrStepOrder, "give the less disruptive step as the first one"),
+	when(meter.ErrNoFile, "`powerspy files list` lists them"),
+	whenA(func(e *meter.SeveralError) string { return "say which with --device " + e.Found[0].Device() }),
+
+	// This machine.
+	when(rfcomm.ErrKernelStuck, "reboot this machine (nothing less helps; a kernel before 6.1.192 or from 6.12 on does not have this bug)"),
+	when(rfcomm.ErrNotSupported, "run on a Linux kernel with the modules bluetooth and rfcomm, or try `powerspy measure --device sim:`"),
+	whenDo(meter.ErrPolicy, joinGroup),
+	when(meter.ErrNoAdapter, "plug one in (any USB adapter with Bluetooth Classic), or try `powerspy measure --device sim:`"),
+	when(meter.ErrHardBlocked, "turn on the machine's wireless switch or key"),
+	when(meter.ErrBlocked, "type `rfkill unblock bluetooth`, or ask an administrator to run `sudo rfkill unblock bluetooth`"),
+	when(meter.ErrAdapterOff, "type `bluetoothctl power on`"),
+	when(rfcomm.ErrAdapterDown, "type `powerspy doctor`"),
+	when(rfcomm.ErrAdapterHung, "type `bluetoothctl power off` and `bluetoothctl power on`, or unplug the adapter and plug it back in"),
+	when(bluez.ErrNoDaemon, "ask an administrator to run `sudo systemctl enable --now bluetooth`"),
+	when(bluez.ErrNoAnswer, "ask an administrator to run `sudo systemctl restart bluetooth`"),
+	when(bluez.ErrNotReady, "type `bluetoothctl power on`, or `rfkill unblock bluetooth` if it is blocked"),
+	when(bluez.ErrInProgress, "wait a little, then try again"),
+	whenA(func(e *owner.PublicError) string { return "type `chmod 700 " + e.Path + "`" }),
+
+	// The way to the meter.
+	when(owner.ErrHeld, "stop it, or wait"),
+	when(meter.ErrNoneAnswered, inReach+"; `powerspy scan --all` shows what is in the air"),
+	when(meter.ErrHidden, "unplug it for ten seconds (this cuts the power of what is plugged into it), then try again"),
+	when(rfcomm.ErrAbsent, inReach),
+	when(bluez.ErrPageTimeout, inReach),
+	when(meter.ErrNotPaired, "type `powerspy setup`"),
+	whenA(func(e *meter.UntrustedError) string {
+		return "type `bluetoothctl trust " + e.Target.Address.String() + "`"
+	}),
+	whenA(func(e *meter.PINError) string { return pinAdvice[e.Source] }),
+	when(bluez.ErrAuthTimeout, "try again closer to it"),
+	when(bluez.ErrAuthCanceled, "try again closer to it, and make sure that no other program pairs with it"),
+	when(rfcomm.ErrKeyRefused, "type `powerspy setup` to pair with it again"),
+	whenA(func(e *meter.BusyError) string { return "stop it, then try again (" + holders(e.Holders) + ")" }),
+	when(rfcomm.ErrBusy, "stop it, then try again ("+holders(nil)+")"),
+	when(rfcomm.ErrOccupied, "disconnect it there, then try again"),
+	when(rfcomm.ErrRefused, "close the other program or computer that uses the meter, then try again"),
+	when(rfcomm.ErrNoService, "type `powerspy scan` to see what is there"),
+	when(rfcomm.ErrLinkLost, "bring the meter closer, then start again"),
+	whenBoth(meter.ErrNotFound, fs.ErrNotExist, "check the path, or leave out --device to find the meter by Bluetooth"),
+	whenBoth(meter.ErrNotReady, fs.ErrPermission, "leave out --device: powerspy talks to the meter itself, without a serial device and without root"),
+	func(err error) (string, bool) {
+		var op *net.OpError
+		return "check that something listens there (`powerspy sim --tcp HOST:PORT` is one)",
+			errors.Is(err, meter.ErrNotFound) && errors.As(err, &op) && op.Op == "dial"
+	},
+
+	// The meter.
+	when(meter.ErrRestored, ""),
+	when(meter.ErrNotRestored, "write the bytes of the backup again"),
+	when(meter.ErrNotLogging, "`powerspy files list`, typed twice, shows whether a file still grows"),
+	when(meter.ErrFactoryCalibration, "type `powerspy info` to see both, and have the meter calibrated"),
+	when(powerspy.ErrUncalibrated, "type `powerspy info --debug` to see it, and have the meter calibrated"),
+	when(powerspy.ErrNotSupported, "`powerspy info` shows its generation"),
+	when(powerspy.ErrOutOfRange, ""),
+	when(powerspy.ErrNotUnderstood, "check --device; `--debug` shows the bytes"),
+	when(powerspy.ErrRefused, "try again; if it stays, "+unplug),
+	when(powerspy.ErrNoAnswer, "try again; if it stays, "+unplug),
+	whenBoth(meter.ErrNoAnswer, os.ErrDeadlineExceeded, "start again; if it stays silent, "+unplug),
+	when(sim.ErrAway, "try again later"),
+	when(powerspy.ErrLink, "try again"),
+	when(meter.ErrNoStep, "type `powerspy doctor`"),
+	when(meter.ErrNoStepHelped, unplug),
+	when(meter.ErrPowerCycle, "try it by hand"),
+
+	// Files.
+	when(logfile.ErrBusy, "give another file, or see who it is with `fuser -v FILE`"),
+	when(logfile.ErrNotText, "give another file"),
+	whenA(func(e *logfile.NoDirectoryError) string {
+		return "make its directory first: `mkdir -p " + e.Directory + "`"
+	}),
+	whenA(func(e *logfile.UnreadableError) string { return "`chmod u+r " + e.Path + "`, or give another file" }),
+}
+
+// pinAdvice is what to do about a PIN that was refused.
+var pinAdvice = map[meter.PINSource]string{
+	meter.GivenPIN:  "check the PIN on the meter's label and give it with --pin",
+	meter.UsualPINs: "give the meter's own with --pin",
+	meter.TypedPINs: "check the PIN on the meter's label",
+}
+
+// deviceForms is what --device takes.
+const deviceForms = "an address (00:0B:CE:07:1D:32), a name or its start (PowerSpy), a path (/dev/rfcomm0), tcp://HOST:PORT, or sim:PARAMETERS"
+
+// An advisedError is an error with advice that only one place can give.
+type advisedError struct {
+	err  error
+	next string
+}
+
+func (e *advisedError) Error() string { return e.err.Error() }
+func (e *advisedError) Unwrap() error { return e.err }
+
+func advise(err error, next string) error { return &advisedError{err, next} }
+
+// joinGroup is how an administrator gives this user the right to Bluetooth.
+func joinGroup() string {
+	name := "$USER"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return fmt.Sprintf("ask an administrator to run once `sudo usermod -aG bluetooth %s` (the group bluetooth has that right), then log in again", name)
+}
+
+// holders says which processes have RFCOMM sockets.
+func holders(list []rfcomm.Holder) string {
+	if len(list) == 0 {
+		return "/proc/net/rfcomm shows which users it may belong to"
+	}
+	names := make([]string, len(list))
+	for i, h := range list {
+		uid := strconv.FormatUint(uint64(h.UID), 10)
+		name := uid
+		if u, err := user.LookupId(uid); err == nil {
+			name = u.Username
+		}
+		switch {
+		case h.PID != 0:
+			names[i] = fmt.Sprintf("pid %d (%s, user %s)", h.PID, h.Name, name)
+		case h.UID == 0:
+			names[i] = "user root, which may be the Bluetooth service itself"
+		default:
+			names[i] = "user " + name
+		}
+	}
+	return "Bluetooth serial links are held by " + strings.Join(names, "; ")
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"powerspy2/bdaddr"
+	"powerspy2/bluez"
+	"powerspy2/internal/logfile"
+	"powerspy2/internal/owner"
+	"powerspy2/meter"
+	"powerspy2/powerspy"
+	"powerspy2/powerspy/sim"
+	"powerspy2/rfcomm"
+)
+
+// Each row of the table, in its order, by an error that only it is about.
+func TestAdvice(t *testing.T) {
+	found, err := bdaddr.Parse("00:0B:CE:07:1D:32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := meter.Target{Kind: meter.Bluetooth, Address: found, Name: "PowerSpy 4567"}
+	const unknown = 4294967294 // of which there is no user
+	kind := func(kind, err error) error { return &meter.Error{Kind: kind, Op: "x", Err: err} }
+	missing := &fs.PathError{Op: "open", Path: "/dev/x", Err: syscall.ENOENT}
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{advise(owner.ErrHeld, "wait a minute"), "wait a minute"},
+		{&usageError{text: "x", help: "powerspy help"}, "type `powerspy help`"},
+
+		{kind(meter.ErrDevice, errors.New("y")), "give an address (00:0B:CE:07:1D:32), a name"},
+		{kind(meter.ErrAdapter, errors.New("y")), "give one such as hci0"},
+		{kind(meter.ErrPIN, errors.New("y")), "give the digits on the meter's label"},
+		{kind(meter.ErrInterval, &meter.IntervalError{Periods: 1, Frequency: 50}), "give at least 20ms"},
+		{kind(meter.ErrInterval, errors.New("y")), "give an interval such as 20ms, 250ms or 1s"},
+		{kind(meter.ErrUsage, &meter.AveragingError{Most: 50}), "leave it out"},
+		{kind(meter.ErrStepOrder, errors.New("y")), "give the less disruptive step"},
+		{kind(meter.ErrUsage, meter.ErrNoFile), "`powerspy files list`"},
+		{kind(meter.ErrUsage, &meter.SeveralError{Found: []meter.Target{target, target}}), "say which with --device 00:0B:CE:07:1D:32"},
+
+		{rfcomm.ErrKernelStuck, "reboot"},
+		{rfcomm.ErrNotSupported, "modules"},
+		{meter.ErrPolicy, "`sudo usermod -aG bluetooth "},
+		{meter.ErrNoAdapter, "plug one in"},
+		{meter.ErrHardBlocked, "switch or key"},
+		{meter.ErrBlocked, "`rfkill unblock bluetooth`"},
+		{meter.ErrAdapterOff, "`bluetoothctl power on`"},
+		{rfcomm.ErrAdapterDown, "`powerspy doctor`"},
+		{rfcomm.ErrAdapterHung, "plug it back in"},
+		{bluez.ErrNoDaemon, "systemctl enable --now bluetooth"},
+		{bluez.ErrNoAnswer, "systemctl restart bluetooth"},
+		{bluez.ErrNotReady, "`rfkill unblock bluetooth` if it is blocked"},
+		{bluez.ErrInProgress, "wait a little"},
+		{&owner.PublicError{Path: "/tmp/d", Mode: 0o755}, "type `chmod 700 /tmp/d`"},
+
+		{kind(meter.ErrNoAnswer, &owner.HeldError{}), "stop it, or wait"},
+		{kind(meter.ErrNotFound, meter.ErrNoneAnswered), "`powerspy scan --all`"},
+		{kind(meter.ErrNotFound, meter.ErrHidden), "unplug it"},
+		{rfcomm.ErrAbsent, "check that it has power"},
+		{bluez.ErrPageTimeout, "check that it has power"},
+		{kind(meter.ErrNotFound, meter.ErrNotPaired), "type `powerspy setup`"},
+		{&meter.UntrustedError{Target: target}, "type `bluetoothctl trust 00:0B:CE:07:1D:32`"},
+		{kind(meter.ErrPairing, &meter.PINError{Source: meter.UsualPINs}), "give the meter's own with --pin"},
+		{bluez.ErrAuthTimeout, "try again closer to it"},
+		{bluez.ErrAuthCanceled, "no other program pairs with it"},
+		{rfcomm.ErrKeyRefused, "type `powerspy setup` to pair"},
+		{&meter.BusyError{Holders: []rfcomm.Holder{{UID: 0, PID: 123, Name: "rfcomm"}, {UID: unknown}, {UID: 0}}},
+			"stop it, then try again (Bluetooth serial links are held by pid 123 (rfcomm, user root); user 4294967294; user root, which may be the Bluetooth service itself)"},
+		{rfcomm.ErrBusy, "/proc/net/rfcomm"},
+		{rfcomm.ErrOccupied, "disconnect it there"},
+		{rfcomm.ErrRefused, "close the other program"},
+		{rfcomm.ErrNoService, "`powerspy scan`"},
+		{rfcomm.ErrLinkLost, "closer"},
+		{kind(meter.ErrNotFound, missing), "check the path"},
+		{kind(meter.ErrNotReady, &fs.PathError{Op: "open", Path: "/dev/x", Err: syscall.EACCES}), "leave out --device"},
+		{kind(meter.ErrNotFound, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "something listens there"},
+
+		{fmt.Errorf("%w; %w", powerspy.ErrRefused, meter.ErrRestored), ""},
+		{fmt.Errorf("%w; %w: %w", powerspy.ErrRefused, meter.ErrNotRestored, powerspy.ErrNoAnswer), "write the bytes of the backup again"},
+		{meter.ErrNotLogging, "`powerspy files list`, typed twice"},
+		{meter.ErrFactoryCalibration, "`powerspy info`"},
+		{powerspy.ErrUncalibrated, "`powerspy info --debug`"},
+		{powerspy.ErrNotSupported, "generation"},
+		{powerspy.ErrOutOfRange, ""},
+		{powerspy.ErrNotUnderstood, "--debug"},
+		{powerspy.ErrRefused, "try again; if it stays, unplug"},
+		{powerspy.ErrNoAnswer, "try again; if it stays, unplug"},
+		{kind(meter.ErrNoAnswer, os.ErrDeadlineExceeded), "start again; if it stays silent, unplug"},
+		{sim.ErrAway, "later"},
+		{powerspy.ErrLink, "try again"},
+		{kind(meter.ErrNoAnswer, meter.ErrNoStep), "`powerspy doctor`"},
+		{kind(meter.ErrNoAnswer, meter.ErrNoStepHelped), "unplug the meter"},
+		{kind(meter.ErrPowerCycle, errors.New("exit status 1")), "by hand"},
+
+		{logfile.ErrBusy, "`fuser -v FILE`"},
+		{logfile.ErrNotText, "another file"},
+		{&logfile.NoDirectoryError{Directory: "none", Err: syscall.ENOENT}, "`mkdir -p none`"},
+		{&logfile.UnreadableError{Path: "f", Err: syscall.EACCES}, "`chmod u+r f`"},
+	}
+	if len(tests) != len(advices) {
+		t.Errorf("%d tests of %d rows", len(tests), len(advices))
+	}
+	for i, tt := range tests {
+		row := 0
+		for row < len(advices) {
+			if _, ok := advices[row](tt.err); ok {
+				break
+			}
+			row++
+		}
+		if next := nextFor(tt.err); row != i || !strings.Contains(next, tt.want) || (next == "") != (tt.want == "") {
+			t.Errorf("test %d, %v: row %d says %q, want %q", i, tt.err, row, next, tt.want)
+		}
+	}
+	for _, err := range []error{errors.New("boom"), missing, os.ErrDeadlineExceeded, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}} {
+		if next := nextFor(err); next != "" {
+			t.Errorf("%v: %q", err, next)
+		}
+	}
+}
+
+// What to do is told once, after all the reasons.
+func TestSentence(t *testing.T) {
+	err := &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure with x", Err: fmt.Errorf("gave up after 1s: %w",
+		&meter.Error{Kind: meter.ErrNoAnswer, Op: "connect to x", Err: fmt.Errorf("the link broke (%w)", powerspy.ErrLink)})}
+	want := "measure with x: gave up after 1s: connect to x: the link broke (" + powerspy.ErrLink.Error() + "); try again"
+	if got := sentence(err); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
