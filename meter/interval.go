@@ -38,7 +38,6 @@ func checkWindows(interval time.Duration, periods int, frequency float64, g powe
 	if most := min(g.MaxPeriods(), int(maxWindow.Seconds()*math.Round(frequency))); periods < 1 || periods > most {
 		return &Error{Kind: ErrUsage, Op: fmt.Sprintf("averaging %d mains periods", periods), Err: &AveragingError{most}}
 	}
-	window := float64(periods) / frequency
 	if interval == 0 || fits(interval, periods, frequency) {
 		return nil
 	}
