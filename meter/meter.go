@@ -107,3 +107,12 @@ func (m *Meter) readCalibration(ctx context.Context, id powerspy.Identity) error
 	m.info = Info{Target: m.target, Identity: id, Calibrations: cals, UsesFactory: factory}
 	return nil
 }
+
+// Resolution returns the step of power in W in which the meter counts.
+func (i Info) Resolution() float64 {
+	cal, _, err := i.Calibrations.InForce()
+	if err != nil {
+		return 0 // no meter that was opened is without
+	}
+	return cal.Voltage * cal.Current
+}

@@ -1,0 +1,159 @@
+package measure_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"powerspy2/measure"
+	"powerspy2/measure/measuretest"
+	"powerspy2/meter"
+)
+
+// remember returns a History of events.
+func remember(t *testing.T, h *measure.History, events []meter.Event) *measure.History {
+	t.Helper()
+	if _, err := measure.Run(t.Context(), &measuretest.Source{Events: events}, h); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func at(seconds float64) time.Time {
+	return begin.Add(time.Duration(math.Round(seconds * 1e9)))
+}
+
+// TestSpan: windows that a moment cuts count in proportion, gaps are not made
+// up.
+func TestSpan(t *testing.T) {
+	events := measuretest.Windows(begin, 500, period, 100)
+	events[250].Window.Power = 200
+	events[300].Window.Bridged = true
+	gap := []meter.Event{measuretest.Gap(at(10), 2*time.Second, 100)}
+	events = append(append(events, gap...), measuretest.Windows(at(12), 100, period, 50)...)
+	h := remember(t, &measure.History{}, events)
+	tests := []struct {
+		name                     string
+		from, to                 float64
+		energy, covered          float64
+		windows, bridged         int
+		low, high                float64
+		edges, leftOut, coverage bool // there is an uncertainty of these; coverage is under 1
+	}{
+		{name: "whole windows", from: 1, to: 2, energy: 100, covered: 1, windows: 50, low: 100, high: 100},
+		{name: "half of a window", from: 1.01, to: 2, energy: 99, covered: 0.99, windows: 50, low: 100, high: 100},
+		{name: "an edge in a step", from: 4, to: 5.005, energy: 101, covered: 1.005, windows: 51, low: 100, high: 200, edges: true},
+		{name: "within a window", from: 5.005, to: 5.010, energy: 1, covered: 0.005, windows: 1, low: 200, high: 200, edges: true},
+		{name: "a step inside", from: 4, to: 6.5, energy: 252, covered: 2.5, windows: 124, bridged: 1, low: 100, high: 200, leftOut: true},
+		{name: "a gap", from: 9, to: 13, energy: 150, covered: 2, windows: 100, low: 50, high: 100, coverage: true},
+		{name: "before it began", from: -1, to: 1, energy: 100, covered: 1, windows: 50, low: 100, high: 100, coverage: true},
+		{name: "after it ended", from: 13, to: 15, energy: 50, covered: 1, windows: 50, low: 50, high: 50, coverage: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := h.Span(at(tt.from), at(tt.to))
+			near := func(what string, got, want float64) {
+				if math.Abs(got-want) > 1e-6 {
+					t.Errorf("%s %g, want %g", what, got, want)
+				}
+			}
+			near("energy", s.Energy, tt.energy)
+			near("covered", s.Covered.Seconds(), tt.covered)
+			near("lowest", s.PowerMin, tt.low)
+			near("highest", s.PowerMax, tt.high)
+			near("mean", s.Power(), tt.energy/tt.covered)
+			near("coverage", s.Coverage(), tt.covered/(tt.to-tt.from))
+			if s.Windows != tt.windows || s.Bridged != tt.bridged {
+				t.Errorf("%d windows and %d bridged, want %d and %d", s.Windows, s.Bridged, tt.windows, tt.bridged)
+			}
+			if u := s.Uncertainty; (u.Edges > 0) != tt.edges || (u.LeftOut > 0) != tt.leftOut {
+				t.Errorf("unexpected uncertainty %+v", u)
+			}
+		})
+	}
+	if s := h.Span(at(20), at(21)); s.Energy != 0 || s.Covered != 0 || s.Coverage() != 0 || !math.IsNaN(s.Power()) || s.Uncertainty.Expanded() != 0 {
+		t.Errorf("of a time without windows: %+v", s)
+	}
+	if s := h.Span(at(2), at(1)); s.Energy != 0 || s.Coverage() != 1 {
+		t.Errorf("of moments in the wrong order: %+v", s)
+	}
+}
+
+// TestHistoryMerges: old windows are merged, and energies between their seconds
+// stay what they were; or they are dropped.
+func TestHistoryMerges(t *testing.T) {
+	events := measuretest.Windows(begin, 50*100, period, 100)
+	for i := range events {
+		events[i].Window.Power = 100 + float64(i%50)
+	}
+	whole := remember(t, &measure.History{}, events)
+	merged := remember(t, &measure.History{Keep: 10 * time.Second}, events)
+	forgetful := remember(t, &measure.History{Keep: 10 * time.Second, Forget: true}, events)
+	for _, from := range []float64{0, 20, 50, 95} {
+		want, got := whole.Span(at(from), at(100)), merged.Span(at(from), at(100))
+		if math.Abs(got.Energy-want.Energy) > 1e-6 || got.Windows != want.Windows || got.PowerMin != want.PowerMin || got.PowerMax != want.PowerMax {
+			t.Errorf("from %g: %+v, want %+v", from, got, want)
+		}
+	}
+	cut, sharp := merged.Span(at(50.5), at(60)), whole.Span(at(50.5), at(60))
+	if off := math.Abs(cut.Energy - sharp.Energy); off > cut.Uncertainty.Expanded() || cut.Uncertainty.Edges < 10*sharp.Uncertainty.Edges {
+		t.Errorf("a merged second that is cut: %+v, want about %+v", cut, sharp)
+	}
+	if s := forgetful.Span(at(0), at(100)); s.Covered < 10*time.Second || s.Covered > 13*time.Second {
+		t.Errorf("%v are remembered", s.Covered)
+	}
+}
+
+// TestEnergy measures work, and tells what failed.
+func TestEnergy(t *testing.T) {
+	broken := errors.New("broken")
+	tests := []struct {
+		name string
+		spec string
+		work error
+		want error
+	}{
+		{name: "well", spec: "load=constant,watts=100"},
+		{name: "the work fails", spec: "load=constant,watts=100", work: broken, want: broken},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				target, err := meter.ParseTarget("sim:" + tt.spec)
+				if err != nil {
+					t.Fatal(err)
+				}
+				src, err := meter.Supervise(t.Context(), meter.Config{Target: target}, meter.StreamConfig{}, meter.Recovery{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				s, err := measure.Energy(t.Context(), src, func(context.Context) error {
+					time.Sleep(3 * time.Second)
+					return tt.work
+				})
+				if !errors.Is(err, tt.want) {
+					t.Errorf("unexpected error: %v", err)
+				}
+				if s.Coverage() < 1 || math.Abs(s.Energy-300) > s.Uncertainty.Expanded()+0.5 {
+					t.Errorf("unexpected energy %+v", s)
+				}
+				if took := time.Since(start); took > 7*time.Second {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		_, err := measure.Energy(t.Context(), &measuretest.Source{Err: broken}, func(context.Context) error {
+			t.Error("the work began although nothing was measured")
+			return nil
+		})
+		if !errors.Is(err, broken) {
+			t.Errorf("unexpected error: %v", err)
+		}
+	})
+}
