@@ -25,7 +25,7 @@ var (
 	// Finding a meter, all of them with ErrNotFound.
 
 	ErrNoneAnswered = errors.New("none answered") // within the time of a discovery
-	ErrHidden       = errors.New("it answers its radio call, but does not show itself to new machines")
+	ErrHidden       = errors.New("it responds over Bluetooth, but is not discoverable")
 	ErrNotPaired    = errors.New("not paired with this machine")
 
 	// A meter that is there.

@@ -258,7 +258,7 @@ func (p *patient) checkReach(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", explain("reach", err)
 	}
-	return fmt.Sprintf("%s answers its radio call", cmp.Or(name, p.target.String())), nil
+	return fmt.Sprintf("%s responds over Bluetooth", cmp.Or(name, p.target.String())), nil
 }
 
 func (p *patient) checkConnection(ctx context.Context) (_ string, err error) {

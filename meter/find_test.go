@@ -337,11 +337,11 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name: "absent, paired", air: []*fakeDevice{with(paired(), func(d *fakeDevice) { d.away = true })},
-			err: ErrNotFound, text: "radio call", log: []string{"dial 1"}, max: 7 * time.Second,
+			err: ErrNotFound, text: "respond over Bluetooth", log: []string{"dial 1"}, max: 7 * time.Second,
 		},
 		{
 			name: "absent, by address", cfg: Config{Target: Target{Kind: Bluetooth, Address: testMeter}},
-			err: ErrNotFound, text: "radio call", max: 7 * time.Second,
+			err: ErrNotFound, text: "respond over Bluetooth", max: 7 * time.Second,
 		},
 		{
 			name: "by address, never seen", cfg: Config{Target: Target{Kind: Bluetooth, Address: testMeter}}, air: []*fakeDevice{newDevice()},

@@ -106,7 +106,7 @@ func (r *route) healed(ctx context.Context) (powerspy.Link, error) {
 	if !isKeyRefused(err) {
 		return l, err
 	}
-	r.cfg.report(Pairing, "%s forgot this machine, pairing anew", r.target)
+	r.cfg.report(Pairing, "%s has forgotten this machine, pairing again", r.target)
 	if err := r.rebond(ctx); err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func TestReliabilityPage(t *testing.T) {
 		fmt.Sprintf("fails again within %.0f s", stable.Seconds()),
 		fmt.Sprintf("sends nothing for %.0f s", minSilence.Seconds()),
 		fmt.Sprintf("seen lately (%.0f s at most)", maxSpread.Seconds()),
-		"forgetting the key that the meter refuses and pairing anew",
+		"removing the key that the meter refuses and pairing again",
 		"damaged data from the meter", "the meter left data out",
 	} {
 		if !strings.Contains(words, text) {

@@ -34,10 +34,10 @@ type stepKind struct {
 }
 
 var stepKinds = [...]stepKind{
-	Drain:          {"drain", "telling the meter to start anew", 8 * time.Second},
-	Reconnect:      {"reconnect", "connecting anew", 15 * time.Second},
-	Relink:         {"relink", "ending the radio link and connecting anew", 25 * time.Second},
-	Rebond:         {"rebond", "forgetting the key that the meter refuses and pairing anew", 60 * time.Second},
+	Drain:          {"drain", "telling the meter to stop and start again", 8 * time.Second},
+	Reconnect:      {"reconnect", "reconnecting", 15 * time.Second},
+	Relink:         {"relink", "ending the radio link and reconnecting", 25 * time.Second},
+	Rebond:         {"rebond", "removing the key that the meter refuses and pairing again", 60 * time.Second},
 	ResetAdapter:   {"reset-adapter", "switching the Bluetooth adapter off and on", 30 * time.Second},
 	RestartService: {"restart-service", "restarting the Bluetooth service", 60 * time.Second},
 	PowerCycle:     {"power-cycle", "running the power-cycle command", 2 * time.Minute},

@@ -314,7 +314,7 @@ func TestSuperviseEnds(t *testing.T) {
 				p.host.change(func() { p.device.away = true })
 				p.sim.Drop()
 			},
-			want: ErrNotFound, text: "radio call", max: 40 * time.Second,
+			want: ErrNotFound, text: "respond over Bluetooth", max: 40 * time.Second,
 		},
 		{
 			name: "another PIN",

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"powerspy2/bluez"
+	"powerspy2/internal/cli"
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/owner"
 	"powerspy2/meter"
@@ -82,7 +83,7 @@ const (
 var advices = []advice{
 	// What the command says itself.
 	whenA(func(e *advisedError) string { return e.next }),
-	whenA(func(e *usageError) string { return "type `" + e.help + "`" }),
+	whenA(func(e *cli.UsageError) string { return "type `" + e.Help + "`" }),
 
 	// The command line.
 	when(meter.ErrDevice, "give "+deviceForms),
@@ -113,7 +114,7 @@ var advices = []advice{
 
 	// The way to the meter.
 	when(owner.ErrHeld, "stop it, or wait"),
-	when(meter.ErrNoneAnswered, inReach+"; `powerspy scan --all` shows what is in the air"),
+	when(meter.ErrNoneAnswered, inReach+"; `powerspy scan --all` shows what is in reach"),
 	when(meter.ErrHidden, "unplug it for ten seconds (this cuts the power of what is plugged into it), then try again"),
 	when(rfcomm.ErrAbsent, inReach),
 	when(bluez.ErrPageTimeout, inReach),

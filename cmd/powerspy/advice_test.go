@@ -12,6 +12,7 @@ import (
 
 	"powerspy2/bdaddr"
 	"powerspy2/bluez"
+	"powerspy2/internal/cli"
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/owner"
 	"powerspy2/meter"
@@ -35,7 +36,7 @@ func TestAdvice(t *testing.T) {
 		want string
 	}{
 		{advise(owner.ErrHeld, "wait a minute"), "wait a minute"},
-		{&usageError{text: "x", help: "powerspy help"}, "type `powerspy help`"},
+		{&cli.UsageError{Text: "x", Help: "powerspy help"}, "type `powerspy help`"},
 
 		{kind(meter.ErrDevice, errors.New("y")), "give an address (00:0B:CE:07:1D:32), a name"},
 		{kind(meter.ErrAdapter, errors.New("y")), "give one such as hci0"},

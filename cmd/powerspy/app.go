@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
-	"github.com/urfave/cli/v2"
+	"powerspy2/internal/cli"
+	"powerspy2/meter"
 )
 
 // env is the world as the command sees it, so that tests can give it another.
@@ -29,70 +29,60 @@ func (e env) warn(format string, args ...any) {
 
 // run runs the command and returns its exit status.
 func run(ctx context.Context, e env) int {
-	out := &checkedWriter{w: e.stdout}
-	e.stdout = out
-	err := newApp(e).RunContext(ctx, e.args)
-	if out.err != nil && err == nil {
-		// A help text or a list, whose printing does not look at errors.
-		err = out.err
-	}
+	e.stdout = stdoutWriter{e.stdout}
+	err := newProgram(e).Run(ctx, e.args)
 	if text := message(err); text != "" {
 		e.warn("%s", text)
 	}
 	return exitStatus(err)
 }
 
-// app carries what the subcommands share.
+// app carries what the commands share.
 type app struct {
 	env env
 }
 
-// newApp returns the command line without running it.
-func newApp(e env) *cli.App {
+// newProgram returns the command line without running it.
+func newProgram(e env) *cli.Program {
 	a := &app{env: e}
-	root := &cli.App{
-		Name:                  "powerspy",
-		HelpName:              "powerspy",
-		Usage:                 "measure electric power with a PowerSpy2",
-		UsageText:             "powerspy [global options] COMMAND [options]",
-		Description:           rootDescription,
-		Version:               versionText(),
-		Writer:                e.stdout,
-		ErrWriter:             e.stderr,
-		Flags:                 append(globalFlags(true), cli.HelpFlag),
-		EnableBashCompletion:  true,
-		Action:                a.noCommand,
-		CustomAppHelpTemplate: cli.AppHelpTemplate + topicList(),
-		// run prints errors and main exits; the library is to do neither.
-		ExitErrHandler: func(*cli.Context, error) {},
-		Commands: []*cli.Command{
-			a.measureCommand(), a.setupCommand(), a.scanCommand(), a.infoCommand(),
-			a.doctorCommand(), a.recoverCommand(),
-			a.clockCommand(), a.eepromCommand(), a.filesCommand(), a.logCommand(), a.captureCommand(),
-			a.gmtCommand(), a.bridgeCommand(), a.simCommand(), a.completionCommand(), a.manCommand(), a.versionCommand(), a.helpCommand(),
-		},
+	p := &cli.Program{
+		Name:        "powerspy",
+		Usage:       "measure electric power with a PowerSpy2",
+		Description: programDescription,
+		Version:     versionText(),
+		Flags:       a.globalFlags(),
+		Topics:      topics,
+		Stdout:      e.stdout,
+		Getenv:      e.getenv,
+		Unexpected:  meantAsDevice,
 	}
-	root.BashComplete = a.complete
-	root.OnUsageError = a.flagError
-	a.adopt(root.Commands)
-	return root
+	p.Commands = slices.Concat(
+		[]*cli.Command{a.measureCommand(), a.setupCommand(), a.scanCommand(), a.infoCommand(), a.doctorCommand(), a.recoverCommand()},
+		under("Functions of the meter", a.captureCommand(), a.clockCommand(), a.eepromCommand(), a.filesCommand(), a.logCommand()),
+		under("Other programs", a.gmtCommand(), a.bridgeCommand(), a.simCommand()),
+		under("This program", p.CompletionCommand(), p.ManCommand(), a.versionCommand(), p.HelpCommand()),
+	)
+	return p
 }
 
-// adopt makes commands, and the commands below them, behave like all others.
-func (a *app) adopt(commands []*cli.Command) {
+// under puts commands into a category of help.
+func under(category string, commands ...*cli.Command) []*cli.Command {
 	for _, c := range commands {
-		c.HideHelpCommand = true
-		c.Flags = append(c.Flags, cli.HelpFlag)
-		if len(c.Subcommands) == 0 {
-			c.CustomHelpTemplate = cli.CommandHelpTemplate
-		}
-		c.OnUsageError = a.flagError
-		c.BashComplete = a.complete
-		a.adopt(c.Subcommands)
+		c.Category = category
 	}
+	return commands
 }
 
-const rootDescription = `With the meter plugged in, this finds it, pairs with it (PIN 1234 unless
+// meantAsDevice says how a meter is given, where one stands as an argument.
+func meantAsDevice(c *cli.Command, arg string) string {
+	t, err := meter.ParseTarget(arg)
+	if err != nil || t.Kind == meter.Named || !c.HasFlag(deviceFlag) {
+		return ""
+	}
+	return "a meter is given as --device " + arg
+}
+
+const programDescription = `With the meter plugged in, this finds it, pairs with it (PIN 1234 unless
 told otherwise) and prints readings until Ctrl-C, without root:
 
     powerspy measure
@@ -101,104 +91,13 @@ Exit status: 0 done, 1 failed while running, 2 wrong usage, 3 no meter found,
 4 this machine is not ready, 5 pairing refused, 6 the meter does not answer,
 7 finished, but with gaps.`
 
-func init() {
-	// The library's own flag takes -v, which is --verbose here and in the
-	// older tools.
-	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "print the version and exit", DisableDefaultText: true}
-	cli.VersionPrinter = func(c *cli.Context) {
-		fmt.Fprintf(c.App.Writer, "powerspy %s\n", c.App.Version) // a checkedWriter
-	}
-}
+// stdoutWriter says of errors that they are standard output's.
+type stdoutWriter struct{ w io.Writer }
 
-// noCommand is the action of `powerspy` alone, and of a command that is none.
-func (a *app) noCommand(c *cli.Context) error {
-	if c.NArg() == 0 {
-		return cli.ShowAppHelp(c)
-	}
-	return unknownCommand(c)
-}
-
-func unknownCommand(c *cli.Context) error {
-	name := c.Args().First()
-	var names []string
-	for _, cmd := range c.App.VisibleCommands() {
-		names = append(names, cmd.Name)
-	}
-	text := fmt.Sprintf("there is no command %q", name)
-	if c.Command.Name == "help" {
-		names = append(names, topicNames()...)
-		text = fmt.Sprintf("there is no command or topic %q", name)
-	}
-	if s := closest(name, names); s != "" {
-		text += " (did you mean " + s + "?)"
-	}
-	return &usageError{text: text, help: "powerspy help"}
-}
-
-func (a *app) helpCommand() *cli.Command {
-	return &cli.Command{
-		Name:      "help",
-		Usage:     "list the commands, or explain one, or a topic",
-		ArgsUsage: "[COMMAND... | TOPIC]",
-		Description: "The topics are " + strings.Join(topicNames(), ", ") + `. Examples:
-
-    powerspy help measure
-    powerspy help formats`,
-		Action: func(c *cli.Context) error { return a.help(c, c.Args().Slice()) },
-	}
-}
-
-// help explains the command, or the topic, that the words name.
-func (a *app) help(c *cli.Context, words []string) error {
-	if len(words) == 0 {
-		return cli.ShowAppHelp(c)
-	}
-	cmd := c.App.Command(words[0])
-	if cmd == nil && len(words) == 1 {
-		if ok, err := printTopic(a.env.stdout, words[0]); ok {
-			return err
-		}
-	}
-	if cmd == nil && !slices.Contains(topicNames(), words[0]) {
-		return unknownCommand(c)
-	}
-	for _, w := range words[1:] {
-		if cmd == nil || len(cmd.Subcommands) == 0 {
-			return usagef(c, "help takes no further argument %q", w)
-		}
-		group := cmd
-		if cmd = below(group, w); cmd == nil {
-			return unknownBelow(c, group, w)
-		}
-	}
-	// A command's own --help, which is right for those below a command, too.
-	return c.App.RunContext(c.Context, append(append([]string{c.App.Name}, words...), "--help"))
-}
-
-// below finds a command of a command by its name; nil if there is none.
-func below(c *cli.Command, name string) *cli.Command {
-	for _, sub := range c.Subcommands {
-		if sub.HasName(name) {
-			return sub
-		}
-	}
-	return nil
-}
-
-// checkedWriter remembers the first error, because help texts are printed by
-// code that does not look at it.
-type checkedWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (c *checkedWriter) Write(p []byte) (int, error) {
-	if c.err != nil {
-		return 0, c.err
-	}
-	n, err := c.w.Write(p)
+func (s stdoutWriter) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
 	if err != nil {
-		c.err = &stdoutError{err}
+		err = &stdoutError{err}
 	}
-	return n, c.err
+	return n, err
 }

@@ -12,8 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
 	"powerspy2/meter"
 )
@@ -43,7 +42,7 @@ func TestExitStatus(t *testing.T) {
 		{&stdoutError{syscall.EPIPE}, 0, ""},
 		{&stdoutError{&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}}, 1, "standard output: no space left on device"},
 		{fmt.Errorf("link: %w", syscall.EPIPE), 1, "link: broken pipe"},
-		{&usageError{text: "no", help: "powerspy help"}, 2, "no; type `powerspy help`"},
+		{&cli.UsageError{Text: "no", Help: "powerspy help"}, 2, "no; type `powerspy help`"},
 		{&config.Error{File: "f", Line: 3, Err: errors.New("bad")}, 2, "f:3: bad"},
 		{kind(meter.ErrUsage), 2, "around: x: y"},
 		{kind(meter.ErrInterval), 2, "around: x: y; give an interval such as 20ms, 250ms or 1s"},
@@ -66,78 +65,34 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// A flag set before or after the subcommand counts, and the one after wins.
-func TestGlobalFlagsOnBothSides(t *testing.T) {
-	tests := []struct {
-		args          string
-		device        string
-		verbose, both bool
-	}{
-		{"measure", "", false, false},
-		{"--device a measure", "a", false, false},
-		{"-d a measure", "a", false, false},
-		{"measure --device b", "b", false, false},
-		{"measure -d b", "b", false, false},
-		{"--device a measure -d b", "b", false, false},
-		{"--verbose measure", "", true, false},
-		{"-v measure", "", true, false},
-		{"--debug measure -q", "", true, true},
-		{"measure --debug", "", true, false},
-		{"-q measure -v", "", true, true},
-		{"--verbose measure --verbose=false", "", false, false},
-	}
-	for _, tt := range tests {
-		app := newApp(env{getenv: func(string) string { return "" }})
-		var device string
-		var verbose, quiet bool
-		app.Command("measure").Action = func(c *cli.Context) error {
-			device, verbose, quiet = stringFlag(c, deviceFlag), boolFlag(c, verboseFlag), boolFlag(c, quietFlag)
-			return nil
-		}
-		if err := app.RunContext(t.Context(), append([]string{"powerspy"}, strings.Fields(tt.args)...)); err != nil {
-			t.Errorf("%s: %v", tt.args, err)
-			continue
-		}
-		if device != tt.device || verbose != tt.verbose || quiet != tt.both {
-			t.Errorf("%s: device %q, verbose %v, quiet %v", tt.args, device, verbose, quiet)
-		}
-	}
-}
-
 // Every command explains itself with an example, in lines that fit a terminal.
 func TestHelp(t *testing.T) {
-	app := newApp(env{getenv: func(string) string { return "" }})
-	for _, c := range app.Commands {
-		if c.Name == "help" {
-			continue
-		}
-		out, _, status := inProcess(t, nil, c.Name, "--help")
-		if status != 0 {
-			t.Errorf("%s --help: status %d", c.Name, status)
-		}
-		if !strings.Contains(c.Description, "Example") || !strings.Contains(c.Description, "    powerspy "+c.Name) && !strings.Contains(c.Description, "(powerspy "+c.Name) {
-			t.Errorf("%s: no example in %q", c.Name, c.Description)
-		}
-		for line := range strings.Lines(out) {
-			if len(strings.TrimRight(line, "\n")) > 120 {
-				t.Errorf("%s --help: %d columns: %s", c.Name, len(line)-1, line)
-			}
-		}
-		same, _, _ := inProcess(t, nil, "help", c.Name)
-		if same != out {
-			t.Errorf("help %s differs from %s --help", c.Name, c.Name)
+	p := newProgram(env{getenv: func(string) string { return "" }})
+	var commands []string
+	for _, c := range p.Commands {
+		commands = append(commands, c.Name)
+		for _, sub := range c.Commands {
+			commands = append(commands, c.Name+" "+sub.Name)
 		}
 	}
-}
-
-func TestClosest(t *testing.T) {
-	commands := []string{"measure", "setup", "scan", "info", "doctor", "sim", "completion"}
-	for slip, want := range map[string]string{
-		"mesure": "measure", "meas": "measure", "measrue": "measure", "Doctor": "doctor", "inf": "info",
-		"setpu": "setup", "xyz": "", "": "", "reading": "", "scam": "scan",
-	} {
-		if got := closest(slip, commands); got != want {
-			t.Errorf("%q: got %q, want %q", slip, got, want)
+	for _, name := range append(commands, "") {
+		words := strings.Fields(name)
+		c := p.Find(words...)
+		out, _, status := inProcess(t, nil, append(words, "--help")...)
+		if status != 0 {
+			t.Errorf("%s --help: status %d", name, status)
+		}
+		if c != nil && (!strings.Contains(c.Description, "Example") || !strings.Contains(c.Description, "powerspy "+name)) {
+			t.Errorf("%s: no example in %q", name, c.Description)
+		}
+		for line := range strings.Lines(out) {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > 79 {
+				t.Errorf("%s --help: %d columns: %s", name, n, line)
+			}
+		}
+		same, _, _ := inProcess(t, nil, append([]string{"help"}, words...)...)
+		if same != out {
+			t.Errorf("help %s differs from %s --help", name, name)
 		}
 	}
 }

@@ -12,9 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"powerspy2/internal/bridge"
+	"powerspy2/internal/cli"
 	"powerspy2/internal/owner"
 	pseudo "powerspy2/internal/terminal"
 	"powerspy2/meter"
@@ -32,13 +31,13 @@ the meter is in use, and hung up. --verbose shows the bytes that are carried.
 
 Examples:
 
-    powerspy bridge --tty /tmp/meter      # then: old-tool --device /tmp/meter
+    powerspy bridge --tty /tmp/meter    # then: old-tool --device /tmp/meter
     powerspy bridge --tcp 4567            # a port of 127.0.0.1`,
-		Flags: append([]cli.Flag{
-			&cli.PathFlag{Name: "tty", DefaultText: "$XDG_RUNTIME_DIR/powerspy/tty", Usage: "make the device `PATH`, a symbolic link"},
-			&cli.StringFlag{Name: "tcp", Usage: "listen on `PORT` of 127.0.0.1 instead, or on ADDRESS:PORT of another loopback address"},
+		Flags: append([]*cli.Flag{
+			{Name: "tty", Takes: cli.File{}, Default: "$XDG_RUNTIME_DIR/powerspy/tty", Usage: "make the device `PATH`, a symbolic link"},
+			{Name: "tcp", Takes: cli.Text{}, Usage: "listen on `PORT` of 127.0.0.1 instead, or on ADDRESS:PORT of another loopback address"},
 			pin(),
-		}, globalFlags(false)...),
+		}, a.globalFlags()...),
 		Action: a.bridge,
 	}
 }
@@ -57,11 +56,8 @@ type conn interface {
 }
 
 func (a *app) bridge(c *cli.Context) (err error) {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	if c.IsSet("tty") && c.IsSet("tcp") {
-		return usagef(c, "give one of --tty and --tcp")
+		return c.Usagef("give one of --tty and --tcp")
 	}
 	address, err := bridgeAddress(c)
 	if err != nil {
@@ -217,10 +213,10 @@ func bridgeAddress(c *cli.Context) (string, error) {
 	}
 	host, port, err := net.SplitHostPort(text)
 	if err != nil || port == "" {
-		return "", usagef(c, "%q is no PORT or HOST:PORT such as 4567 or 127.0.0.1:4567", c.String("tcp"))
+		return "", c.Usagef("invalid address %q for --tcp; use for example 4567 or 127.0.0.1:4567", c.String("tcp"))
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return "", usagef(c, "%q is no address of this machine alone: whoever reaches it could use the meter; give a PORT, and reach it from elsewhere with `ssh -L`", c.String("tcp"))
+		return "", c.Usagef("invalid address %q for --tcp: other machines could reach it, and use the meter; use a PORT, and `ssh -L` from elsewhere", c.String("tcp"))
 	}
 	return text, nil
 }
@@ -242,7 +238,7 @@ func listenTCP(ctx context.Context, address string) (*front, error) {
 // link of another bridge from one that was left behind, whose terminal may be
 // somebody else's by now.
 func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
-	link := c.Path("tty")
+	link := c.String("tty")
 	if link == "" {
 		dir, err := owner.Directory(s.env.getenv)
 		if err != nil {
@@ -263,10 +259,10 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 		}
 	}()
 	if info, err := os.Lstat(link); err == nil && info.Mode()&os.ModeSymlink == 0 {
-		return nil, usagef(c, "%s is there already and no symbolic link; give --tty another path", link)
+		return nil, c.Usagef("%s exists and is not a symbolic link; give --tty another path", link)
 	}
 	if there, err := os.Readlink(link); err == nil && !strings.HasPrefix(there, "/dev/pts/") {
-		return nil, usagef(c, "%s leads to %s, which is no bridge's; give --tty another path", link, there)
+		return nil, c.Usagef("%s leads to %s, which is not a bridge's; give --tty another path", link, there)
 	}
 	l, err := pseudo.Listen(link)
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"powerspy2/internal/atomicfile"
+	"powerspy2/internal/cli"
 	"powerspy2/internal/waveform"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -29,45 +29,36 @@ meter.
 Examples, a picture of two periods, and the inrush of what is switched on:
 
     powerspy capture --periods 2 --output two.csv --plot two.png
-    powerspy capture --above-peak-current 2 --pretrigger 2 --periods 20 --output inrush.csv`,
-		Flags: slices.Concat([]cli.Flag{
-			&cli.IntFlag{Name: "periods", Aliases: []string{"n"}, Value: 10, Usage: "record `N` mains periods, 1 to 100"},
-		}, limitFlags(), []cli.Flag{
-			&cli.IntFlag{Name: "pretrigger", Usage: "keep `PERIODS` from before the trigger"},
-			&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION`", DefaultText: "wait until Ctrl-C"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the CSV to `FILE`", DefaultText: "standard output"},
-			&cli.StringFlag{Name: "plot", Usage: "draw it into `FILE`, a .png or .svg"},
-			&cli.StringFlag{Name: "raw", Usage: "keep the meter's answer as it came in `FILE`"},
+    powerspy capture --above-peak-current 2 --pretrigger 2 --periods 20 \
+        --output inrush.csv`,
+		Flags: slices.Concat([]*cli.Flag{
+			{Name: "periods", Aliases: []string{"n"}, Takes: cli.Count{Min: 1, Max: powerspy.MaxCaptureLength}, Default: "10", Usage: "record `N` mains periods, 1 to 100"},
+		}, limitFlags(), []*cli.Flag{
+			{Name: "pretrigger", Takes: cli.Count{Max: powerspy.MaxCaptureLength, Of: "mains periods"}, Usage: "keep `PERIODS` from before the trigger"},
+			{Name: "timeout", Takes: cli.Duration{Examples: "10s, 1m, 1h"}, Usage: "give up after `DURATION`", Default: "wait until Ctrl-C"},
+			{Name: outputFlag, Takes: cli.File{}, Aliases: []string{"o"}, Usage: "write the CSV to `FILE`", Default: "standard output"},
+			{Name: "plot", Takes: cli.File{}, Usage: "draw it into `FILE`, a .png or .svg"},
+			{Name: "raw", Takes: cli.File{}, Usage: "keep the meter's answer as it came in `FILE`"},
 			pin(),
-		}, globalFlags(false)),
+		}, a.globalFlags()),
 		Action: a.capture,
 	}
 }
 
 func (a *app) capture(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
-	n, pre, timeout := c.Int("periods"), c.Int("pretrigger"), c.Duration("timeout")
-	switch {
-	case n < 1 || n > powerspy.MaxCaptureLength:
-		return usagef(c, "periods %d: a capture has 1 to %d mains periods", n, powerspy.MaxCaptureLength)
-	case pre < 0 || pre > n:
-		return usagef(c, "pretrigger %d: give 0 to %d, the periods of the capture", pre, n)
-	case c.IsSet("timeout") && timeout <= 0:
-		return usagef(c, "timeout %v: give a time above 0, such as 1m", timeout)
+	n, pre, timeout := cmp.Or(c.Int("periods"), 10), c.Int("pretrigger"), c.Duration("timeout")
+	if pre > n {
+		return c.Usagef("--pretrigger %d is more than the %d mains periods of the capture", pre, n)
 	}
 	if err := checkCaptureFiles(c); err != nil {
 		return err
 	}
-	thresholds, err := parseLimits(c)
-	if err != nil {
-		return err
-	}
+	thresholds := thresholds(c)
 	var format waveform.Format
+	var err error
 	if name := c.String("plot"); c.IsSet("plot") {
 		if format, err = waveform.FormatOf(name); err != nil {
-			return usagef(c, "plot %v", err)
+			return c.Usagef("plot %v", err)
 		}
 	}
 	cfg := meter.CaptureConfig{Periods: n, Pretrigger: uint8(pre), Thresholds: thresholds}
@@ -108,7 +99,7 @@ func (a *app) capture(c *cli.Context) error {
 		}
 		// What was captured may not come again: one output does not wait for
 		// the other to work.
-		return errors.Join(err, a.saveCapture(c.String("output"), captureCSV(samples)))
+		return errors.Join(err, a.saveCapture(outputName(c), captureCSV(samples)))
 	})
 }
 
@@ -116,16 +107,16 @@ func (a *app) capture(c *cli.Context) error {
 // not come again.
 func checkCaptureFiles(c *cli.Context) error {
 	flagOf := map[string]string{}
-	for _, flag := range []string{"output", "plot", "raw"} {
+	for _, flag := range []string{outputFlag, "plot", "raw"} {
 		if !c.IsSet(flag) {
 			continue
 		}
 		name := c.String(flag)
-		if name == "" {
-			return usagef(c, "%s: the name of the file is empty", flag)
+		if flag == outputFlag && name == standardOutput {
+			continue
 		}
 		if other := flagOf[filepath.Clean(name)]; other != "" {
-			return usagef(c, "--%s and --%s name the same file, %s", other, flag, name)
+			return c.Usagef("--%s and --%s name the same file, %s", other, flag, name)
 		}
 		flagOf[filepath.Clean(name)] = flag
 		if err := atomicfile.Check(name); err != nil {

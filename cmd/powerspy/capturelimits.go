@@ -3,11 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/powerspy"
 )
 
@@ -27,23 +25,19 @@ var limits = []struct {
 	{"above-peak-current", "a peak above", "A", "amperes", func(t *powerspy.Thresholds) *float64 { return &t.CurrentPeakAbove }},
 }
 
-func limitFlags() (flags []cli.Flag) {
+func limitFlags() (flags []*cli.Flag) {
 	for _, l := range limits {
 		usage := fmt.Sprintf("wait for %s `%s` %s", l.words, l.letter, l.unit)
-		flags = append(flags, &cli.Float64Flag{Name: l.flag, Usage: usage, DefaultText: "off"})
+		flags = append(flags, &cli.Flag{Name: l.flag, Takes: cli.Number{}, Usage: usage, Default: "off"})
 	}
 	return flags
 }
 
-func parseLimits(c *cli.Context) (t powerspy.Thresholds, err error) {
+func thresholds(c *cli.Context) (t powerspy.Thresholds) {
 	for _, l := range limits {
-		v := c.Float64(l.flag)
-		if c.IsSet(l.flag) && (!(v > 0) || math.IsInf(v, 0)) {
-			return t, usagef(c, "%s %v: give a number above 0", l.flag, v)
-		}
-		*l.in(&t) = v
+		*l.in(&t) = c.Float64(l.flag)
 	}
-	return t, nil
+	return t
 }
 
 // checkLimits refuses a condition that the meter can't be told, by its flag. The
@@ -55,7 +49,7 @@ func checkLimits(c *cli.Context, cal powerspy.Calibration, t powerspy.Thresholds
 		_, err := cal.Counts(one)
 		var e *powerspy.Error
 		if errors.Is(err, powerspy.ErrOutOfRange) && errors.As(err, &e) {
-			return usagef(c, "--%s: %w", l.flag, e.Err)
+			return c.Usagef("--%s: %w", l.flag, e.Err)
 		}
 	}
 	return nil

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 )
@@ -31,9 +30,9 @@ Examples:
     powerspy clock get`,
 		Action: a.clockGet,
 	}, &cli.Command{
-		Name:      "set",
-		Usage:     "set the clock to a time",
-		ArgsUsage: "TIME",
+		Name:  "set",
+		Usage: "set the clock to a time",
+		Args:  []cli.Arg{{Name: "TIME", What: "a time, such as 2026-03-01T12:00:00", Takes: clockTime{}}},
 		Description: `TIME is ISO 8601, of the years 2000 to 2255; without a zone it is local time.
 
 Example:
@@ -51,9 +50,6 @@ Example:
 }
 
 func (a *app) clockGet(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		s.progress.Working("reading the clock")
 		r, err := m.Clock(ctx)
@@ -68,16 +64,7 @@ func (a *app) clockGet(c *cli.Context) error {
 }
 
 func (a *app) clockSet(c *cli.Context) error {
-	if c.NArg() == 0 {
-		return usagef(c, "clock set needs a time, such as 2026-03-01T12:00:00")
-	}
-	if c.NArg() > 1 {
-		return surplus(c, 1)
-	}
-	t, err := parseTime(c, c.Args().First())
-	if err != nil {
-		return err
-	}
+	t := cli.ArgValue[time.Time](c, 0)
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		s.progress.Working("setting the clock")
 		if err := m.SetClock(ctx, t); err != nil {
@@ -90,9 +77,6 @@ func (a *app) clockSet(c *cli.Context) error {
 }
 
 func (a *app) clockSync(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		s.progress.Working("setting the clock at the turn of a second")
 		before, after, err := m.SyncClock(ctx)
@@ -113,17 +97,23 @@ func offsetText(r meter.ClockReading) string {
 // timeLayouts are the forms of ISO 8601 that are accepted.
 var timeLayouts = []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02T15:04", time.DateOnly}
 
-// parseTime reads a time that a meter can hold, in local time.
-func parseTime(c *cli.Context, text string) (time.Time, error) {
+// A clockTime is a time that a meter can hold, in local time.
+type clockTime struct{}
+
+func (clockTime) Noun() string    { return "time" }
+func (clockTime) Use() string     { return "a date and time such as 2026-03-01T12:00:00" }
+func (clockTime) Words() []string { return nil }
+
+func (clockTime) Parse(text string) (any, error) {
 	for _, layout := range timeLayouts {
 		t, err := time.ParseInLocation(layout, text, time.Local)
 		if err != nil {
 			continue
 		}
 		if t = t.Local(); t.Year() < powerspy.MinClockYear || t.Year() > powerspy.MaxClockYear {
-			return time.Time{}, usagef(c, "time %q: the meter's clock holds the years %d to %d", text, powerspy.MinClockYear, powerspy.MaxClockYear)
+			return nil, fmt.Errorf("the meter's clock holds the years %d to %d", powerspy.MinClockYear, powerspy.MaxClockYear)
 		}
 		return t, nil
 	}
-	return time.Time{}, usagef(c, "time %q is no date and time; write it as 2026-03-01T12:00:00", text)
+	return nil, cli.ErrInvalid
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -9,8 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
-	"github.com/urfave/cli/v2"
+	"powerspy2/internal/cli"
 )
 
 // pages returns the paths of the pages for users.
@@ -23,10 +23,9 @@ func pages(t *testing.T) []string {
 	return append(list, "../../README.md", "../../scripts/green-metrics-tool/README.md")
 }
 
-// Every command line that a page shows names commands and flags that exist.
+// Every command line that a page shows is one that the command takes.
 func TestCommandLinesOfPages(t *testing.T) {
-	root := newApp(env{stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }})
-	root.Setup()
+	p := newProgram(env{stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }})
 	checked := 0
 	for _, page := range pages(t) {
 		text, err := os.ReadFile(page)
@@ -35,7 +34,7 @@ func TestCommandLinesOfPages(t *testing.T) {
 		}
 		shell, _ := blocks(string(text))
 		for _, line := range shell {
-			words := strings.Fields(line)
+			words := shellWords(line)
 			i := slices.IndexFunc(words, func(w string) bool { return w == "powerspy" || strings.HasSuffix(w, "/powerspy") })
 			switch {
 			case i < 0, i+1 == len(words), // not named, or alone
@@ -44,7 +43,7 @@ func TestCommandLinesOfPages(t *testing.T) {
 				continue
 			}
 			checked++
-			if wrong := wrongIn(root, words[i+1:]); wrong != "" {
+			if wrong := wrongIn(p, words[i+1:]); wrong != "" {
 				t.Errorf("%s: %s: %s", filepath.Base(page), wrong, line)
 			}
 		}
@@ -54,34 +53,25 @@ func TestCommandLinesOfPages(t *testing.T) {
 	}
 }
 
-// So does every one that a help text or a topic shows.
+// So is every one that a help text or a topic shows.
 func TestCommandLinesOfHelp(t *testing.T) {
-	root := newApp(env{stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }})
-	root.Setup()
-	texts := map[string]string{"powerspy": root.Description}
+	p := newProgram(env{stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }})
+	texts := map[string]string{"powerspy": p.Description}
 	for _, topic := range topics {
-		texts[topic.name] = topic.text()
+		texts[topic.Name] = topic.Text()
 	}
-	var collect func(string, []*cli.Command)
-	collect = func(under string, list []*cli.Command) {
-		for _, c := range list {
-			name := under + c.Name
-			texts[name] = c.Description
-			collect(name+" ", c.Subcommands)
-		}
-	}
-	collect("", root.Commands)
+	p.Walk(func(c *cli.Command) { texts[c.Words()] = c.Description })
 	checked := 0
 	for name, text := range texts {
 		found := false
-		for line := range strings.Lines(text) {
-			words := strings.Fields(line)
+		for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
+			words := shellWords(line)
 			if !strings.HasPrefix(line, "  ") || words[0] != "powerspy" {
 				continue
 			}
 			found = true
 			checked++
-			if wrong := wrongIn(root, words[1:]); wrong != "" {
+			if wrong := wrongIn(p, words[1:]); wrong != "" {
 				t.Errorf("help of %s: %s: %s", name, wrong, strings.TrimSpace(line))
 			}
 		}
@@ -95,103 +85,72 @@ func TestCommandLinesOfHelp(t *testing.T) {
 }
 
 func TestWrongIn(t *testing.T) {
-	root := newApp(env{stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }})
-	root.Setup()
+	p := newProgram(env{stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }})
 	for line, want := range map[string]string{
-		"mesure":                                "there is no command mesure",
-		"measure --outptu x":                    "there is no flag --outptu",
-		"measure --output":                      "--output has no value",
+		"mesure":                                `there is no command "mesure" (did you mean measure?)`,
+		"measure --outptu x":                    "there is no flag --outptu (did you mean --output?)",
+		"measure --output":                      "--output needs a value",
 		"measure --output x -q > y":             "",
-		"measure x":                             "1 arguments, not 0",
-		"clock gte":                             "there is no command gte",
+		"measure x":                             `unexpected argument "x"`,
 		"clock get --periods 1":                 "there is no flag --periods",
 		"-q clock set --device=sim: 2026-01-01": "",
-		"clock set":                             "0 arguments, not 1",
-		"clock":                                 "a command is missing",
+		"clock set":                             "clock set needs a time, such as 2026-03-01T12:00:00",
+		"clock set $(date)":                     "",
+		"clock":                                 "clock needs one of get, set, sync",
 		"clock --help":                          "",
-		"files get NAME FILE MORE":              "3 arguments, not 1 to 2",
 		"files get NAME # comment":              "",
-		"eeprom write 40 1 2 3":                 "",
-		"eeprom write 40":                       "1 arguments, not from 2 on",
 		"sim --tcp load=wave":                   "",
-		"sim --link 'a b":                       "",
+		"setup --device 'PowerSpy 4567' x":      `unexpected argument "x"`,
 	} {
-		if got := wrongIn(root, strings.Fields(line)); got != want {
+		if got := wrongIn(p, shellWords(line)); got != want {
 			t.Errorf("%q: %q, want %q", line, got, want)
 		}
 	}
 }
 
-// wrongIn says what is wrong with a command line: a command or a flag that does
-// not exist, or the number of arguments; "" if nothing is. What stands behind a
-// pipe, a redirection, a comment or a substitution is not looked at.
-func wrongIn(root *cli.App, words []string) string {
-	flags, commands, usage := root.VisibleFlags(), root.Commands, ""
-	args, countable, named := 0, true, false
-	for i := 0; i < len(words); i++ {
-		w := words[i]
-		if strings.HasPrefix(w, "$(") {
-			countable = false
-			break
-		}
-		if strings.ContainsAny(w[:1], "|>&;#<") || strings.HasPrefix(w, "2>") {
-			break
-		}
-		if w == `\` || w == "--help" || strings.ContainsAny(w, `'"`) {
-			countable = false
-		}
-		if name, ok := strings.CutPrefix(w, "-"); ok && name != "" {
-			name, _, given := strings.Cut(strings.TrimPrefix(name, "-"), "=")
-			f := slices.IndexFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
-			if f < 0 {
-				return "there is no flag " + w
-			}
-			_, alone := flags[f].(*cli.GenericFlag)
-			if d, ok := flags[f].(cli.DocGenerationFlag); ok && d.TakesValue() && !alone && !given {
-				if i++; i == len(words) {
-					return w + " has no value"
-				}
-				countable = countable && !strings.ContainsAny(words[i], `'"`)
-			}
+// wrongIn says what is wrong with a command line; "" if nothing is. What stands
+// behind a pipe, a redirection, a comment or a line's end is not looked at, and
+// after a substitution no argument is missing.
+func wrongIn(p *cli.Program, words []string) string {
+	whole := true
+	for i, w := range words {
+		if w == "" {
 			continue
 		}
-		c := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(w) })
-		switch {
-		case c >= 0:
-			flags, usage, commands = commands[c].VisibleFlags(), commands[c].ArgsUsage, commands[c].Subcommands
-			named = true
-		case len(commands) > 0 && countable:
-			return "there is no command " + w
-		default:
-			args++
+		open := strings.HasPrefix(w, "$(") || w == `\`
+		if open || strings.ContainsAny(w[:1], "|>&;#<") || strings.HasPrefix(w, "2>") {
+			words, whole = words[:i], !open
+			break
 		}
 	}
-	switch {
-	case !countable, !named:
+	err := p.Check(words...)
+	if err == nil || !whole && strings.Contains(err.Error(), " needs ") {
 		return ""
-	case len(commands) > 0:
-		return "a command is missing"
 	}
-	return wrongCount(args, usage)
+	return err.Error()
 }
 
-// wrongCount says whether a command with this usage takes so many arguments.
-func wrongCount(n int, usage string) string {
-	least, most := 0, len(strings.Fields(usage))
-	for w := range strings.FieldsSeq(usage) {
-		if !strings.HasPrefix(w, "[") && !strings.HasSuffix(w, "]") && w != "|" {
-			least++
+// shellWords splits a line at blanks outside of quotes.
+func shellWords(line string) []string {
+	var words []string
+	word, quote, begun := "", rune(0), false
+	for _, r := range line + " " {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote, begun = r, true
+		case quote == 0 && unicode.IsSpace(r):
+			if begun {
+				words = append(words, word)
+			}
+			word, begun = "", false
+		default:
+			word += string(r)
+			begun = true
 		}
 	}
-	switch open := strings.Contains(usage, "..."); {
-	case open && n < least:
-		return fmt.Sprintf("%d arguments, not from %d on", n, least)
-	case open || n >= least && n <= most:
-		return ""
-	case least == most:
-		return fmt.Sprintf("%d arguments, not %d", n, least)
-	}
-	return fmt.Sprintf("%d arguments, not %d to %d", n, least, most)
+	return words
 }
 
 // A page that begins with a simulated meter works as it is typed, and prints

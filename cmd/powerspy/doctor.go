@@ -3,8 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 )
 
@@ -20,15 +19,12 @@ Examples:
 
     powerspy doctor
     powerspy doctor --device sim:`,
-		Flags:  globalFlags(false),
+		Flags:  a.globalFlags(),
 		Action: a.doctor,
 	}
 }
 
 func (a *app) doctor(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	s, err := a.session(c)
 	if err != nil {
 		return err

@@ -11,9 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"powerspy2/internal/atomicfile"
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 )
 
@@ -35,35 +34,39 @@ Examples:
     powerspy eeprom dump`,
 		Action: a.eepromDump,
 	}, &cli.Command{
-		Name:      "read",
-		Usage:     "show one byte",
-		ArgsUsage: "ADDRESS",
+		Name:  "read",
+		Usage: "show one byte",
+		Args:  []cli.Arg{{Name: "ADDRESS", What: "an address, hexadecimal from 00 to ff", Takes: hexByte{"address"}}},
 		Description: `Example:
 
     powerspy eeprom read 0x1a`,
 		Action: a.eepromRead,
 	}, &cli.Command{
-		Name:      "backup",
-		Usage:     "save all bytes to a new file",
-		ArgsUsage: "FILE",
+		Name:  "backup",
+		Usage: "save all bytes to a new file",
+		Args:  []cli.Arg{{Name: "FILE", What: "a file", Optional: true, Takes: cli.File{}}},
 		Description: `Example:
 
     powerspy eeprom backup meter.bin`,
+		Flags:  []*cli.Flag{{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "write `FILE`, as the argument does"}},
 		Action: a.eepromBackup,
 	}, &cli.Command{
-		Name:      "write",
-		Usage:     "change bytes, after a backup",
-		ArgsUsage: "ADDRESS BYTE...",
+		Name:  "write",
+		Usage: "change bytes, after a backup",
+		Args: []cli.Arg{
+			{Name: "ADDRESS", What: "an address, hexadecimal from 00 to ff", Takes: hexByte{"address"}},
+			{Name: "BYTE", What: "bytes, hexadecimal from 00 to ff", Takes: hexByte{"byte"}, Repeats: true},
+		},
 		Description: `Bytes are hexadecimal. The whole EEPROM is saved first; what was written is read
 back, and the old bytes are restored if it differs.
 
 Example:
 
     powerspy eeprom write --i-understand 0x1a 64 00`,
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "i-understand", DisableDefaultText: true, Usage: "wrong bytes can make the meter useless, go on"},
-			&cli.BoolFlag{Name: "calibration", DisableDefaultText: true, Usage: "also the calibration, addresses 02 to 19"},
-			&cli.StringFlag{Name: "backup", Usage: "save the EEPROM to this new `FILE`", DefaultText: "one in $XDG_STATE_HOME/powerspy"},
+		Flags: []*cli.Flag{
+			{Name: "i-understand", Usage: "wrong bytes can make the meter useless, go on"},
+			{Name: "calibration", Usage: "also the calibration, addresses 02 to 19"},
+			{Name: "backup", Takes: cli.File{}, Usage: "save the EEPROM to this new `FILE`", Default: "one in $XDG_STATE_HOME/powerspy"},
 		},
 		Action: a.eepromWrite,
 	})
@@ -82,9 +85,6 @@ var eepromFields = []struct {
 }
 
 func (a *app) eepromDump(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		p, err := s.readEEPROM(ctx, m)
 		if err != nil {
@@ -114,13 +114,7 @@ func (s *session) readEEPROM(ctx context.Context, m *meter.Meter) ([]byte, error
 }
 
 func (a *app) eepromRead(c *cli.Context) error {
-	addr, err := parseAddress(c)
-	if err != nil {
-		return err
-	}
-	if c.NArg() > 1 {
-		return surplus(c, 1)
-	}
+	addr := cli.ArgValue[uint8](c, 0)
 	return a.withMeter(c, func(ctx context.Context, _ *session, m *meter.Meter) error {
 		var p [1]byte
 		if err := m.ReadEEPROM(ctx, addr, p[:]); err != nil {
@@ -132,12 +126,12 @@ func (a *app) eepromRead(c *cli.Context) error {
 }
 
 func (a *app) eepromBackup(c *cli.Context) error {
-	name := c.Args().First()
-	if name == "" {
-		return usagef(c, "eeprom backup needs a file")
-	}
-	if c.NArg() > 1 {
-		return surplus(c, 1)
+	name, err := writtenFile(c, 0)
+	switch {
+	case err != nil:
+		return err
+	case name == "":
+		return c.Usagef("eeprom backup needs a file")
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		_, err := s.backup(ctx, m, name)
@@ -146,26 +140,20 @@ func (a *app) eepromBackup(c *cli.Context) error {
 }
 
 func (a *app) eepromWrite(c *cli.Context) error {
-	addr, err := parseAddress(c)
-	if err != nil {
-		return err
-	}
-	p, err := parseBytes(c, c.Args().Tail())
-	if err != nil {
-		return err
+	addr := cli.ArgValue[uint8](c, 0)
+	var p []byte
+	for i := 1; i < len(c.Args()); i++ {
+		p = append(p, cli.ArgValue[uint8](c, i))
 	}
 	switch {
 	case int(addr)+len(p) > meter.EEPROMSize:
-		return usagef(c, "%d bytes from 0x%02x on reach past the EEPROM, which ends at 0xff", len(p), addr)
+		return c.Usagef("%d bytes from 0x%02x on reach past the EEPROM, which ends at 0xff", len(p), addr)
 	case !c.Bool("i-understand"):
-		return usagef(c, "wrong bytes can make the meter useless; add --i-understand to write")
+		return c.Usagef("wrong bytes can make the meter useless; add --i-understand to write")
 	case meter.TouchesCalibration(addr, len(p)) && !c.Bool("calibration"):
-		return usagef(c, "addresses 02 to 19 are the calibration, without which the meter measures wrongly; add --calibration to write there")
+		return c.Usagef("addresses 02 to 19 are the calibration, without which the meter measures wrongly; add --calibration to write there")
 	}
 	name := c.String("backup")
-	if c.IsSet("backup") && name == "" {
-		return usagef(c, "the name of the backup file is empty")
-	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		if name == "" {
 			dir, err := stateDir(a.env.getenv)
@@ -218,7 +206,7 @@ func stateDir(getenv func(string) string) (string, error) {
 	if !filepath.IsAbs(parent) {
 		home := getenv("HOME")
 		if home == "" {
-			return "", fmt.Errorf("there is no place for a backup: neither XDG_STATE_HOME nor HOME is set")
+			return "", fmt.Errorf("no place for a backup: neither XDG_STATE_HOME nor HOME is set")
 		}
 		parent = filepath.Join(home, ".local", "state")
 	}
@@ -226,29 +214,17 @@ func stateDir(getenv func(string) string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
-func parseAddress(c *cli.Context) (uint8, error) {
-	if c.NArg() == 0 {
-		return 0, usagef(c, "%s needs an address, hexadecimal from 00 to ff", commandWords(c))
-	}
-	text := c.Args().First()
+// A hexByte is an address in the EEPROM or a byte of it.
+type hexByte struct{ noun string }
+
+func (h hexByte) Noun() string  { return h.noun }
+func (hexByte) Use() string     { return "a hexadecimal number from 00 to ff" }
+func (hexByte) Words() []string { return nil }
+
+func (hexByte) Parse(text string) (any, error) {
 	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 8)
 	if err != nil {
-		return 0, usagef(c, "address %q is not in the EEPROM; give a hexadecimal one from 00 to ff", text)
+		return nil, cli.ErrInvalid
 	}
 	return uint8(n), nil
-}
-
-func parseBytes(c *cli.Context, words []string) ([]byte, error) {
-	if len(words) == 0 {
-		return nil, usagef(c, "eeprom write needs bytes, hexadecimal from 00 to ff")
-	}
-	var p []byte
-	for _, w := range words {
-		n, err := strconv.ParseUint(strings.TrimPrefix(w, "0x"), 16, 8)
-		if err != nil {
-			return nil, usagef(c, "%q is no byte; give hexadecimal ones from 00 to ff (flags come before the address)", w)
-		}
-		p = append(p, uint8(n))
-	}
-	return p, nil
 }

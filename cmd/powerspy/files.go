@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
 	"powerspy2/internal/atomicfile"
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 )
@@ -34,22 +34,25 @@ Examples:
 		Description: `Example:
 
     powerspy files list`,
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "raw", DisableDefaultText: true, Usage: "print the meter's answer as it came"}},
+		Flags:  []*cli.Flag{{Name: "raw", Usage: "print the meter's answer as it came"}},
 		Action: a.filesList,
 	}, &cli.Command{
-		Name:      "get",
-		Usage:     "fetch a file",
-		ArgsUsage: "NAME [FILE]",
-		Description: `The file appears under its name when it is whole; FILE may be a directory.
+		Name:  "get",
+		Usage: "fetch a file",
+		Args:  []cli.Arg{{Name: "NAME", What: "the name of a file"}, {Name: "FILE", What: "a file or directory to write", Optional: true, Takes: cli.File{}}},
+		Description: `The file appears under its name when it is whole; FILE may be a directory, and -
+is standard output.
 
-Example:
+Examples:
 
-    powerspy files get 120906.DAT log.dat`,
+    powerspy files get 120906.DAT
+    powerspy files get 120906.DAT -o log.dat`,
+		Flags:  []*cli.Flag{{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "write `FILE`, as the argument does"}},
 		Action: a.filesGet,
 	}, &cli.Command{
-		Name:      "get-all",
-		Usage:     "fetch the files that a directory does not have whole yet",
-		ArgsUsage: "DIRECTORY",
+		Name:  "get-all",
+		Usage: "fetch the files that a directory does not have whole yet",
+		Args:  []cli.Arg{{Name: "DIRECTORY", What: "a directory", Takes: cli.File{}}},
 		Description: `Files that are there already are skipped, so that what was interrupted goes on
 where it was: those of the right size that begin as the meter's do. A log that
 has grown is fetched again. What is there of another log keeps its content, and
@@ -61,21 +64,18 @@ Example:
     powerspy files get-all logs`,
 		Action: a.filesGetAll,
 	}, &cli.Command{
-		Name:      "remove",
-		Usage:     "delete a file from the SD card",
-		ArgsUsage: "NAME",
+		Name:  "remove",
+		Usage: "delete a file from the SD card",
+		Args:  []cli.Arg{{Name: "NAME", What: "the name of a file"}},
 		Description: `Example:
 
     powerspy files remove --yes 120906.DAT`,
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, DisableDefaultText: true, Usage: "do not ask"}},
+		Flags:  []*cli.Flag{{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"}},
 		Action: a.filesRemove,
 	})
 }
 
 func (a *app) filesList(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		list, err := s.listFiles(ctx, m)
 		if err != nil {
@@ -98,19 +98,18 @@ func (a *app) filesList(c *cli.Context) error {
 }
 
 func (a *app) filesGet(c *cli.Context) error {
-	name, dst := c.Args().First(), c.Args().Get(1)
-	switch {
-	case name == "":
-		return usagef(c, "files get needs the name of a file")
-	case c.NArg() > 2:
-		return surplus(c, 2)
-	case c.NArg() == 2 && dst == "":
-		return usagef(c, "the name of the file to write is empty")
+	name := c.Arg(0)
+	dst, err := writtenFile(c, 1)
+	if err != nil {
+		return err
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		f, err := s.findFile(ctx, m, name)
 		if err != nil {
 			return err
+		}
+		if dst == standardOutput {
+			return m.FetchFile(ctx, f, a.env.stdout, nil)
 		}
 		// Not whatever the card says: a name with a slash would lie elsewhere.
 		base := filepath.Base(f.Name)
@@ -136,13 +135,7 @@ func (s *session) findFile(ctx context.Context, m *meter.Meter, name string) (po
 }
 
 func (a *app) filesGetAll(c *cli.Context) error {
-	dir := c.Args().First()
-	if dir == "" {
-		return usagef(c, "files get-all needs a directory")
-	}
-	if c.NArg() > 1 {
-		return surplus(c, 1)
-	}
+	dir := c.Arg(0)
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		list, err := s.listFiles(ctx, m)
 		if err != nil {
@@ -218,14 +211,9 @@ func (s *session) fetch(ctx context.Context, m *meter.Meter, f powerspy.File, ti
 }
 
 func (a *app) filesRemove(c *cli.Context) error {
-	name := c.Args().First()
-	switch {
-	case name == "":
-		return usagef(c, "files remove needs the name of a file")
-	case c.NArg() > 1:
-		return surplus(c, 1)
-	case !c.Bool("yes") && a.env.terminal == nil:
-		return usagef(c, "there is nobody to ask whether to remove %s; add --yes", name)
+	name := c.Arg(0)
+	if !c.Bool("yes") && a.env.terminal == nil {
+		return c.Usagef("there is nobody to ask whether to remove %s; add --yes", name)
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		f, err := s.findFile(ctx, m, name)

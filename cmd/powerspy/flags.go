@@ -1,10 +1,13 @@
 package main
 
 import (
-	"github.com/urfave/cli/v2"
+	"strings"
+
+	"powerspy2/internal/cli"
+	"powerspy2/internal/config"
 )
 
-// Names of the flags that stand before or after the subcommand.
+// Names of the flags that stand before or after the command.
 const (
 	deviceFlag  = "device"
 	adapterFlag = "adapter"
@@ -12,54 +15,63 @@ const (
 	quietFlag   = "quiet"
 )
 
-// globalFlags returns the flags that every command about a meter has. They are
-// accepted before the subcommand (root) and after it; read them with
-// stringFlag and boolFlag.
-func globalFlags(root bool) []cli.Flag {
-	category := "Every command:"
-	device := &cli.StringFlag{
-		Name: deviceFlag, Aliases: []string{"d"}, Category: category,
-		Usage: "the `METER`: its address or name, a path, tcp://HOST:PORT, sim:SPEC",
-	}
-	if root {
-		// Once is enough: the flag after the subcommand comes first anyhow.
-		device.EnvVars = []string{"POWERSPY_DEVICE"}
-	}
-	return []cli.Flag{
-		device,
-		&cli.StringFlag{Name: adapterFlag, Category: category, Usage: "use this Bluetooth `ADAPTER`: hci0, hci1... or its address"},
-		&cli.BoolFlag{
-			Name: verboseFlag, Aliases: []string{"v", "debug"}, Category: category, DisableDefaultText: true,
-			Usage: "show the bytes exchanged, on standard error",
+// globalFlags returns the flags that every command about a meter has.
+func (a *app) globalFlags() []*cli.Flag {
+	const category = "Every command"
+	return []*cli.Flag{
+		{
+			Name: deviceFlag, Aliases: []string{"d"}, Category: category, Env: "POWERSPY_DEVICE", Takes: cli.Text{Suggest: a.devices},
+			Usage: "the `METER`: its address or name, a path, tcp://HOST:PORT, sim:SPEC",
 		},
-		&cli.BoolFlag{
-			Name: quietFlag, Aliases: []string{"q"}, Category: category, DisableDefaultText: true,
-			Usage: "write nothing but errors to standard error",
+		{
+			Name: adapterFlag, Category: category, Takes: cli.Text{Suggest: func() []string { return []string{"hci0", "hci1"} }},
+			Usage: "use this Bluetooth `ADAPTER`: hci0, hci1... or its address",
 		},
+		{Name: verboseFlag, Aliases: []string{"v", "debug"}, Category: category, Usage: "show the bytes exchanged, on standard error"},
+		{Name: quietFlag, Aliases: []string{"q"}, Category: category, Usage: "write nothing but errors to standard error"},
 	}
 }
 
-// setAt returns the innermost context in which a flag was set. The library looks
-// only at the innermost one that knows the flag, so that a flag before the
-// subcommand would be hidden by the subcommand's of the same name.
-func setAt(c *cli.Context, name string) *cli.Context {
-	for _, level := range c.Lineage() {
-		// The outermost context belongs to no command.
-		if level.Command != nil && level.IsSet(name) {
-			return level
-		}
-	}
-	return nil
-}
+const outputFlag = "output"
 
-func stringFlag(c *cli.Context, name string) string {
-	if at := setAt(c, name); at != nil {
-		return at.String(name)
+// standardOutput is the name of a file that is none.
+const standardOutput = "-"
+
+// outputName returns the file of --output; "" is standard output.
+func outputName(c *cli.Context) string {
+	if name := c.String(outputFlag); name != standardOutput {
+		return name
 	}
 	return ""
 }
 
-func boolFlag(c *cli.Context, name string) bool {
-	at := setAt(c, name)
-	return at != nil && at.Bool(name)
+// writtenFile returns the file that a command is to write, which is given as its
+// argument i or as --output.
+func writtenFile(c *cli.Context, i int) (string, error) {
+	if c.Arg(i) != "" && c.IsSet(outputFlag) {
+		return "", c.Usagef("give %s or --output, not both", c.Command.Args[i].Name)
+	}
+	return c.Arg(i) + c.String(outputFlag), nil
+}
+
+// devices lists the remembered meters, for completion. A configuration that can't
+// be read has its error told by the command itself, not while it is being typed.
+func (a *app) devices() []string {
+	list := []string{"sim:", "tcp://", "/dev/rfcomm0"}
+	path, err := config.Path(a.env.getenv)
+	if err != nil {
+		return list
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		return list
+	}
+	for _, t := range c.Meters {
+		// The scripts separate words by lines, shells by blanks.
+		if t.Alias != "" && !strings.ContainsAny(t.Alias, " \t\n") {
+			list = append(list, t.Alias)
+		}
+		list = append(list, t.Device())
+	}
+	return list
 }

@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/internal/gmt"
 	"powerspy2/internal/output"
 	"powerspy2/measure"
@@ -34,27 +33,24 @@ because the tool refuses them; other units keep them as they are.
 
 Standard error stays empty, also while the meter is away and comes back, since
 the tool takes anything there for a failure. A run is lost, and says so there,
-when nothing could be measured for ` + dashed(giveUpFlag) + `. Nothing is ever asked.
+when nothing could be measured for ` + cli.Dashed(giveUpFlag) + `. Nothing is ever asked.
 
 Examples:
 
     powerspy gmt -c
     powerspy gmt -i 250 -u uJ > psu_energy_ac_powerspy2_machine.log`,
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "interval", Aliases: []string{"i"}, DefaultText: "1000", Usage: "a line every `MS` milliseconds"},
-			&cli.StringFlag{Name: "unit", Aliases: []string{"u"}, DefaultText: "mW", Usage: "values in `UNIT`: uJ, mJ, J, uW, mW or W"},
-			&cli.BoolFlag{Name: "check", Aliases: []string{"c"}, DisableDefaultText: true, Usage: "see whether the meter measures, and end"},
-			&cli.StringFlag{Name: giveUpFlag, DefaultText: "1m", Usage: "end after `TIME` without a reading"},
+		Flags: append([]*cli.Flag{
+			{Name: "interval", Aliases: []string{"i"}, Takes: cli.Duration{Examples: "100, 250, 1000", Bare: time.Millisecond}, Default: "1000", Usage: "a line every `MS` milliseconds"},
+			{Name: "unit", Aliases: []string{"u"}, Takes: cli.Choice(output.UnitNames()), Default: "mW", Usage: "values in `UNIT`: uJ, mJ, J, uW, mW or W"},
+			{Name: "check", Aliases: []string{"c"}, Usage: "see whether the meter measures, and end"},
+			{Name: giveUpFlag, Takes: giveUpTime, Default: "1m", Usage: "end after `TIME` without a reading"},
 			pin(),
-		}, globalFlags(false)...),
+		}, a.globalFlags()...),
 		Action: a.gmt,
 	}
 }
 
 func (a *app) gmt(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	interval, unit, err := parseRows(c)
 	if err != nil {
 		return err
@@ -67,7 +63,7 @@ func (a *app) gmt(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s.progress.quiet = s.progress.quiet || !boolFlag(c, verboseFlag)
+	s.progress.quiet = s.progress.quiet || !c.Bool(verboseFlag)
 	defer s.progress.End()
 	s.meter.AskPIN, s.meter.Choose = nil, nil
 	if c.Bool("check") {
@@ -91,16 +87,14 @@ func (a *app) gmt(c *cli.Context) error {
 func parseRows(c *cli.Context) (interval time.Duration, unit output.Unit, err error) {
 	interval, unit = time.Second, output.Milliwatt
 	if c.IsSet("interval") {
-		if interval, err = parseInterval(c.String("interval")); err != nil {
-			return 0, unit, usagef(c, "%w", err)
-		}
+		interval = c.Duration("interval")
 	}
 	if err := meter.CheckInterval(interval); err != nil {
 		return 0, unit, err
 	}
 	if c.IsSet("unit") {
 		if unit, err = output.ParseUnit(c.String("unit")); err != nil {
-			return 0, unit, usagef(c, "%w", err)
+			return 0, unit, c.Usagef("%w", err)
 		}
 	}
 	return interval, unit, nil

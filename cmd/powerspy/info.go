@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 )
-
-var infoFormats = []string{"text", "json"}
 
 func (a *app) infoCommand() *cli.Command {
 	return &cli.Command{
@@ -28,27 +24,17 @@ Examples:
 
     powerspy info
     powerspy info --device sim: --format json`,
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, DefaultText: "text", Usage: "write `FORMAT`: text or json"},
+		Flags: append([]*cli.Flag{
+			{Name: "format", Aliases: []string{"f"}, Takes: cli.Choice{"text", "json"}, Default: "text", Usage: "write `FORMAT`: text or json"},
 			pin(),
-		}, globalFlags(false)...),
+		}, a.globalFlags()...),
 		Action: a.info,
 	}
 }
 
 func (a *app) info(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
-	format := infoFormats[0]
-	if c.IsSet("format") {
-		format = c.String("format")
-	}
-	if !slices.Contains(infoFormats, format) {
-		return usagef(c, "format %q is not one of %s", format, strings.Join(infoFormats, ", "))
-	}
 	return a.withMeter(c, func(_ context.Context, _ *session, m *meter.Meter) error {
-		if format == "json" {
+		if c.String("format") == "json" {
 			return writeInfoJSON(a.env.stdout, m.Info())
 		}
 		return writeInfoText(a.env.stdout, m.Info())
@@ -66,7 +52,7 @@ func writeInfoText(w io.Writer, info meter.Info) error {
 	line("firmware", "0x%02x", id.Firmware)
 	line("hardware", "0x%02x (generation %s)", id.Hardware, id.Generation())
 	line("status", "%s", id.Status)
-	line("mains", "%.2f Hz, %s", info.Frequency, locked(id))
+	line("mains", "%.2f Hz (PLL %s)", info.Frequency, locked(id))
 	for _, cal := range calibrations(info) {
 		inForce := ""
 		if cal.inForce {
@@ -80,9 +66,9 @@ func writeInfoText(w io.Writer, info meter.Info) error {
 
 func locked(id powerspy.Identity) string {
 	if id.PLLLocked {
-		return "locked to it"
+		return "locked"
 	}
-	return "not locked to it"
+	return "not locked"
 }
 
 type namedCalibration struct {

@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 )
@@ -32,7 +31,7 @@ after that time, or on Ctrl-C. Logging has hung meters: see powerspy log --help.
 Example:
 
     powerspy log start --for 1h`,
-		Flags:  []cli.Flag{&cli.DurationFlag{Name: "for", Usage: "stop after `DURATION`, or on Ctrl-C", DefaultText: "until log stop"}},
+		Flags:  []*cli.Flag{{Name: "for", Takes: cli.Duration{Examples: "10m, 1h, 24h"}, Usage: "stop after `DURATION`, or on Ctrl-C", Default: "until log stop"}},
 		Action: a.logStart,
 	}, &cli.Command{
 		Name:  "stop",
@@ -52,9 +51,9 @@ Example:
     powerspy log status`,
 		Action: a.logStatus,
 	}, &cli.Command{
-		Name:      "period",
-		Usage:     "set the time between two entries, or show it",
-		ArgsUsage: "[DURATION]",
+		Name:  "period",
+		Usage: "set the time between two entries, or show it",
+		Args:  []cli.Arg{{Name: "DURATION", What: "a duration", Optional: true, Takes: cli.Duration{Examples: "1s, 10s, 1m"}}},
 		Description: `It is a whole number of mains periods, 1 to 5000: from 20ms to 100s at 50 Hz.
 
 Example:
@@ -65,13 +64,7 @@ Example:
 }
 
 func (a *app) logStart(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	d := c.Duration("for")
-	if c.IsSet("for") && d <= 0 {
-		return usagef(c, "for %v: give a time above 0, such as 1h", d)
-	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		s.progress.Working("starting the log")
 		if d == 0 {
@@ -88,9 +81,6 @@ func (a *app) logStart(c *cli.Context) error {
 }
 
 func (a *app) logStop(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		s.progress.Working("stopping the log")
 		return m.StopLog(ctx)
@@ -98,9 +88,6 @@ func (a *app) logStop(c *cli.Context) error {
 }
 
 func (a *app) logStatus(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		s.progress.Working("reading the log period")
 		period, n, err := m.LogPeriod(ctx)
@@ -114,16 +101,7 @@ func (a *app) logStatus(c *cli.Context) error {
 }
 
 func (a *app) logPeriod(c *cli.Context) error {
-	if c.NArg() > 1 {
-		return surplus(c, 1)
-	}
-	var want time.Duration
-	if c.NArg() == 1 {
-		var err error
-		if want, err = time.ParseDuration(c.Args().First()); err != nil || want <= 0 {
-			return usagef(c, "period %q is no time above 0; give one such as 500ms or 10s", c.Args().First())
-		}
-	}
+	want := cli.ArgValue[time.Duration](c, 0) // 0: none was given
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		s.progress.Working("setting the log period")
 		if want > 0 {

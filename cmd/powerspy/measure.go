@@ -8,8 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/internal/output"
 	"powerspy2/meter"
 )
@@ -43,28 +42,25 @@ Examples:
     powerspy measure --format csv --fields end,power,energy > run.csv
     powerspy measure --output power.txt --sync 5s
     powerspy measure --device sim: --count 5`,
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "interval", Aliases: []string{"i"}, DefaultText: "1s", Usage: "a reading every `TIME`: 250ms, 1s...; a bare number is in ms"},
-			&cli.StringFlag{Name: "unit", Aliases: []string{"u"}, Usage: "readings in `UNIT`: uW, mW, W, uJ, mJ or J", DefaultText: "mW; tables W, J"},
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Usage: "write `FORMAT`: table (a terminal's default), plain, csv, jsonl, influx or oscar"},
-			&cli.StringFlag{Name: "fields", Usage: "the columns of csv and table, such as end,power: `NAMES` with commas"},
-			&cli.StringFlag{Name: "time", Usage: "times of plain and csv as `FORMAT`: us, ms, s or iso", DefaultText: "us; csv iso"},
-			&cli.StringFlag{Name: "averaging", DefaultText: "1", Usage: "let the meter average over `N` mains periods"},
-			&cli.StringFlag{Name: "duration", Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
-			&cli.StringFlag{Name: "count", Aliases: []string{"n"}, Usage: "stop after `N` readings"},
-			&cli.PathFlag{Name: "output", Aliases: []string{"o"}, Usage: "append the readings to `FILE`"},
-			&cli.StringFlag{Name: syncFlag, DefaultText: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m...; a bare number is in s"},
-			&cli.BoolFlag{Name: "summary", DefaultText: "on a terminal", Usage: "sum up at the end, on standard error; --summary=false does not"},
+		Flags: append([]*cli.Flag{
+			{Name: "interval", Aliases: []string{"i"}, Takes: cli.Duration{Examples: "250ms, 1s, 20ms, 100ms, 10s"}, Default: "1s", Usage: "a reading every `TIME`: 250ms, 1s..."},
+			{Name: "unit", Aliases: []string{"u"}, Takes: cli.Choice(output.UnitNames()), Usage: "readings in `UNIT`: uW, mW, W, uJ, mJ or J", Default: "mW; tables W, J"},
+			{Name: "format", Aliases: []string{"f"}, Takes: cli.Choice(output.FormatNames()), Usage: "write `FORMAT`: table (a terminal's default), plain, csv, jsonl, influx or oscar"},
+			{Name: "fields", Takes: cli.Text{Suggest: output.FieldNames}, Usage: "the columns of csv and table, such as end,power: `NAMES` with commas"},
+			{Name: "time", Takes: cli.Choice(output.TimeFormatNames()), Usage: "times of plain and csv as `FORMAT`: us, ms, s or iso", Default: "us; csv iso"},
+			{Name: "averaging", Takes: cli.Count{Min: 1, Of: "mains periods"}, Default: "1", Usage: "let the meter average over `N` mains periods"},
+			{Name: "duration", Takes: cli.Duration{Examples: "10s, 5m, 1h30m"}, Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
+			{Name: "count", Aliases: []string{"n"}, Takes: cli.Count{Min: 1}, Usage: "stop after `N` readings"},
+			{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "append the readings to `FILE`; - is standard output"},
+			{Name: syncFlag, Takes: cli.Duration{Examples: "1s, 5s, 1m", Zero: true}, Default: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m..."},
+			{Name: "summary", Default: "on a terminal", Usage: "sum up at the end, on standard error; --summary=false does not"},
 			pin(), giveUp(),
-		}, append(recoveryFlags(), globalFlags(false)...)...),
+		}, append(recoveryFlags(), a.globalFlags()...)...),
 		Action: a.measure,
 	}
 }
 
 func (a *app) measure(c *cli.Context) (err error) {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	want, err := a.parseMeasurement(c)
 	if err != nil {
 		return err

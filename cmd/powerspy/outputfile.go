@@ -5,35 +5,21 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/internal/logfile"
 )
 
 const syncFlag = "sync"
 
-// parseSync reads a duration; a bare number is seconds.
+// parseSync reads --sync.
 func parseSync(c *cli.Context) (time.Duration, error) {
-	if !c.IsSet(syncFlag) {
-		return 0, nil
+	if c.IsSet(syncFlag) && outputName(c) == "" {
+		return 0, c.Usagef("--sync needs --output FILE")
 	}
-	given := c.String(syncFlag)
-	text := given
-	if bare := strings.TrimLeft(text, "+-"); bare != "" && strings.Trim(bare, "0123456789.") == "" {
-		text += "s"
-	}
-	every, err := time.ParseDuration(text)
-	switch {
-	case err != nil || every < 0:
-		return 0, usagef(c, "sync %q is no time; give one such as 500ms, 5s or 1m, or a number of seconds", given)
-	case !c.IsSet("output"):
-		return 0, usagef(c, "--sync is about the file of --output FILE, which is missing")
-	}
-	return every, nil
+	return c.Duration(syncFlag), nil
 }
 
 // outputFile is the file of --output. On SIGHUP it is opened anew, for
@@ -86,7 +72,7 @@ func (s *session) openOutput(ctx context.Context, name string, sync time.Duratio
 func (s *session) reopen(ctx context.Context, o *outputFile) {
 	if err := o.Reopen(ctx); err != nil && !interrupted(ctx, err) {
 		// An error, so also when quiet.
-		s.progress.write(fmt.Appendf(nil, "powerspy: output %s: opening it anew on SIGHUP: %s\n", o.name, sentence(err)))
+		s.progress.write(fmt.Appendf(nil, "powerspy: output %s: reopening it on SIGHUP: %s\n", o.name, sentence(err)))
 		return
 	}
 	s.tellCut(o)

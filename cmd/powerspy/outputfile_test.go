@@ -154,7 +154,7 @@ func sizeOf(path string) int64 {
 func TestRotation(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
-	p := start(t, "measure", "-v", "--device", quickSim, "--interval", "20ms", "--count", "100", "--output", path, "--sync", "0.05")
+	p := start(t, "measure", "-v", "--device", quickSim, "--interval", "20ms", "--count", "100", "--output", path, "--sync", "50ms")
 	const rotations = 5
 	var files []string
 	for i := range rotations {
@@ -210,7 +210,7 @@ func TestRotationFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.signal(syscall.SIGHUP)
-	p.told("powerspy: output " + path + ": opening it anew on SIGHUP: no such file or directory; make its directory first: `mkdir -p " + dir + "`")
+	p.told("powerspy: output " + path + ": reopening it on SIGHUP: no such file or directory; make its directory first: `mkdir -p " + dir + "`")
 	p.signal(os.Interrupt)
 	if got := p.wait(); got.ExitCode() != 0 {
 		t.Error(got)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 )
 
@@ -72,7 +73,7 @@ func (s *session) choose(ctx context.Context, found []meter.Target) (int, error)
 				return line, nil
 			}
 		}
-		return "", &usageError{text: "no meter was chosen", help: "powerspy scan"}
+		return "", &cli.UsageError{Text: "no meter was chosen", Help: "powerspy scan"}
 	})
 	return choice, err
 }

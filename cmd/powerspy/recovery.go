@@ -9,8 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 )
 
@@ -20,44 +19,34 @@ const (
 	powerCycleFlag = "power-cycle-command"
 )
 
+const recoveryCategory = "Recovery"
+
 // recoveryFlags say what may be done to get a meter to measure again.
-func recoveryFlags() []cli.Flag {
-	category := "Recovery:"
-	return []cli.Flag{
-		&cli.BoolFlag{
-			Name: resetFlag, Category: category, DisableDefaultText: true,
-			Usage: "reset the adapter even if other devices use it",
-		},
-		&cli.StringFlag{
-			Name: powerCycleFlag, Category: category,
-			Usage: "cut the meter's power by this `COMMAND` if need be",
-		},
+func recoveryFlags() []*cli.Flag {
+	return []*cli.Flag{
+		{Name: resetFlag, Category: recoveryCategory, Usage: "reset the adapter even if other devices use it"},
+		{Name: powerCycleFlag, Category: recoveryCategory, Takes: cli.Text{}, Usage: "cut the meter's power by this `COMMAND` if need be"},
 	}
 }
 
+// giveUpTime is what --give-up-after takes.
+var giveUpTime = cli.Duration{Examples: "30s, 10m, 2h"}
+
 // giveUp is the flag of what measures for long.
-func giveUp() cli.Flag {
-	return &cli.StringFlag{
-		Name: giveUpFlag, Category: "Recovery:", DefaultText: "never; 2m for the first",
+func giveUp() *cli.Flag {
+	return &cli.Flag{
+		Name: giveUpFlag, Category: recoveryCategory, Takes: giveUpTime, Default: "never; 2m for the first",
 		Usage: "end after `TIME` without a reading",
 	}
 }
 
 // parseRecovery reads those flags.
 func parseRecovery(c *cli.Context) (meter.Recovery, error) {
-	r := meter.Recovery{AllowAdapterReset: c.Bool(resetFlag)}
-	if c.IsSet(giveUpFlag) {
-		text := c.String(giveUpFlag)
-		d, err := time.ParseDuration(text)
-		if err != nil || d <= 0 {
-			return r, usagef(c, "%s %q is no time above 0; give one such as 30s, 10m or 2h", dashed(giveUpFlag), text)
-		}
-		r.GiveUpAfter = d
-	}
+	r := meter.Recovery{AllowAdapterReset: c.Bool(resetFlag), GiveUpAfter: c.Duration(giveUpFlag)}
 	if c.IsSet(powerCycleFlag) {
 		command := c.String(powerCycleFlag)
 		if strings.TrimSpace(command) == "" {
-			return r, usagef(c, "the power-cycle command is empty")
+			return r, c.Usagef("the power-cycle command is empty")
 		}
 		r.PowerCycle = func(ctx context.Context) error { return shell(ctx, command) }
 	}
@@ -88,7 +77,7 @@ func shell(ctx context.Context, command string) error {
 func (a *app) recoverCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "recover",
-		Usage: "get a meter to measure again that does not",
+		Usage: "recover a meter that has stopped measuring",
 		Description: `Says what it sees, and takes one step after the other, from the least to the
 most disruptive, until the meter measures:
 
@@ -109,32 +98,24 @@ Examples:
     powerspy recover
     powerspy recover --dry-run
     powerspy recover --from reconnect --to relink`,
-		Flags: append(append([]cli.Flag{
-			&cli.StringFlag{Name: "from", DefaultText: "the first", Usage: "begin with `STEP`, a number or a name"},
-			&cli.StringFlag{Name: "to", DefaultText: "the last", Usage: "take no step after `STEP`"},
-			&cli.BoolFlag{Name: "dry-run", DisableDefaultText: true, Usage: "look, and say what would be done"},
+		Flags: append(append([]*cli.Flag{
+			{Name: "from", Takes: recoveryStep{}, Default: "the first", Usage: "begin with `STEP`, a number or a name"},
+			{Name: "to", Takes: recoveryStep{}, Default: "the last", Usage: "take no step after `STEP`"},
+			{Name: "dry-run", Usage: "look, and say what would be done"},
 			pin(),
-		}, recoveryFlags()...), globalFlags(false)...),
+		}, recoveryFlags()...), a.globalFlags()...),
 		Action: a.recover,
 	}
 }
 
 func (a *app) recover(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
+	rc := meter.RecoverConfig{
+		DryRun: c.Bool("dry-run"),
+		From:   cli.Value[meter.Step](c, "from"), To: cli.Value[meter.Step](c, "to"),
 	}
-	rc := meter.RecoverConfig{DryRun: c.Bool("dry-run")}
 	var err error
 	if rc.Recovery, err = parseRecovery(c); err != nil {
 		return err
-	}
-	for flag, step := range map[string]*meter.Step{"from": &rc.From, "to": &rc.To} {
-		if !c.IsSet(flag) {
-			continue
-		}
-		if *step, err = meter.ParseStep(c.String(flag)); err != nil {
-			return err
-		}
 	}
 	s, err := a.session(c)
 	if err != nil {
@@ -148,4 +129,15 @@ func (a *app) recover(c *cli.Context) error {
 		}
 	})
 	return errors.Join(err, broken)
+}
+
+// A recoveryStep is a step of a recovery, by its number or its name.
+type recoveryStep struct{}
+
+func (recoveryStep) Noun() string                   { return "step" }
+func (recoveryStep) Parse(text string) (any, error) { return meter.ParseStep(text) }
+func (recoveryStep) Words() []string                { return stepNames() }
+
+func (recoveryStep) Use() string {
+	return fmt.Sprintf("a number from 1 to %d or one of %s", meter.PowerCycle, strings.Join(stepNames(), ", "))
 }

@@ -1,14 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 )
 
@@ -27,26 +27,16 @@ yet.
 Example:
 
     powerspy scan --all --duration 30s`,
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "duration", DefaultText: "15s", Usage: "`TIME` to listen: 10s, 1m..."},
-			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, DisableDefaultText: true, Usage: "list all devices, not only meters"},
-		}, globalFlags(false)...),
+		Flags: append([]*cli.Flag{
+			{Name: "duration", Takes: cli.Duration{Examples: "10s, 1m"}, Default: "15s", Usage: "`TIME` to listen: 10s, 1m..."},
+			{Name: "all", Aliases: []string{"a"}, Usage: "list all devices, not only meters"},
+		}, a.globalFlags()...),
 		Action: a.scan,
 	}
 }
 
 func (a *app) scan(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
-	duration := scanTime
-	if c.IsSet("duration") {
-		text := c.String("duration")
-		var err error
-		if duration, err = time.ParseDuration(text); err != nil || duration <= 0 {
-			return usagef(c, "duration %q is no time to listen; give one such as 10s or 1m", text)
-		}
-	}
+	duration := cmp.Or(c.Duration("duration"), scanTime)
 	s, err := a.session(c)
 	if err != nil {
 		return err

@@ -5,8 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
 	"powerspy2/meter"
 )
@@ -22,28 +21,25 @@ type session struct {
 
 // session reads the global flags, and the configuration. Nothing is opened.
 func (a *app) session(c *cli.Context) (*session, error) {
-	quiet := boolFlag(c, quietFlag)
+	quiet := c.Bool(quietFlag)
 	s := &session{
 		env:      a.env,
 		progress: &progress{w: a.env.stderr, terminal: a.env.stderrTerminal, quiet: quiet},
 	}
-	target, err := meter.ParseTarget(stringFlag(c, deviceFlag))
+	target, err := meter.ParseTarget(c.String(deviceFlag))
 	if err != nil {
 		return nil, err
 	}
 	s.meter = meter.Config{
 		Target:  target,
-		Adapter: stringFlag(c, adapterFlag),
+		Adapter: c.String(adapterFlag),
 		PIN:     c.String(pinFlag), // of the commands that have it
 		Report:  s.progress.Report,
-	}
-	if c.IsSet(pinFlag) && s.meter.PIN == "" {
-		return nil, usagef(c, "the PIN is empty; give 1 to 16 characters")
 	}
 	if err := s.meter.Validate(); err != nil {
 		return nil, err
 	}
-	if boolFlag(c, verboseFlag) {
+	if c.Bool(verboseFlag) {
 		s.meter.Trace = s.progress.trace
 	}
 	if a.env.terminal != nil {
@@ -64,8 +60,8 @@ func (a *app) session(c *cli.Context) (*session, error) {
 
 const pinFlag = "pin"
 
-func pin() cli.Flag {
-	return &cli.StringFlag{Name: pinFlag, Usage: "the meter's `PIN`, in place of the usual 1234 and 0000"}
+func pin() *cli.Flag {
+	return &cli.Flag{Name: pinFlag, Takes: cli.Text{}, Usage: "the meter's `PIN`, in place of the usual 1234 and 0000"}
 }
 
 // remember makes t the default meter.

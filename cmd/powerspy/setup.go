@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 )
 
@@ -19,22 +18,19 @@ Examples:
 
     powerspy setup
     powerspy setup --device "PowerSpy 4567" --alias bench --pin 1234`,
-		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "alias", Usage: "a `NAME` of your own for the meter, for --device"},
+		Flags: append([]*cli.Flag{
+			{Name: "alias", Takes: cli.Text{}, Usage: "a `NAME` of your own for the meter, for --device"},
 			pin(),
-		}, globalFlags(false)...),
+		}, a.globalFlags()...),
 		Action: a.setup,
 	}
 }
 
 func (a *app) setup(c *cli.Context) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	alias := c.String("alias")
 	if c.IsSet("alias") {
 		if t, err := meter.ParseTarget(alias); err != nil || t.Kind != meter.Named {
-			return usagef(c, "alias %q would be taken for a device; give a plain name such as bench", alias)
+			return c.Usagef("alias %q would be taken for a device; give a plain name such as bench", alias)
 		}
 	}
 	return a.withOpened(c, meter.Setup, func(_ context.Context, s *session, m *meter.Meter) error {

@@ -9,8 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
+	"powerspy2/internal/cli"
 	pseudo "powerspy2/internal/terminal"
 	"powerspy2/powerspy/sim"
 )
@@ -25,17 +24,17 @@ func (a *app) simCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "sim",
 		Usage:       "be a meter: simulate one for other programs to connect to",
-		ArgsUsage:   "[SPEC]",
+		Args:        []cli.Arg{{Name: "SPEC", What: "parameters", Optional: true, Repeats: true}},
 		Description: simDescription(),
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "pty", DisableDefaultText: true, Usage: "behind a pseudo-terminal, as a bound serial device is"},
-			&cli.PathFlag{Name: "link", Usage: "with --pty: make `PATH` a symbolic link to the pseudo-terminal"},
-			&cli.GenericFlag{Name: "tcp", Value: &optionalValue{}, DefaultText: "a free port of 127.0.0.1", Usage: "on a TCP port: --tcp, or --tcp=`HOST:PORT`"},
-			&cli.BoolFlag{Name: "rfcomm", DisableDefaultText: true, Usage: "in the air, through BlueZ and a Bluetooth adapter of this machine"},
-			&cli.StringFlag{Name: adapterFlag, DefaultText: defaultAdapter, Usage: "with --rfcomm: the `ADAPTER` to be seen through"},
-			&cli.StringFlag{Name: "channel", DefaultText: "1", Usage: "with --rfcomm: RFCOMM channel `N`, 1 to 30"},
-			&cli.StringFlag{Name: "name", DefaultText: "PowerSpy 4567", Usage: "with --rfcomm: the `NAME` to be seen under"},
-			&cli.StringFlag{Name: pinFlag, DefaultText: "1234", Usage: "with --rfcomm: the `PIN` that pairs"},
+		Flags: []*cli.Flag{
+			{Name: "pty", Usage: "behind a pseudo-terminal, as a bound serial device is"},
+			{Name: "link", Takes: cli.File{}, Usage: "with --pty: make `PATH` a symbolic link to the pseudo-terminal"},
+			{Name: "tcp", Takes: cli.Text{}, Optional: true, Default: "a free port of 127.0.0.1", Usage: "on a TCP port, `HOST:PORT`"},
+			{Name: "rfcomm", Usage: "over Bluetooth, through BlueZ and an adapter of this machine"},
+			{Name: adapterFlag, Takes: cli.Text{}, Default: defaultAdapter, Usage: "with --rfcomm: the `ADAPTER` to be seen through"},
+			{Name: "channel", Takes: cli.Count{Min: 1, Max: 30}, Default: "1", Usage: "with --rfcomm: RFCOMM channel `N`, 1 to 30"},
+			{Name: "name", Takes: cli.Text{}, Default: "PowerSpy 4567", Usage: "with --rfcomm: the `NAME` to be seen under"},
+			{Name: pinFlag, Takes: cli.Text{}, Default: "1234", Usage: "with --rfcomm: the `PIN` that pairs"},
 		},
 		Action: a.sim,
 	}
@@ -49,9 +48,10 @@ of --pty, --tcp and --rfcomm is needed. (Without a second program:
 
 Examples:
 
-    powerspy sim --pty --link /tmp/meter `+sim.Example+`
+    powerspy sim --pty --link /tmp/meter
+    powerspy sim --pty `+sim.Example+`
     powerspy sim --tcp=127.0.0.1:4567 hang=12s
-    powerspy measure --device sim:battery=1m    # no second program, all faults
+    powerspy measure --device sim:battery=1m    # no second program
 
 SPEC is KEY=VALUE,KEY=VALUE... of:
 
@@ -61,7 +61,7 @@ SPEC is KEY=VALUE,KEY=VALUE... of:
 		if k.Value != "" {
 			pair += "=" + k.Value
 		}
-		fmt.Fprintf(&b, "    %-28s  %s\n", pair, k.Description)
+		cli.Entry(&b, "    "+pair, k.Description, 32)
 	}
 	fmt.Fprint(&b, `
 AFTER counts from the opening of each connection; where it says once, from the
@@ -69,66 +69,41 @@ start.`)
 	return b.String()
 }
 
-// optionalValue is the value of a flag that may be given without one.
-type optionalValue struct {
-	set   bool
-	value string
-}
-
-// Set takes "true" for the flag without a value, as package flag gives it for a
-// flag whose IsBoolFlag says so.
-func (o *optionalValue) Set(s string) error {
-	o.set = true
-	if s != "true" {
-		o.value = s
-	}
-	return nil
-}
-
-func (o *optionalValue) String() string { return o.value }
-
-// IsBoolFlag lets the flag stand without a value.
-func (o *optionalValue) IsBoolFlag() bool { return true }
-
 func (a *app) sim(c *cli.Context) error {
-	args := c.Args().Slice()
-	tcp, ok := c.Generic("tcp").(*optionalValue)
-	if !ok {
-		tcp = &optionalValue{}
-	}
-	if tcp.set && tcp.value == "" && len(args) > 0 && !strings.Contains(args[0], "=") {
+	args, tcp := c.Args(), c.String("tcp")
+	if c.IsSet("tcp") && tcp == "" && len(args) > 0 && !strings.Contains(args[0], "=") {
 		// --tcp HOST:PORT, as it would be written for any other flag.
 		if _, _, err := net.SplitHostPort(args[0]); err == nil {
-			tcp.value, args = args[0], args[1:]
+			tcp, args = args[0], args[1:]
 		}
 	}
 	if len(args) > 1 {
-		return surplus(c, c.NArg()-len(args)+1)
+		return c.Usagef("unexpected argument %q", args[1])
 	}
 	spec := strings.TrimPrefix(strings.Join(args, ""), "sim:")
 	cfg, err := sim.ParseSpec(spec)
 	if err != nil {
-		return usagef(c, "%w", err)
+		return c.Usagef("%w", err)
 	}
 	ways := 0
-	for _, on := range []bool{c.Bool("pty"), tcp.set, c.Bool("rfcomm")} {
+	for _, on := range []bool{c.Bool("pty"), c.IsSet("tcp"), c.Bool("rfcomm")} {
 		if on {
 			ways++
 		}
 	}
 	if ways != 1 {
-		return usagef(c, "give one of --pty, --tcp and --rfcomm")
+		return c.Usagef("give one of --pty, --tcp and --rfcomm")
 	}
 	for _, f := range []struct{ name, needs string }{{"link", "pty"}, {adapterFlag, "rfcomm"}, {"channel", "rfcomm"}, {"name", "rfcomm"}, {pinFlag, "rfcomm"}} {
 		if c.IsSet(f.name) && !c.Bool(f.needs) {
-			return usagef(c, "--%s goes with --%s", f.name, f.needs)
+			return c.Usagef("--%s goes with --%s", f.name, f.needs)
 		}
 	}
 
 	m := sim.New(cfg)
 	switch {
-	case tcp.set:
-		err = a.simTCP(c, m, tcp.value)
+	case c.IsSet("tcp"):
+		err = a.simTCP(c, m, tcp)
 	case c.Bool("pty"):
 		err = a.simPTY(c, m)
 	default:
@@ -145,7 +120,7 @@ func (a *app) simTCP(c *cli.Context, m *sim.Meter, address string) error {
 		address = defaultPort
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {
-		return usagef(c, "%q is no HOST:PORT such as 127.0.0.1:4567", address)
+		return c.Usagef("invalid address %q for --tcp; use for example 127.0.0.1:4567", address)
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(c.Context, "tcp", address)
@@ -172,7 +147,7 @@ func (a *app) simPTY(c *cli.Context, m *sim.Meter) (err error) {
 			err = werr
 		}
 	}()
-	if link := c.Path("link"); link != "" {
+	if link := c.String("link"); link != "" {
 		if err := pseudo.Link(path, link); err != nil {
 			return err
 		}
@@ -183,7 +158,7 @@ func (a *app) simPTY(c *cli.Context, m *sim.Meter) (err error) {
 			}
 		}()
 	}
-	device := cmp.Or(c.Path("link"), path)
+	device := cmp.Or(c.String("link"), path)
 	if !strings.Contains(device, "/") {
 		device = "./" + device // a path and not a name
 	}

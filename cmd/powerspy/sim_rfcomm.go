@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"powerspy2/bdaddr"
 	"powerspy2/bluez"
+	"powerspy2/internal/cli"
 	"powerspy2/meter"
 	"powerspy2/powerspy/sim"
 	"powerspy2/rfcomm"
@@ -26,18 +24,12 @@ const undoTime = 3 * time.Second
 // simRFCOMM puts the meter in the air: BlueZ keeps the RFCOMM channel, its
 // service record and the PIN, and hands over the socket of each client.
 func (a *app) simRFCOMM(c *cli.Context, m *sim.Meter) (err error) {
-	channel, err := strconv.ParseUint(or(c, "channel", "1"), 10, 8)
-	if err != nil || channel < 1 || channel > 30 {
-		return usagef(c, "channel %q is not a number from 1 to 30", c.String("channel"))
+	channel := cmp.Or(c.Int("channel"), 1)
+	pin := cmp.Or(c.String(pinFlag), "1234")
+	if len(pin) > 16 {
+		return c.Usagef("a PIN has 1 to 16 characters")
 	}
-	pin := or(c, pinFlag, "1234")
-	if len(pin) < 1 || len(pin) > 16 {
-		return usagef(c, "a PIN has 1 to 16 characters")
-	}
-	name := or(c, "name", "PowerSpy 4567")
-	if name == "" {
-		return usagef(c, "the name is empty; give one that starts with %s", meter.NamePrefix)
-	}
+	name := cmp.Or(c.String("name"), "PowerSpy 4567")
 	ctx, cancel := context.WithCancel(c.Context)
 	defer cancel()
 	client, err := bluez.Dial(ctx)
@@ -50,7 +42,7 @@ func (a *app) simRFCOMM(c *cli.Context, m *sim.Meter) (err error) {
 			err = cerr
 		}
 	}()
-	adapter, undo, err := showAdapter(ctx, client, cmp.Or(stringFlag(c, adapterFlag), defaultAdapter), name)
+	adapter, undo, err := showAdapter(ctx, client, cmp.Or(c.String(adapterFlag), defaultAdapter), name)
 	// What was changed on the adapter is put back, also half of it.
 	defer func() {
 		uctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
@@ -76,14 +68,6 @@ func (a *app) simRFCOMM(c *cli.Context, m *sim.Meter) (err error) {
 	return serveProfile(ctx, m, profile.Accept, func(err error) {
 		a.env.warn("%v", err)
 	})
-}
-
-// or returns the value of a flag, or what it is when it was not given.
-func or(c *cli.Context, flag, otherwise string) string {
-	if c.IsSet(flag) {
-		return c.String(flag)
-	}
-	return otherwise
 }
 
 // serveProfile serves the clients that accept returns, until it fails.

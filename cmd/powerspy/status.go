@@ -7,13 +7,14 @@ import (
 	"syscall"
 	"time"
 
+	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
 	"powerspy2/meter"
 )
 
 // exitStatus maps an error to the exit status of the command.
 func exitStatus(err error) int {
-	var usage *usageError
+	var usage *cli.UsageError
 	var gaps *gapsError
 	var badConfig *config.Error
 	switch {

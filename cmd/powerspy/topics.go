@@ -2,53 +2,19 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
+	"powerspy2/internal/cli"
 	"powerspy2/internal/output"
 	"powerspy2/meter"
 )
 
-// A topic is a text of `powerspy help` that belongs to no single command. What
-// it lists comes from where the list is used.
-type topic struct {
-	name, usage string
-	text        func() string // lines of up to 79 columns
-}
-
-var topics = []topic{
-	{"formats", "what readings can be written as", formatsTopic},
-	{"devices", "how a meter is named", devicesTopic},
-	{"recovery", "what is done when readings end", recoveryTopic},
-}
-
-func topicNames() []string {
-	names := make([]string, len(topics))
-	for i, t := range topics {
-		names[i] = t.name
-	}
-	return names
-}
-
-// printTopic prints the topic of that name, if there is one.
-func printTopic(w io.Writer, name string) (ok bool, err error) {
-	for _, t := range topics {
-		if t.name == name {
-			_, err := io.WriteString(w, t.text()+"\n")
-			return true, err
-		}
-	}
-	return false, nil
-}
-
-// topicList is the end of `powerspy help`.
-func topicList() string {
-	b := &strings.Builder{}
-	b.WriteString("\nTOPICS (powerspy help TOPIC):\n")
-	for _, t := range topics {
-		fmt.Fprintf(b, "   %-10s%s\n", t.name, t.usage)
-	}
-	return b.String()
+// topics are the texts of `powerspy help` that belong to no single command. What
+// they list comes from where the list is used.
+var topics = []cli.Topic{
+	{Name: "formats", Usage: "what readings can be written as", Text: formatsTopic},
+	{Name: "devices", Usage: "how a meter is named", Text: devicesTopic},
+	{Name: "recovery", Usage: "what is done when readings end", Text: recoveryTopic},
 }
 
 func formatsTopic() string {

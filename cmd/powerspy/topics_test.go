@@ -7,9 +7,9 @@ import (
 
 func TestTopicsFitATerminal(t *testing.T) {
 	for _, topic := range topics {
-		for line := range strings.Lines(topic.text()) {
+		for line := range strings.Lines(topic.Text()) {
 			if n := len([]rune(strings.TrimRight(line, "\n"))); n > 79 {
-				t.Errorf("%s: %d columns: %s", topic.name, n, line)
+				t.Errorf("%s: %d columns: %s", topic.Name, n, line)
 			}
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
-	"github.com/urfave/cli/v2"
+	"powerspy2/internal/cli"
 )
 
 // Set by those who build from an archive, where the go command knows neither:
@@ -50,9 +50,6 @@ func (a *app) versionCommand() *cli.Command {
 		Usage:       "print the version, the commit and the version of Go",
 		Description: "Example:\n\n    powerspy version",
 		Action: func(c *cli.Context) error {
-			if err := noArguments(c); err != nil {
-				return err
-			}
 			_, err := fmt.Fprintf(a.env.stdout, "powerspy %s\n", versionText())
 			return err
 		},

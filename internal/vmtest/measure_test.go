@@ -157,7 +157,7 @@ func TestIntegrationAbsent(t *testing.T) {
 		t.Helper()
 		r := Run(t, Cmd{Args: args})
 		checkStatus(t, r, 3)
-		if said := r.Text() + r.Stderr; !strings.Contains(said, "the meter does not answer the radio call") {
+		if said := r.Text() + r.Stderr; !strings.Contains(said, "the meter does not respond over Bluetooth") {
 			t.Errorf("%v does not say that the meter is absent: %v", args, r)
 		}
 		if r.Elapsed > pageTime+2*time.Second {

@@ -14,7 +14,7 @@ _powerspy() {
     COMPREPLY=()
     while IFS= read -r candidate; do
         [[ $candidate == "$current"* ]] && COMPREPLY+=("$candidate")
-    done < <("${words[@]:0:${#words[@]}-1}" "$asked" --generate-bash-completion 2>/dev/null)
+    done < <("${words[@]:0:${#words[@]}-1}" "$asked" --complete 2>/dev/null)
 
     # Readline replaces only what follows the last : or =, so the rest goes.
     if [[ $current == *[:=]* && ${#COMPREPLY[@]} -gt 0 ]]; then

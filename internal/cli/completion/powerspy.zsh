@@ -5,7 +5,7 @@ _powerspy() {
     local current="${words[CURRENT]}"
     # A bare -- would mean the end of all flags; - asks for the same.
     [[ "$current" == "--" ]] && current="-"
-    found=("${(@f)$(POWERSPY_COMPLETION_STYLE=zsh "${(@Q)words[1,CURRENT-1]}" "$current" --generate-bash-completion 2>/dev/null)}")
+    found=("${(@f)$(POWERSPY_COMPLETION_STYLE=zsh "${(@Q)words[1,CURRENT-1]}" "$current" --complete 2>/dev/null)}")
     if [[ -n "${found[1]}" ]]; then
         _describe 'powerspy' found
     else

@@ -5,7 +5,7 @@ function __powerspy_complete
     # A bare -- would mean the end of all flags; - asks for the same.
     test "$current" = -- ; and set current -
     set -lx POWERSPY_COMPLETION_STYLE fish
-    set -l found ($words $current --generate-bash-completion 2>/dev/null)
+    set -l found ($words $current --complete 2>/dev/null)
     if test (count $found) -gt 0
         string join \n -- $found
     else
