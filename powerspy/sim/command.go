@@ -268,7 +268,7 @@ func (m *Meter) frequency(now time.Time, _ hex) string {
 // realtimeOn obeys J (§3.4.6). In real-time mode it begins anew.
 func (m *Meter) realtimeOn(now time.Time, h hex) string {
 	n := h.number(0, len(h))
-	if n < 1 || m.cfg.Generation == V1 && n > 100 {
+	if n < 1 || n < m.faults.RefuseUnder || m.cfg.Generation == V1 && n > 100 {
 		return refused
 	}
 	m.startStream(now, n)

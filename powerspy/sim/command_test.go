@@ -42,12 +42,12 @@ func TestVectors(t *testing.T) {
 func TestAppendFrameVector(t *testing.T) {
 	got := appendFrame(nil, Truth{
 		Voltage: 230.702292, Current: 0.783166072, Power: 171.140440,
-		VoltagePeak: 326.924281, CurrentPeak: 1.493782664,
+		VoltagePeak: 326.924281, CurrentPeak: 1.493782664, Factor: 1,
 	}, currentCalibration)
 	if want := "<007A1FCA 001F82FB 003AC29C 0FA9 0AB5>"; string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	got = appendFrame(nil, Truth{Power: -0.05, VoltagePeak: 1e9, Voltage: 1e9}, currentCalibration)
+	got = appendFrame(nil, Truth{Power: -0.05, VoltagePeak: 1e9, Voltage: 1e9, Factor: 1}, currentCalibration)
 	if want := "<FFFFFFFF 00000000 FFFFFB9B FFFF 0000>"; string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

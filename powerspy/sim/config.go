@@ -53,7 +53,7 @@ type Calibration struct {
 
 // A Config describes a simulated meter. In the zero value the fields whose
 // comment names a default have it; delay, jitter, stalls, drift and faults are
-// off. DefaultConfig is a more lifelike meter.
+// off, and the first frame is right. DefaultConfig is a lifelike meter.
 type Config struct {
 	Generation Generation // Default V2.
 	Serial     uint16     // Serial number; default 4567.
@@ -84,16 +84,22 @@ type Config struct {
 	// amperes, up to 17, which a capture can still tell; default 12.
 	Inrush float64
 
+	First First // The first frame after J; default a right one.
+
+	Link  Link  // Default LinkExponential, which is ideal as long as there is no Jitter and no Stall.
+	Radio Radio // Of the links a, b and c; default Link.Radio().
+	// What follows comes on top of what a radio does.
 	Delay    time.Duration // Constant part of the link's delay, each way.
-	Jitter   time.Duration // Mean of the exponential part, each way.
-	Stall    float64       // Probability that a frame or an answer is stalled, 0 to 1.
+	Jitter   time.Duration // Mean of the exponential part, each way; not with LinkIdeal.
+	Stall    float64       // Probability that a frame or an answer is stalled, 0 to 1; not with LinkIdeal.
 	StallMin time.Duration // A stall lasts from StallMin...
 	StallMax time.Duration // ...to StallMax; default 200 ms to 600 ms.
-	EOL      string        // Sent after each frame; default LF CR. EOLNone for nothing.
-	Dots     bool          // Q, E, M and O are answered <K.> or <Z.>, as the specification prints it.
-	Busy     Busy          // Default BusyRefuse.
-	Seed     uint64        // Of everything random.
-	Faults   Faults        // What is wrong with the meter from the start.
+
+	EOL    string // Sent after each frame; default LF CR. EOLNone for nothing.
+	Dots   bool   // Q, E, M and O are answered <K.> or <Z.>, as the specification prints it.
+	Busy   Busy   // Default BusyRefuse.
+	Seed   uint64 // Of everything random.
+	Faults Faults // What is wrong with the meter from the start.
 }
 
 // EOLNone as Config.EOL sends nothing between frames.
@@ -124,20 +130,21 @@ var (
 )
 
 // DefaultConfig returns the meter that "sim:" stands for: second generation,
-// behind an ordinary Bluetooth link, on European mains, with a server as load.
+// behind the Bluetooth link that leaves most out, on European mains, with a
+// server as load.
 func DefaultConfig() Config {
-	return Config{
+	c := Config{
 		Drift:    200e-6,
 		Load:     LoadServer,
 		LowPower: 20,
 		// One entry a second.
 		LogPeriod: 50,
 		Files:     AwkwardSizes(),
-		Delay:     8 * time.Millisecond,
-		Jitter:    6 * time.Millisecond,
-		Stall:     0.002,
+		First:     First{Law: FirstRunsOn},
 		Seed:      1,
-	}.withDefaults()
+	}
+	c.choose(LinkA)
+	return c.withDefaults()
 }
 
 func (c Config) withDefaults() Config {
@@ -153,6 +160,9 @@ func (c Config) withDefaults() Config {
 	c.PF = cmp.Or(c.PF, 0.95)
 	c.LoadPeriod = cmp.Or(c.LoadPeriod, 10*time.Second)
 	c.Inrush = cmp.Or(c.Inrush, 12)
+	c.First.Law = cmp.Or(c.First.Law, FirstClean)
+	c.Link = cmp.Or(c.Link, LinkExponential)
+	c.Radio = cmp.Or(c.Radio, c.Link.Radio())
 	c.StallMin = cmp.Or(c.StallMin, 200*time.Millisecond)
 	c.StallMax = cmp.Or(c.StallMax, max(600*time.Millisecond, c.StallMin))
 	c.EOL = cmp.Or(c.EOL, "\n\r")
@@ -188,14 +198,6 @@ func (c Config) Validate() error {
 		return fmt.Errorf("load period %v of an inrush load is below %v", c.LoadPeriod, shortestCycle)
 	case !within(c.Inrush, 0, maxInrush):
 		return fmt.Errorf("inrush of %g A is outside 0 to %d", c.Inrush, maxInrush)
-	case c.Delay < 0 || c.Jitter < 0:
-		return errors.New("delay and jitter cannot be negative")
-	case !within(c.Stall, 0, 1):
-		return fmt.Errorf("stall %g is not a probability from 0 to 1", c.Stall)
-	case c.StallMin < 0:
-		return errors.New("a stall cannot be negative")
-	case c.StallMax < c.StallMin:
-		return fmt.Errorf("longest stall %v is below the shortest, %v", c.StallMax, c.StallMin)
 	}
 	switch c.Load {
 	case LoadConstant, LoadStep, LoadWave, LoadServer, LoadInrush, LoadZero:
@@ -207,7 +209,7 @@ func (c Config) Validate() error {
 	default:
 		return fmt.Errorf("busy %q is none of refuse, wait, replace", string(c.Busy))
 	}
-	if err := c.validateCard(); err != nil {
+	if err := cmp.Or(c.validateCard(), c.First.validate(), c.validateLink()); err != nil {
 		return err
 	}
 	return c.Faults.validate()

@@ -25,10 +25,11 @@
 // crossing, the first one after J was received. [Meter.Truth] and
 // [Meter.Energy] tell what really happened.
 //
-// What the meter says arrives late, as over Bluetooth: by a constant delay,
-// an exponentially distributed one, and now and then a stall, always in
-// order, so that several frames come at once after a stall. Requests are late
-// by the constant and the exponential part.
+// What the meter says arrives late, as over Bluetooth, always in order, and
+// some of it never, as [Link] says: through a [Radio] with a short queue, as
+// real meters are seen to do, or by a constant delay, an exponentially
+// distributed one, and now and then a stall. Requests are late, too, but for
+// stalls. [Truth] tells which windows were left out.
 //
 // All waiting is done with package time, so a meter made inside a
 // testing/synctest bubble runs on the bubble's clock.
@@ -43,7 +44,9 @@
 //
 // # What is not known
 //
-// The specification leaves open, and no client of real meters tells, how the
+// Recordings of real streams are of windows of one mains period: by how much
+// the first frame after J is too large with longer ones ([FirstLaw]), and that
+// nothing is left out there, is inferred. The specification leaves open, and no client of real meters tells, how the
 // samples of a capture are coded, in what unit the trigger has power and its
 // part before the trigger, what is in a log file, and how a meter refuses a
 // block that it does not have. Where the simulator had to choose, the comment

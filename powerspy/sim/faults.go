@@ -22,8 +22,20 @@ type Faults struct {
 	// well-formed frame into another, which the link's checksums would not
 	// let happen either.
 	Noise float64
-	Skip  float64 // The fraction of windows, 0 to 1, for which the meter sends no frame.
-	Chop  bool    // The meter's bytes are written 1 to 7 at a time.
+	Chop  bool // The meter's bytes are written 1 to 7 at a time.
+
+	// Skip is the fraction of windows, 0 to 1, for which the meter sends no
+	// frame: at random, SkipRun of them in a row (1 if that is 0). Where
+	// SkipEvery is set, Skip is 0, and of every so many windows the last SkipRun
+	// are left out.
+	Skip               float64
+	SkipRun, SkipEvery int
+	Cap                float64 // At most so many frames a second are sent; 0 for all.
+	// Fast is by how much windows end faster than the mains allow: 1.2 is 60 a
+	// second where F says 50 Hz; 0 for not at all. It takes effect with the next J.
+	Fast        float64
+	RefuseUnder int // J is refused for windows of fewer periods.
+	SilentUnder int // J is done for windows of fewer periods, but no frames come.
 
 	SlowConnect time.Duration // What it takes to connect.
 
@@ -64,8 +76,8 @@ func (f Faults) validate() error {
 	if !(f.Noise >= 0 && f.Noise <= 1) {
 		return fmt.Errorf("noise %g is not a fraction from 0 to 1", f.Noise)
 	}
-	if !(f.Skip >= 0 && f.Skip <= 1) {
-		return fmt.Errorf("skip %g is not a fraction from 0 to 1", f.Skip)
+	if err := f.validateLeaving(); err != nil {
+		return err
 	}
 	if min(f.SilenceAfter, f.SilenceFor, f.DropAfter, f.HangAfter) < 0 {
 		return fmt.Errorf("a fault cannot begin before the connection")
@@ -102,8 +114,9 @@ func (m *Meter) SetFaults(f Faults) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.advance(m.now())
-	m.faults = f
+	now := m.now()
+	m.advance(now)
+	m.beginEra(now, f)
 	m.wakeLocked()
 }
 

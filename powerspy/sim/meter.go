@@ -39,6 +39,7 @@ type Meter struct {
 	streams   int
 	answers   uint64 // Counts answers, for their random delays.
 	faults    Faults
+	eras      []era // Never empty.
 	silent    bool
 	hung      bool
 	session   *session      // The connection being served, or nil.
@@ -66,11 +67,11 @@ func New(cfg Config) *Meter {
 		epoch:  time.Now(),
 		slot:   make(chan struct{}, 1),
 		eeprom: newEEPROM(&cfg),
-		faults: cfg.Faults,
 		// Before anything that begins with the meter.
 		advanced: -1,
 		cycled:   -1,
 	}
+	m.beginEra(m.epoch, cfg.Faults)
 	if !m.scale.sane() {
 		m.scale = cfg.Factory
 	}
@@ -128,7 +129,8 @@ func (m *Meter) now() time.Time { return time.Now() }
 func (m *Meter) seconds(t time.Time) float64 { return t.Sub(m.epoch).Seconds() }
 
 func (m *Meter) time(seconds float64) time.Time {
-	return m.epoch.Add(time.Duration(seconds * float64(time.Second)))
+	const never = 9e9 // What is later, or never, is in 285 years.
+	return m.epoch.Add(time.Duration(min(seconds, never) * float64(time.Second)))
 }
 
 // wakeLocked has the sender of the open connection look again at what is due.

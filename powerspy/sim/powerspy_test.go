@@ -14,9 +14,9 @@ import (
 // and on one that chops and spoils what it carries.
 func TestClient(t *testing.T) {
 	for name, spec := range map[string]string{
-		"V1":    "gen=1,freq=49.985,stall=0",
-		"V2":    "freq=60.02,volts=117",
-		"noise": "noise=0.05,chop,seed=4",
+		"V1":    "gen=1,freq=49.985,stall=0,first=clean",
+		"V2":    "freq=60.02,volts=117,first=clean",
+		"noise": "noise=0.05,chop,seed=4,first=clean",
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := sim.ParseSpec(spec)

@@ -29,6 +29,10 @@ const (
 	forDeck
 	forLoss
 	forContent
+	forFirst
+	forRadio
+	forAnswer
+	forRequest
 )
 
 // bits returns 64 random bits for the n-th use of p (splitmix64).

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Truth is what really happened during one averaging window.
+// Truth is what really happened during one averaging window, and what became
+// of its frame.
 type Truth struct {
 	Index       int       // Of the window in its stream, from 0.
 	Start, End  time.Time // With monotonic clock reading.
@@ -17,6 +18,16 @@ type Truth struct {
 	VoltagePeak float64   // V
 	CurrentPeak float64   // A
 	Energy      float64   // J
+
+	// LeftOut says that no frame of the window was sent: the meter left it out,
+	// or had no room for it in front of its radio. What was sent can still be
+	// damaged, or come while the link is silent or nobody is connected.
+	LeftOut bool
+	// K is 1 to 50 for the first window of a stream whose frame tells mean
+	// squares and mean power too large by Factor; otherwise it is 0, and
+	// Factor 1. See [FirstLaw].
+	K      int
+	Factor float64
 }
 
 // Stream describes the real-time mode.
@@ -29,26 +40,31 @@ type Stream struct {
 	Windows int       // So many have ended.
 }
 
-// silentAfter is the length of window, in seconds of nominal mains frequency,
-// above which meters send no frames at all (users of real meters).
-const silentAfter = 2
-
 // maxStreams bounds the memory of a meter that runs for weeks.
 const maxStreams = 4096
 
-// realtime is one stream of windows. It has no timer: what ends when follows
-// from the mains.
+// realtime is one stream of windows.
 type realtime struct {
+	course
 	number  int
 	periods int
-	phase   float64 // Mains periods before the first window.
 	stopped time.Time
 }
 
-// end returns the time in seconds at which window i ends; window -1 ends
-// where the first begins.
-func (r *realtime) end(m *mains, i int) float64 {
-	return m.seconds(r.phase + float64(i+1)*float64(r.periods))
+// A course is how the windows of a stream go. It has no timer: what ends when
+// is a function of the number of the window. Times are in seconds since the
+// epoch of the meter.
+type course interface {
+	// end tells when window i ends; window -1 ends where the first begins, and
+	// one that never will at infinity.
+	end(i int) float64
+	// ended tells about how many windows have ended by a time.
+	ended(t float64) int
+	// measure returns what happened in a window.
+	measure(i int) Truth
+	// arrive tells when the frame of a window has passed the radio; not a
+	// number for one that is left out there.
+	arrive(i int) float64
 }
 
 // Stream returns the stream that runs, else the last one; ok is false if the
@@ -92,7 +108,7 @@ func (m *Meter) describe(r *realtime, now time.Time) Stream {
 	return Stream{
 		Number:  r.number,
 		Periods: r.periods,
-		Start:   m.time(r.end(m.mains, -1)),
+		Start:   m.time(r.end(-1)),
 		End:     r.stopped,
 		Running: m.stream == r,
 		Windows: m.windows(r, now),
@@ -121,7 +137,7 @@ func (m *Meter) truth(number, index int) (t Truth, ok bool) {
 	if r == nil || index < 0 || index >= m.windows(r, now) {
 		return Truth{}, false
 	}
-	return m.measure(r, index), true
+	return m.window(r, index), true
 }
 
 // Energy returns the energy in joules that the load drew between two times.
@@ -146,24 +162,23 @@ func (m *Meter) windows(r *realtime, now time.Time) int {
 	if !r.stopped.IsZero() && r.stopped.Before(now) {
 		now = r.stopped
 	}
-	n := int(math.Floor((m.mains.periods(m.seconds(now)) - r.phase) / float64(r.periods)))
-	n = max(n, 0)
+	n := max(r.ended(m.seconds(now)), 0)
 	// The times handed out are whole nanoseconds: they decide.
-	for n > 0 && m.time(r.end(m.mains, n-1)).After(now) {
+	for n > 0 && m.time(r.end(n-1)).After(now) {
 		n--
 	}
-	for !m.time(r.end(m.mains, n)).After(now) {
+	for !m.time(r.end(n)).After(now) {
 		n++
 	}
 	return n
 }
 
-// measure returns window i of r.
-func (m *Meter) measure(r *realtime, i int) Truth {
-	from, to := r.end(m.mains, i-1), r.end(m.mains, i)
-	t := m.electric(from, to)
+// window returns window i of r, which has ended.
+func (m *Meter) window(r *realtime, i int) Truth {
+	t := r.measure(i)
 	t.Index = i
-	t.Start, t.End = m.time(from), m.time(to)
+	t.Start, t.End = m.time(r.end(i-1)), m.time(r.end(i))
+	t.LeftOut = math.IsNaN(r.arrive(i)) || m.leaves(r, i, t.End)
 	return t
 }
 
@@ -179,6 +194,7 @@ func (m *Meter) electric(from, to float64) Truth {
 		VoltagePeak: u * math.Sqrt2,
 		CurrentPeak: p.peak / (u * m.cfg.PF) * m.shape.crest,
 		Energy:      p.mean * (to - from),
+		Factor:      1,
 	}
 }
 
@@ -191,24 +207,21 @@ func appendFrame(b []byte, t Truth, scale Calibration) []byte {
 		return int64(math.RoundToEven(min(max(v, low), high)))
 	}
 	u, i := t.Voltage/us, t.Current/is
+	u2, i2, p := u*u*t.Factor, i*i*t.Factor, t.Power/(us*is)*t.Factor
 	return fmt.Appendf(b, "<%08X %08X %08X %04X %04X>",
-		count(u*u, 0, math.MaxUint32),
-		count(i*i, 0, math.MaxUint32),
-		uint32(count(t.Power/(us*is), math.MinInt32, math.MaxInt32)), // Two's complement.
+		count(u2, 0, math.MaxUint32),
+		count(i2, 0, math.MaxUint32),
+		uint32(count(p, math.MinInt32, math.MaxInt32)), // Two's complement.
 		count(t.VoltagePeak/us, 0, math.MaxUint16),
 		count(t.CurrentPeak/is, 0, math.MaxUint16))
 }
 
-// startStream begins real-time mode at the next mains zero crossing.
+// startStream begins real-time mode.
 func (m *Meter) startStream(now time.Time, periods int) {
 	m.stopStream(now)
 	m.capture = capture{}
 	m.streams++
-	m.stream = &realtime{
-		number:  m.streams,
-		periods: periods,
-		phase:   math.Ceil(m.mains.periods(m.seconds(now))),
-	}
+	m.stream = &realtime{course: m.newLive(now, periods), number: m.streams, periods: periods}
 	if len(m.past) == maxStreams {
 		m.past = slices.Delete(m.past, 0, maxStreams/4)
 	}
@@ -223,9 +236,4 @@ func (m *Meter) stopStream(now time.Time) bool {
 	m.stream.stopped = now
 	m.stream = nil
 	return true
-}
-
-// sendsFrames tells whether windows of r are short enough to be sent.
-func (m *Meter) sendsFrames(r *realtime) bool {
-	return float64(r.periods) <= silentAfter*math.Round(m.cfg.Frequency)
 }

@@ -108,7 +108,9 @@ func (s *session) receive(ctx context.Context) error {
 		if n > 0 {
 			cfg := &s.m.cfg
 			late++
-			delay := cfg.Delay + s.m.rnd.exponential(cfg.Jitter, forUplink, late, uint64(s.opened.Sub(s.m.epoch)))
+			opened := uint64(s.opened.Sub(s.m.epoch))
+			delay := cfg.Delay + s.m.rnd.exponential(cfg.Jitter, forUplink, late, opened) +
+				cfg.Radio.answer(s.m.rnd, forRequest, late, opened)
 			if !sleep(ctx, delay) {
 				return context.Cause(ctx)
 			}
@@ -156,7 +158,8 @@ func (s *session) obey(p *parser, b []byte) {
 			s.stream, s.next = m.stream, 0
 		}
 		if answer != "" && !m.loses() {
-			s.enqueue(now, []byte(answer), m.answers, ^uint64(0))
+			at := now.Add(m.cfg.Radio.answer(m.rnd, forAnswer, m.answers, 0))
+			s.enqueue(at, []byte(answer), m.answers, ^uint64(0))
 		}
 	}
 	s.wakeUp()
@@ -185,13 +188,14 @@ func (s *session) mute(now time.Time) bool {
 	return silent
 }
 
-// enqueue puts a message on its way. n and k choose its random delay.
-func (s *session) enqueue(now time.Time, text []byte, n, k uint64) {
+// enqueue puts a message that left the meter at a time on its way. n and k
+// choose its random delay.
+func (s *session) enqueue(at time.Time, text []byte, n, k uint64) {
 	if len(s.queue) >= backlog {
 		return
 	}
 	m := s.m
-	due := now.Add(m.cfg.Delay + m.rnd.exponential(m.cfg.Jitter, forDelay, n, k))
+	due := at.Add(m.cfg.Delay + m.rnd.exponential(m.cfg.Jitter, forDelay, n, k))
 	if m.cfg.Stall > 0 && m.rnd.unit(forStall, n, k) < m.cfg.Stall {
 		span := float64(m.cfg.StallMax - m.cfg.StallMin)
 		due = due.Add(m.cfg.StallMin + time.Duration(span*m.rnd.unit(forStallLength, n, k)))
@@ -202,22 +206,22 @@ func (s *session) enqueue(now time.Time, text []byte, n, k uint64) {
 // collect queues the frames of the windows that have ended by now.
 func (s *session) collect(now time.Time) {
 	m, r := s.m, s.stream
-	if r == nil || !m.sendsFrames(r) {
+	if r == nil {
 		return
 	}
 	ended := m.windows(r, now)
 	s.next = max(s.next, ended-backlog)
 	for ; s.next < ended; s.next++ {
-		t := m.measure(r, s.next)
-		frame := appendFrame(nil, t, m.scale)
-		n, k := uint64(r.number), uint64(s.next)
-		if m.rnd.unit(forSkip, n, k) < m.share(skipFault, m.faults.Skip, t.End) {
+		t := m.window(r, s.next)
+		if t.LeftOut {
 			continue
 		}
+		frame := appendFrame(nil, t, m.scale)
+		n, k := uint64(r.number), uint64(s.next)
 		if m.rnd.unit(forNoise, n, k<<8|0xfe) < m.share(noiseFault, m.faults.Noise, t.End) {
 			frame = m.rnd.corrupt(frame, n, k)
 		}
-		s.enqueue(t.End, []byte(m.line(string(frame))), n, k)
+		s.enqueue(m.time(r.arrive(s.next)), []byte(m.line(string(frame))), n, k)
 	}
 }
 
@@ -260,8 +264,8 @@ func (s *session) take(b []byte, now time.Time) ([]byte, time.Time) {
 	if len(s.queue) > 0 && !late {
 		sooner(s.queue[0].due)
 	}
-	if s.stream != nil && m.sendsFrames(s.stream) {
-		sooner(m.time(s.stream.end(m.mains, s.next)))
+	if s.stream != nil {
+		sooner(m.time(s.stream.end(s.next)))
 	}
 	if turn := m.nextTurn(now); !turn.IsZero() {
 		sooner(turn)

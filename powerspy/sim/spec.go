@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,7 +11,7 @@ import (
 )
 
 // Example is a specification that ParseSpec accepts, for help texts.
-const Example = "load=wave,freq=49.985,drift=20ppm,stall=0.02"
+const Example = "load=wave,freq=49.985,drift=20ppm,link=b"
 
 // A Key describes one parameter of a specification.
 type Key struct {
@@ -74,6 +75,25 @@ var keys = []Key{
 	{"drift", "NUMBERppm", "largest wander of the mains frequency", func(c *Config, v string) error {
 		n, err := number(strings.TrimSuffix(v, "ppm"))
 		c.Drift = n / 1e6
+		return err
+	}},
+	{"first", "LAW|K[/AFTER]", "first frame after J: runs-on, cleared or clean; K is 1 to 50; AFTER is a time", func(c *Config, v string) (err error) {
+		c.First, err = parseFirst(v)
+		return err
+	}},
+	{linkKey, "a|b|c|ideal|exponential", "how frames arrive: as seen with three adapters, at once, or delay and jitter", func(*Config, string) error {
+		return nil // ParseSpec has chosen it before the other keys.
+	}},
+	{"poll", "DURATION", "of links a, b and c: time from when the radio closes until it is polled", func(c *Config, v string) (err error) {
+		c.Radio.Poll, err = duration(v)
+		return err
+	}},
+	{"held", "FRACTION", "of links a, b and c: share of polls up to which the radio takes no frame but one", func(c *Config, v string) (err error) {
+		c.Radio.Held, err = number(v)
+		return err
+	}},
+	{"queue", "FRAMES", "of links a, b and c: how many frames wait for the next poll", func(c *Config, v string) (err error) {
+		c.Radio.Queue, err = whole(v, 0, backlog)
 		return err
 	}},
 	{"delay", "DURATION", "constant delay of the link, each way", func(c *Config, v string) (err error) {
@@ -164,8 +184,23 @@ var keys = []Key{
 		c.Faults.HangAfter, err = later(v)
 		return err
 	}},
-	{skipFault, "FRACTION", "fault: share of windows for which the meter sends no frame", func(c *Config, v string) (err error) {
-		c.Faults.Skip, err = number(v)
+	{skipFault, "FRACTION[xRUN]|RUN/EVERY", "fault: share of windows left out, RUN in a row; or the last RUN of EVERY", func(c *Config, v string) error {
+		return parseSkip(&c.Faults, v)
+	}},
+	{"cap", "RATE", "fault: at most so many frames a second are sent", func(c *Config, v string) (err error) {
+		c.Faults.Cap, err = positive(v)
+		return err
+	}},
+	{"fast", "FACTOR", "fault: frames come FACTOR times as fast as the mains allow", func(c *Config, v string) (err error) {
+		c.Faults.Fast, err = positive(v)
+		return err
+	}},
+	{"refuse-under", "PERIODS", "fault: J is refused for windows of fewer periods", func(c *Config, v string) (err error) {
+		c.Faults.RefuseUnder, err = whole(v, 1, math.MaxUint16)
+		return err
+	}},
+	{"silent-under", "PERIODS", "fault: J is done for windows of fewer periods, but no frames come", func(c *Config, v string) (err error) {
+		c.Faults.SilentUnder, err = whole(v, 1, math.MaxUint16)
 		return err
 	}},
 	{lateFault, "AFTER/FOR", "fault, once: all is held back for so long, then comes at once", func(c *Config, v string) (err error) {
@@ -193,6 +228,9 @@ var keys = []Key{
 	}},
 }
 
+// linkKey names the link, which says what the other keys about it start from.
+const linkKey = "link"
+
 // Keys returns the parameters of a specification, in the order in which to
 // present them.
 func Keys() []Key { return slices.Clone(keys) }
@@ -202,34 +240,72 @@ func Keys() []Key { return slices.Clone(keys) }
 // What is not named is as in DefaultConfig. An unknown or repeated key, a value
 // that can't be read, and a Config that [Config.Validate] refuses are errors.
 func ParseSpec(spec string) (Config, error) {
+	given, err := parsePairs(spec)
+	if err != nil {
+		return Config{}, err
+	}
 	c := DefaultConfig()
-	seen := make(map[string]bool)
-	for pair := range strings.SplitSeq(spec, ",") {
-		pair = strings.TrimSpace(pair)
-		if pair == "" && spec == "" {
-			break
-		}
-		name, value, hasValue := strings.Cut(pair, "=")
-		i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
-		if i < 0 {
-			return Config{}, fmt.Errorf("unknown simulator parameter %q: the parameters are %s; for example %s", name, keyNames(), Example)
-		}
-		k := keys[i]
-		if seen[name] {
-			return Config{}, fmt.Errorf("simulator parameter %s is given twice", name)
-		}
-		seen[name] = true
-		if k.Value != "" && (!hasValue || value == "") {
-			return Config{}, fmt.Errorf("simulator parameter %s needs a value: %s=%s", name, name, k.Value)
-		}
-		if err := k.set(&c, value); err != nil {
-			return Config{}, fmt.Errorf("simulator parameter %s: %w", name, err)
+	c.choose(given.link())
+	for _, p := range given {
+		if err := p.set(&c, p.value); err != nil {
+			return Config{}, fmt.Errorf("simulator parameter %s: %w", p.Name, err)
 		}
 	}
 	if err := c.Validate(); err != nil {
 		return Config{}, fmt.Errorf("simulator parameters %q: %w", spec, err)
 	}
 	return c, nil
+}
+
+// A pair is a parameter with its value.
+type pair struct {
+	Key
+	value string
+}
+
+type pairs []pair
+
+// parsePairs takes a specification apart.
+func parsePairs(spec string) (pairs, error) {
+	var given pairs
+	for text := range strings.SplitSeq(spec, ",") {
+		text = strings.TrimSpace(text)
+		if text == "" && spec == "" {
+			break
+		}
+		name, value, hasValue := strings.Cut(text, "=")
+		i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("unknown simulator parameter %q: the parameters are %s; for example %s", name, keyNames(), Example)
+		}
+		k := keys[i]
+		if given.has(name) {
+			return nil, fmt.Errorf("simulator parameter %s is given twice", name)
+		}
+		if k.Value != "" && (!hasValue || value == "") {
+			return nil, fmt.Errorf("simulator parameter %s needs a value: %s=%s", name, name, k.Value)
+		}
+		given = append(given, pair{k, value})
+	}
+	return given, nil
+}
+
+func (g pairs) has(names ...string) bool {
+	return slices.ContainsFunc(g, func(p pair) bool { return slices.Contains(names, p.Name) })
+}
+
+// link returns the link that a specification names. One that tells delays or
+// stalls without naming it means the exponential one, whose they are.
+func (g pairs) link() Link {
+	for _, p := range g {
+		if p.Name == linkKey {
+			return Link(p.value)
+		}
+	}
+	if g.has("delay", "jitter", "stall", "stallmin", "stallmax") {
+		return LinkExponential
+	}
+	return LinkA
 }
 
 func keyNames() string {

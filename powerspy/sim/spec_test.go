@@ -17,19 +17,44 @@ func TestParseSpec(t *testing.T) {
 	}{
 		{"", func(*Config) {}},
 		{Example, func(c *Config) {
-			c.Load, c.Frequency, c.Drift, c.Stall = LoadWave, 49.985, 20e-6, 0.02
+			c.Load, c.Frequency, c.Drift, c.Link, c.Radio = LoadWave, 49.985, 20e-6, LinkB, regimes[LinkB]
 		}},
 		{"load=wave,freq=49.985,drift=20ppm,delay=8ms,jitter=12ms,stall=0.02,gen=1,serial=4567,seed=1", func(c *Config) {
+			exponential(c)
 			c.Load, c.Frequency, c.Drift, c.Stall = LoadWave, 49.985, 20e-6, 0.02
 			c.Delay, c.Jitter, c.Generation, c.Serial, c.Seed = 8*time.Millisecond, 12*time.Millisecond, V1, 4567, 1
 		}},
 		{"delay=0,jitter=0s,stall=0,drift=0,seed=0", func(c *Config) {
+			exponential(c)
 			c.Delay, c.Jitter, c.Stall, c.Drift, c.Seed = 0, 0, 0, 0, 0
 		}},
 		{"watts=1200, low=0, period=1m30s, pf=1, volts=117, freq=60", func(c *Config) {
 			c.Power, c.LowPower, c.LoadPeriod, c.PF, c.Voltage, c.Frequency = 1200, 0, 90*time.Second, 1, 117, 60
 		}},
-		{"stallmin=1s,stallmax=2s", func(c *Config) { c.StallMin, c.StallMax = time.Second, 2*time.Second }},
+		{"stallmin=1s,stallmax=2s", func(c *Config) {
+			exponential(c)
+			c.StallMin, c.StallMax = time.Second, 2*time.Second
+		}},
+		{"jitter=2ms", func(c *Config) {
+			exponential(c)
+			c.Jitter = 2 * time.Millisecond
+		}},
+		{"link=exponential", exponential},
+		{"delay=3ms,link=ideal", func(c *Config) {
+			c.Link, c.Radio, c.Delay = LinkIdeal, Radio{}, 3*time.Millisecond
+		}},
+		{"held=0.2,queue=4,poll=20ms,link=b,stall=0.1", func(c *Config) {
+			c.Link, c.Radio, c.Stall = LinkB, regimes[LinkB], 0.1
+			c.Radio.Held, c.Radio.Queue, c.Radio.Poll = 0.2, 4, 20*time.Millisecond
+		}},
+		{"held=0", func(c *Config) { c.Radio.Held = 0 }},
+		{"first=clean", func(c *Config) { c.First.Law = FirstClean }},
+		{"first=6s/cleared/7", func(c *Config) { c.First = First{Law: FirstCleared, K: 7, After: 6 * time.Second} }},
+		{"first=50", func(c *Config) { c.First.K = 50 }},
+		{"skip=0.1x10,cap=10,fast=1.2,refuse-under=5,silent-under=2", func(c *Config) {
+			c.Faults = Faults{Skip: 0.1, SkipRun: 10, Cap: 10, Fast: 1.2, RefuseUnder: 5, SilentUnder: 2}
+		}},
+		{"skip=4/5", func(c *Config) { c.Faults.SkipRun, c.Faults.SkipEvery = 4, 5 }},
 		{"eol=none,dots,busy=replace", func(c *Config) { c.EOL, c.Dots, c.Busy = EOLNone, true, BusyReplace }},
 		{"eol=crlf,dots=false,chop=true", func(c *Config) { c.EOL, c.Faults.Chop = "\r\n", true }},
 		{"refuse=J,mute=?Q,garbage-answer=V,noise=0.05,chop", func(c *Config) {
@@ -69,6 +94,12 @@ func TestParseSpec(t *testing.T) {
 			New(got) // Does not panic.
 		})
 	}
+}
+
+// exponential makes c the meter behind the exponential link.
+func exponential(c *Config) {
+	c.Link, c.Radio = LinkExponential, Radio{}
+	c.Delay, c.Jitter, c.Stall = 8*time.Millisecond, 6*time.Millisecond, 0.002
 }
 
 func TestParseSpecError(t *testing.T) {
@@ -131,6 +162,27 @@ func TestParseSpecError(t *testing.T) {
 		{"logperiod=5001", "from 0 to 5000"},
 		{"lose=2", "lose 2 is not a fraction"},
 		{"gen=1,gen=2", "gen is given twice"},
+		{"link=d", `link "d" is none of a, b, c, ideal, exponential`},
+		{"link=ideal,jitter=1ms", "link ideal has neither jitter nor stalls"},
+		{"delay=1ms,held=0.1", "link exponential has no radio"},
+		{"held=2", "share 2 of the radio"},
+		{"held=NaN", "share NaN of the radio"},
+		{"poll=0s", "every 1ms to 1m, not every 0s"},
+		{"queue=-1", `queue: "-1" is not`},
+		{"first=dirty", `first: "dirty" is none of clean, runs-on, cleared, a number from 1 to 50`},
+		{"first=51", `first: "51" is none of`},
+		{"first=-6s", `first: "-6s" is none of`},
+		{"skip=5/5", `skip: "5/5" is not such as 4/5`},
+		{"skip=0/5", `skip: "0/5" is not such as 4/5`},
+		{"skip=x/5", `skip: "x/5" is not such as 4/5`},
+		{"skip=0.1x0", `skip: "0" is not a whole number`},
+		{"skip=NaN", "skip NaN is not a fraction"},
+		{"cap=0", `cap: "0" is not above 0`},
+		{"cap=NaN", `cap: "NaN" is not above 0`},
+		{"cap=1e9", "cap of 1e+09 frames"},
+		{"fast=100", "fast 100 is outside"},
+		{"refuse-under=0", "from 1 to 65535"},
+		{"silent-under=x", "from 1 to 65535"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.spec, func(t *testing.T) {
