@@ -33,7 +33,7 @@ const settled = 10 * time.Second
 // each returns false.
 func readings(t *testing.T, spec string, interval time.Duration, each func(r *measure.Reading, truth []sim.Truth) bool) *sim.Meter {
 	t.Helper()
-	target, err := meter.ParseTarget("sim:" + spec)
+	target, err := meter.ParseTarget("sim:link=exponential,first=clean," + spec)
 	if err != nil {
 		t.Fatal(err)
 	}

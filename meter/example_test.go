@@ -16,7 +16,7 @@ import (
 func Example() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	target, err := meter.ParseTarget("sim:load=constant,watts=200,drift=0,seed=1")
+	target, err := meter.ParseTarget("sim:link=ideal,first=clean,load=constant,watts=200,drift=0,seed=1")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func ExampleScan() {
 func ExampleSupervise() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	target, err := meter.ParseTarget("sim:load=constant,watts=200,drift=0,drop=1s,seed=1")
+	target, err := meter.ParseTarget("sim:link=ideal,first=clean,load=constant,watts=200,drift=0,drop=1s,seed=1")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 // openSim opens a simulated meter whose truth the test can see.
 func openSim(t *testing.T, spec string) (*Meter, *sim.Meter) {
 	t.Helper()
-	cfg, err := sim.ParseSpec(spec)
+	cfg, err := sim.ParseSpec("link=exponential,first=clean," + spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestStreamNoise(t *testing.T) {
 // falls silent with the link up.
 func TestStreamSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, truth := openSim(t, "")
+		m, truth := openSim(t, "seed=1")
 		defer closeMeter(t, m)
 		s, err := m.Stream(t.Context(), StreamConfig{Interval: time.Second})
 		if err != nil {
@@ -115,7 +115,7 @@ func TestStreamSilence(t *testing.T) {
 // TestStreamCancel ends with the context's error, and Stop works after it.
 func TestStreamCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, truth := openSim(t, "")
+		m, truth := openSim(t, "seed=1")
 		defer closeMeter(t, m)
 		ctx, cancel := context.WithCancel(t.Context())
 		s, err := m.Stream(ctx, StreamConfig{Interval: time.Second})

@@ -177,7 +177,7 @@ func TestSimulatorServes(t *testing.T) {
 		{"sim", "--tcp=127.0.0.1:0", "delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
 		{"sim", "--tcp", "127.0.0.1:0", "delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
 		{"sim", "--pty", "delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
-		{"sim", "--pty", "--link", link, "sim:delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
+		{"sim", "--pty", "--link", link, "sim:link=ideal,first=clean,serial=11,busy=wait"},
 	} {
 		p := start(t, args...)
 		if l := p.line(); !strings.HasPrefix(l, "a simulated PowerSpy listens on ") {

@@ -61,7 +61,7 @@ func TestScript(t *testing.T) {
 }
 
 // quickSim is a meter that answers at once, and sends its frames on time.
-const quickSim = "sim:delay=0s,jitter=0s,stall=0"
+const quickSim = "sim:link=ideal,first=clean"
 
 // exits runs a command that has to end with an exit status: exits STATUS
 // COMMAND [ARGUMENT...]. The argument sh-full, dropped, gives it a standard

@@ -259,6 +259,7 @@ func (m *Machine) AddMeter(t testing.TB, change func(*air.DeviceConfig, *sim.Con
 		Name:    "PowerSpy 4567",
 	}
 	simCfg := sim.DefaultConfig()
+	simCfg.Link, simCfg.Radio, simCfg.First = sim.LinkExponential, sim.Radio{}, sim.First{} // The link is the one under test.
 	if change != nil {
 		change(&cfg, &simCfg)
 	}
