@@ -271,6 +271,9 @@ func (m *Meter) realtimeOn(now time.Time, h hex) string {
 	if n < 1 || n < m.faults.RefuseUnder || m.cfg.Generation == V1 && n > 100 {
 		return refused
 	}
+	if m.tape != nil && !m.tape.plays(n) {
+		return refused
+	}
 	m.startStream(now, n)
 	return done
 }

@@ -88,6 +88,14 @@ type Config struct {
 
 	Link  Link  // Default LinkExponential, which is ideal as long as there is no Jitter and no Stall.
 	Radio Radio // Of the links a, b and c; default Link.Radio().
+
+	// Replay, if set, is what the meter measures, from its beginning at each J:
+	// values, arrivals and windows left out are the recorded ones, and Link is
+	// one without a radio. When it is over the meter falls silent, or, with
+	// Repeat, goes on from its second window.
+	Replay *Recording
+	Repeat bool
+
 	// What follows comes on top of what a radio does.
 	Delay    time.Duration // Constant part of the link's delay, each way.
 	Jitter   time.Duration // Mean of the exponential part, each way; not with LinkIdeal.
@@ -209,7 +217,7 @@ func (c Config) Validate() error {
 	default:
 		return fmt.Errorf("busy %q is none of refuse, wait, replace", string(c.Busy))
 	}
-	if err := cmp.Or(c.validateCard(), c.First.validate(), c.validateLink()); err != nil {
+	if err := cmp.Or(c.validateCard(), c.First.validate(), c.validateLink(), c.validateReplay()); err != nil {
 		return err
 	}
 	return c.Faults.validate()

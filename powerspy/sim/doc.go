@@ -34,6 +34,9 @@
 // All waiting is done with package time, so a meter made inside a
 // testing/synctest bubble runs on the bubble's clock.
 //
+// A meter with a [Recording] measures that instead of its load, with the
+// recorded times.
+//
 // # Faults
 //
 // [Faults] says what is wrong: always, from some time into each connection, or

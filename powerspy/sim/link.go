@@ -43,6 +43,23 @@ func (c *Config) choose(l Link) {
 	}
 }
 
+// validateReplay says what does not go with a recording.
+func (c Config) validateReplay() error {
+	switch {
+	case c.Replay == nil && c.Repeat:
+		return errors.New("there is no recording to repeat; replay=FILE is one")
+	case c.Replay == nil:
+		return nil
+	case c.Radio != Radio{}:
+		return fmt.Errorf("a recording has its own link: link %s does not go with it", c.Link)
+	case c.First.Law != FirstClean || c.First.K != 0:
+		return errors.New("a recording has its own first frame")
+	case c.Faults.Fast != 0:
+		return errors.New("a recording is as fast as it was")
+	}
+	return nil
+}
+
 // validateLink says what in the link makes no sense.
 func (c Config) validateLink() error {
 	switch c.Link {

@@ -21,6 +21,7 @@ type Meter struct {
 	rnd   random
 	mains *mains
 	load  load
+	tape  *tape // What is measured instead, or nil.
 	shape shape
 	epoch time.Time // Second 0 of mains and load.
 
@@ -72,6 +73,10 @@ func New(cfg Config) *Meter {
 		cycled:   -1,
 	}
 	m.beginEra(m.epoch, cfg.Faults)
+	if cfg.Replay != nil {
+		m.tape = newTape(cfg.Replay, &cfg)
+		m.load = constant(m.tape.mean)
+	}
 	if !m.scale.sane() {
 		m.scale = cfg.Factory
 	}

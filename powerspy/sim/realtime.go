@@ -142,8 +142,12 @@ func (m *Meter) truth(number, index int) (t Truth, ok bool) {
 
 // Energy returns the energy in joules that the load drew between two times.
 // The times need not be those of a stream; times before the meter was made
-// count as far as the load's shape goes on.
+// count as far as the load's shape goes on. Of a recording nothing is known
+// but its windows: other times count as 0.
 func (m *Meter) Energy(from, to time.Time) float64 {
+	if m.tape != nil {
+		return m.playedEnergy(from, to)
+	}
 	a, b := m.seconds(from), m.seconds(to)
 	if a == b {
 		return 0
@@ -221,7 +225,12 @@ func (m *Meter) startStream(now time.Time, periods int) {
 	m.stopStream(now)
 	m.capture = capture{}
 	m.streams++
-	m.stream = &realtime{course: m.newLive(now, periods), number: m.streams, periods: periods}
+	m.stream = &realtime{number: m.streams, periods: periods}
+	if m.tape != nil {
+		m.stream.course = m.newPlayed(now, periods)
+	} else {
+		m.stream.course = m.newLive(now, periods)
+	}
 	if len(m.past) == maxStreams {
 		m.past = slices.Delete(m.past, 0, maxStreams/4)
 	}

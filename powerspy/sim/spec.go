@@ -84,6 +84,14 @@ var keys = []Key{
 	{linkKey, "a|b|c|ideal|exponential", "how frames arrive: as seen with three adapters, at once, or delay and jitter", func(*Config, string) error {
 		return nil // ParseSpec has chosen it before the other keys.
 	}},
+	{replayKey, "FILE", "a recording of powerspy.py or powerspycli to stream at each J instead of the load", func(c *Config, v string) (err error) {
+		c.Replay, err = OpenRecording(v)
+		return err
+	}},
+	{"repeat", "", "the recording begins anew when it is over", func(c *Config, v string) (err error) {
+		c.Repeat, err = truth(v)
+		return err
+	}},
 	{"poll", "DURATION", "of links a, b and c: time from when the radio closes until it is polled", func(c *Config, v string) (err error) {
 		c.Radio.Poll, err = duration(v)
 		return err
@@ -231,6 +239,9 @@ var keys = []Key{
 // linkKey names the link, which says what the other keys about it start from.
 const linkKey = "link"
 
+// replayKey names a recording, which has a link and a first frame of its own.
+const replayKey = "replay"
+
 // Keys returns the parameters of a specification, in the order in which to
 // present them.
 func Keys() []Key { return slices.Clone(keys) }
@@ -246,6 +257,9 @@ func ParseSpec(spec string) (Config, error) {
 	}
 	c := DefaultConfig()
 	c.choose(given.link())
+	if given.has(replayKey) {
+		c.First, c.Drift = First{Law: FirstClean}, 0
+	}
 	for _, p := range given {
 		if err := p.set(&c, p.value); err != nil {
 			return Config{}, fmt.Errorf("simulator parameter %s: %w", p.Name, err)
@@ -304,6 +318,9 @@ func (g pairs) link() Link {
 	}
 	if g.has("delay", "jitter", "stall", "stallmin", "stallmax") {
 		return LinkExponential
+	}
+	if g.has(replayKey) {
+		return LinkIdeal
 	}
 	return LinkA
 }
