@@ -172,3 +172,20 @@ func TestServePTYContext(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A recording is streamed on a pseudo-terminal as in the process.
+func TestPTYReplay(t *testing.T) {
+	l := write(t, Config{Link: LinkB, Load: LoadServer, Seed: 5}, "<J0001>", 25, false)
+	m := New(replay(t, l.text, ""))
+	f := openPTY(t, servePTY(t, m))
+	defer f.Close()
+	askPTY(t, f, "<J0001>", func(frame string) bool { return frame == "<K>" })
+	for n, was := range l.heard {
+		got := frameFrom(t, f, measurement)
+		_, _, p, _, _ := decode(t, got, m.scale)
+		_, _, p0, _, _ := decode(t, was.frame, m.scale)
+		if p-p0 > 1e-3 || p0-p > 1e-3 {
+			t.Fatalf("frame %d: %s, was %s", n, got, was.frame)
+		}
+	}
+}
