@@ -3,10 +3,11 @@ package serial
 import (
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // keepers are programs that hold a line open for others to use: rfcomm(1) does
@@ -33,17 +34,16 @@ func heldBy(info fs.FileInfo) error {
 // find looks for another process that has a line open, among those that this
 // user may look into (proc_pid_fd(5)). What can't be read is left out.
 func find(line fs.FileInfo) (*BusyError, bool) {
-	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
-	if err != nil {
-		return nil, false // a malformed pattern, which it is not
-	}
-	for _, link := range links {
-		dir := filepath.Dir(filepath.Dir(link))
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		if err != nil || pid == os.Getpid() || !isOpen(link, line) {
+	for _, name := range list("/proc") {
+		pid, err := strconv.Atoi(name)
+		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		comm, err := os.ReadFile(filepath.Join(dir, "comm"))
+		dir := "/proc/" + name
+		if !hasOpen(dir+"/fd", line) {
+			continue
+		}
+		comm, err := os.ReadFile(dir + "/comm")
 		if err != nil {
 			continue // it has ended
 		}
@@ -52,6 +52,34 @@ func find(line fs.FileInfo) (*BusyError, bool) {
 		}
 	}
 	return nil, false
+}
+
+// hasOpen tells whether a descriptor in a directory of them is of the line.
+func hasOpen(fds string, line fs.FileInfo) bool {
+	for _, fd := range list(fds) {
+		if isOpen(fds+"/"+fd, line) {
+			return true
+		}
+	}
+	return false
+}
+
+// list lists a directory, which is empty if it can't be read. Package os would
+// offer each directory to the poller first, at five system calls more.
+func list(path string) (names []string) {
+	dir, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(dir) // it was only read
+	buf := make([]byte, 8192)
+	for {
+		n, err := unix.ReadDirent(dir, buf)
+		if err != nil || n <= 0 {
+			return names
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
 }
 
 // isOpen tells whether the descriptor that link stands for is of the line.
