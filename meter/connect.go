@@ -51,7 +51,7 @@ func (r *route) rebond(ctx context.Context) error {
 // in t.
 func dialChannel(ctx context.Context, r radio, local bdaddr.Address, t *Target) (net.Conn, error) {
 	try := func(channel uint8) (net.Conn, error) {
-		c, err := r.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, &rfcomm.Config{Local: local, Steady: true})
+		c, err := r.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, &rfcomm.Config{Local: local})
 		if err == nil {
 			t.Channel = channel
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 
+	"powerspy2/internal/serial"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
 )
@@ -30,11 +31,11 @@ func openLink(ctx context.Context, t Target) (powerspy.Link, error) {
 	op := "open " + t.String()
 	switch t.Kind {
 	case Serial:
-		l, err := openSerial(t.Path)
+		l, err := serial.Open(t.Path)
 		if err != nil {
 			return nil, serialError(op, err)
 		}
-		return l, nil
+		return &line{Link: l}, nil
 	case TCP:
 		var d net.Dialer
 		c, err := d.DialContext(ctx, "tcp", t.Host)
@@ -44,7 +45,7 @@ func openLink(ctx context.Context, t Target) (powerspy.Link, error) {
 			}
 			return nil, &Error{Kind: ErrNotFound, Op: op, Err: err}
 		}
-		return c, nil
+		return &line{Link: c}, nil
 	case Simulated:
 		m, err := t.Simulator()
 		if err != nil {
@@ -70,6 +71,8 @@ func openSimulated(ctx context.Context, m *sim.Meter) (powerspy.Link, error) {
 func serialError(op string, err error) error {
 	e := &Error{Op: op, Err: err}
 	switch {
+	case errors.Is(err, ErrInUse):
+		e.Kind = ErrNoAnswer
 	case errors.Is(err, fs.ErrNotExist):
 		e.Kind = ErrNotFound
 	case errors.Is(err, fs.ErrPermission):

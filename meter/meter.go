@@ -42,7 +42,7 @@ func (m *Meter) Calibration() powerspy.Calibration { return m.calibration }
 
 // explain is the error of a job on the meter, for people.
 func (m *Meter) explain(op string, err error) error {
-	return explain(op+" of "+m.target.String(), err)
+	return explain(op+" of "+m.target.String(), m.target.silent(err))
 }
 
 // generation is what decides about what the meter can do.

@@ -140,7 +140,7 @@ func (r *route) initialised(ctx context.Context, l powerspy.Link) (*Meter, error
 		r.known = m
 		return m, nil
 	}
-	err = explain("talk to "+r.target.String(), err)
+	err = explain("talk to "+r.target.String(), r.target.silent(err))
 	if cerr := m.Close(); cerr != nil {
 		err = fmt.Errorf("%w (and closing it: %v)", err, cerr)
 	}

@@ -138,7 +138,8 @@ func unrecovered(t Target, dry bool, reason error) error {
 		return nil
 	case reason == nil:
 		return &Error{Kind: ErrNoAnswer, Op: op, Err: ErrNoStep}
-	case errors.Is(reason, ErrNotReady), errors.Is(reason, rfcomm.ErrBusy), errors.Is(reason, rfcomm.ErrOccupied):
+	case errors.Is(reason, ErrNotReady), errors.Is(reason, rfcomm.ErrBusy), errors.Is(reason, rfcomm.ErrOccupied),
+		errors.Is(reason, ErrInUse), errors.Is(reason, ErrSilentLine):
 		return reason
 	}
 	return &Error{Kind: ErrNoAnswer, Op: op, Err: fmt.Errorf("%w: %s", ErrNoStepHelped, why(reason))}

@@ -232,10 +232,14 @@ func (s *Stream) fail(err error) {
 func (s *Stream) explain(err error, silence time.Duration) error {
 	op := "measure with " + s.m.target.String()
 	if errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
-		return &Error{
+		e := &Error{
 			Kind: ErrNoAnswer, Op: op,
 			Err: because(fmt.Sprintf("the meter sent nothing for %v", silence.Round(time.Millisecond)), fmt.Errorf("%w: %w", errSilent, err)),
 		}
+		if s.m.target.isLine() {
+			e.Err = fmt.Errorf("%w: %w", ErrSilentLine, e.Err)
+		}
+		return e
 	}
 	return explain(op, err)
 }

@@ -31,7 +31,7 @@ func testStream(t testing.TB, fd int) *stream {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := newStream(s, false)
+	st := newStream(s)
 	t.Cleanup(func() { st.close() })
 	return st
 }
@@ -48,7 +48,7 @@ func TestConnConformance(t *testing.T) {
 			if err != nil {
 				return nil, nil, nil, err
 			}
-			conns[i] = &Conn{stream: newStream(s, false), local: testLocal, remote: testRemote}
+			conns[i] = &Conn{stream: newStream(s), local: testLocal, remote: testRemote}
 		}
 		return conns[0], conns[1], func() {
 			conns[0].Close()
@@ -183,7 +183,7 @@ func TestConnWriteErrorEndsReads(t *testing.T) {
 		result <- err
 	}()
 	<-started
-	c.stream.breakReads(os.NewSyscallError("write", unix.ECONNRESET))
+	c.stream.reader.Break(os.NewSyscallError("write", unix.ECONNRESET))
 	if err := <-result; !errors.Is(err, unix.ECONNRESET) {
 		t.Fatalf("blocked read: got %v, want ECONNRESET", err)
 	}
@@ -200,7 +200,7 @@ func TestConnWriteErrorEndsReads(t *testing.T) {
 	if _, err := unix.Write(peer, []byte("buffered")); err != nil {
 		t.Fatal(err)
 	}
-	c.stream.breakReads(os.NewSyscallError("write", unix.EPIPE))
+	c.stream.reader.Break(os.NewSyscallError("write", unix.EPIPE))
 	buf := make([]byte, 16)
 	if n, err := c.Read(buf); err != nil || string(buf[:n]) != "buffered" {
 		t.Errorf("got %q, %v, want what was received", buf[:n], err)
@@ -239,7 +239,17 @@ func TestConnWriteBroken(t *testing.T) {
 	if n != 0 || !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, unix.EPIPE) {
 		t.Fatalf("got %d, %v", n, err)
 	}
-	if c.stream.brokenBy() == nil {
+	read := make(chan error, 1)
+	go func() {
+		_, err := c.Read(make([]byte, 8))
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		if !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, unix.EPIPE) && err != io.EOF {
+			t.Errorf("a read after it: got %v", err)
+		}
+	case <-time.After(5 * time.Second):
 		t.Error("reads are not told")
 	}
 }

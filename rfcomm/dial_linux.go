@@ -29,7 +29,7 @@ func dial(ctx context.Context, remote Addr, cfg *Config, level Security) (*strea
 	if err != nil {
 		return nil, Addr{}, err
 	}
-	return newStream(s, cfg.Steady), local, nil
+	return newStream(s), local, nil
 }
 
 // dial connects with a fresh socket for each attempt: one that failed is of no use any more.

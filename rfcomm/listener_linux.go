@@ -66,7 +66,7 @@ func (l *listener) accept() (s *stream, local, remote Addr, err error) {
 	if err != nil {
 		return nil, Addr{}, Addr{}, err
 	}
-	return newStream(sock, false), local, remote, nil
+	return newStream(sock), local, remote, nil
 }
 
 // acceptFD waits for a connection and takes it.
@@ -112,7 +112,7 @@ func fileStream(f *os.File) (s *stream, local, remote Addr, err error) {
 	if err != nil {
 		return nil, Addr{}, Addr{}, err
 	}
-	return newStream(sock, false), local, remote, nil
+	return newStream(sock), local, remote, nil
 }
 
 // duplicate makes a descriptor of its own for the file that f has open, without changing f's mode as f.Fd may.

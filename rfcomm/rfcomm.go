@@ -50,11 +50,6 @@ type Config struct {
 	// AssumePresent makes Dial trust that the device is there and leave out its presence test. Set it only after proof
 	// that is a moment old, such as a fresh RSSI in discovery: see the package's comment on what hangs on it.
 	AssumePresent bool
-	// Steady saves a system call a read on a stream that delivers small pieces for a long time (Dial only): a read that
-	// follows another waits for news from the poller before it tries. The price is that an end or error of the stream
-	// that came together with the last data may be seen only by the first read after one that met its deadline. So set
-	// a read deadline before each read, and read once more after one that passed.
-	Steady bool
 }
 
 // level checks and resolves the security.
@@ -193,7 +188,7 @@ type Conn struct {
 // deadline is final: every later Read returns it again, because the kernel reports it once and would then block for ever.
 // The end of the stream is io.EOF, but a device that closes the channel or loses the link gives an errno instead:
 // ECONNRESET, ETIMEDOUT (ErrLinkLost), or ECONNABORTED when this host ended the link. A device that falls silent gives
-// nothing at all: set a deadline.
+// nothing at all: set a deadline. An end that came together with the last data is seen a second later at most.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.stream.read(p)
 	if err == nil || err == io.EOF {

@@ -132,6 +132,8 @@ var advices = []advice{
 	when(rfcomm.ErrRefused, "close the other program or computer that uses the meter, then try again"),
 	when(rfcomm.ErrNoService, "type `powerspy scan` to see what is there"),
 	when(rfcomm.ErrLinkLost, "bring the meter closer, then start again"),
+	when(meter.ErrInUse, "stop it, then try again"),
+	when(meter.ErrSilentLine, "check that the line leads to a meter, and that no other program reads it (`fuser -v` shows who has a device open)"),
 	whenBoth(meter.ErrNotFound, fs.ErrNotExist, "check the path, or leave out --device to find the meter by Bluetooth"),
 	whenBoth(meter.ErrNotReady, fs.ErrPermission, "leave out --device: powerspy talks to the meter itself, without a serial device and without root"),
 	func(err error) (string, bool) {

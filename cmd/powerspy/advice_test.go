@@ -81,6 +81,9 @@ func TestAdvice(t *testing.T) {
 		{rfcomm.ErrRefused, "close the other program"},
 		{rfcomm.ErrNoService, "`powerspy scan`"},
 		{rfcomm.ErrLinkLost, "closer"},
+		{&meter.Error{Kind: meter.ErrNoAnswer, Op: "x", Err: meter.ErrInUse}, "stop it, then try again"},
+		// Never the power of the machine under test, where the line may be busy.
+		{&meter.Error{Kind: meter.ErrNoAnswer, Op: "x", Err: fmt.Errorf("%w: %w: %w", meter.ErrSilentLine, powerspy.ErrNoAnswer, os.ErrDeadlineExceeded)}, "no other program reads it"},
 		{kind(meter.ErrNotFound, missing), "check the path"},
 		{kind(meter.ErrNotReady, &fs.PathError{Op: "open", Path: "/dev/x", Err: syscall.EACCES}), "leave out --device"},
 		{kind(meter.ErrNotFound, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "something listens there"},

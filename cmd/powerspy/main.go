@@ -29,6 +29,8 @@ func main() {
 func mainStatus() int {
 	// The program does one thing at a time, often on the machine that is being
 	// measured. With one processor the scheduler has no other to wake for it.
+	// What can block for long is a system call that it knows of, during which
+	// the processor goes to others, such as to who waits for a signal.
 	runtime.GOMAXPROCS(1)
 	ctx, interrupt := context.WithCancel(context.Background())
 	listening := interruptOnSignal(ctx, interrupt)
@@ -46,7 +48,7 @@ func mainStatus() int {
 	e := env{
 		args:           os.Args,
 		stdout:         output.NewDirect(os.Stdout),
-		stderr:         os.Stderr,
+		stderr:         &lastWords{w: os.Stderr, ctx: ctx},
 		stdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		getenv:         os.Getenv,
@@ -56,28 +58,4 @@ func mainStatus() int {
 		e.terminal = openTerminal
 	}
 	return run(ctx, e)
-}
-
-// interruptOnSignal calls interrupt on the first SIGINT or SIGTERM. A second one
-// ends the program at once, as if it had never been caught: that holds from
-// before interrupt is called. The channel is closed when ctx has ended and
-// nothing more will happen.
-func interruptOnSignal(ctx context.Context, interrupt func()) <-chan struct{} {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM)
-	// Shells let background commands ignore Ctrl-C, which is not for them.
-	if !signal.Ignored(os.Interrupt) {
-		signal.Notify(signals, os.Interrupt)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		select {
-		case <-signals:
-		case <-ctx.Done():
-		}
-		signal.Stop(signals)
-		interrupt()
-	}()
-	return done
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -10,6 +11,7 @@ import (
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/logfile"
+	"powerspy2/measure"
 )
 
 const syncFlag = "sync"
@@ -116,8 +118,11 @@ func (o *outputFile) sentence(err error) error {
 }
 
 // closingOutput adds the failure of a close to what failed before it, if
-// anything.
+// anything. What holds up a write would hold up closing the file, too.
 func closingOutput(err *error, o *outputFile) {
+	if errors.Is(*err, measure.ErrHeldUp) {
+		return
+	}
 	if cerr := o.Close(); cerr != nil && *err == nil {
 		*err = cerr
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"powerspy2/internal/flock"
 	"powerspy2/internal/output"
 )
 
@@ -145,17 +146,12 @@ func openFile(ctx context.Context, path string) (*os.File, error) {
 // lock takes the advisory lock, which goes with the open file, also when the
 // process is killed.
 func lock(f *os.File) error {
-	for {
-		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.EWOULDBLOCK):
-			return ErrBusy
-		default:
-			// Some network file systems have no locks. The file can be
-			// written to all the same.
-			return nil
-		}
+	// Some network file systems have no locks. The file can be written to all
+	// the same.
+	if taken, err := flock.Try(f); err == nil && !taken {
+		return ErrBusy
 	}
+	return nil
 }
 
 // repair cuts off a torn last line. The file is locked, so that no other

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"powerspy2/internal/flock"
 )
 
 // ErrHeld: another process holds the meter.
@@ -69,7 +71,7 @@ func lock(root *os.Root, name string) (f *os.File, current bool, err error) {
 			f = nil
 		}
 	}()
-	taken, err := tryLock(f)
+	taken, err := flock.Try(f)
 	if err != nil {
 		return f, false, fmt.Errorf("lock %s: %w", name, err)
 	}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// quitOnSignal leaves SIGQUIT to Go's runtime.
+func quitOnSignal() {}
