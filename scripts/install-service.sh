@@ -98,7 +98,7 @@ if [[ $uninstall ]]; then
 		run "stop and disable $unit" systemctl --user disable --now "$unit"
 	fi
 	if ! others; then
-		for installed in "$units"/powerspy.service "$units"/powerspy@.service "$program"; do
+		for installed in "$units"/powerspy{,@}.service{,.d/no-namespaces.conf} "$program"; do
 			[[ ! -e $installed ]] || run "remove ${installed##*/}" rm -- "$installed"
 		done
 		[[ -z $done_something ]] || run "tell systemd" systemctl --user daemon-reload
@@ -125,6 +125,19 @@ fi
 changed='' replaced=''
 replace "the program" 0755 "$binary" "$program"
 replace "the unit $file" 0644 "$here/systemd/$file" "$units/$file"
+# Whether the system lets users make the namespaces that the unit asks for is known only by trying.
+dropin=$units/$file.d/no-namespaces.conf
+namespaces=(PrivateUsers=yes CapabilityBoundingSet= ProtectSystem=full ProtectKernelTunables=yes)
+if systemd-run --user --quiet --wait --collect "${namespaces[@]/#/--property=}" true 2>/dev/null; then
+	if [[ -e $dropin ]]; then
+		replaced=yes changed=yes
+		run "remove ${dropin##*/}, which is not needed any more" rm -- "$dropin"
+	fi
+else
+	unit_replaced=$replaced
+	replace "${dropin##*/}, since this system lets users make no namespaces" 0644 "$here/systemd/no-namespaces.conf" "$dropin"
+	replaced=$replaced$unit_replaced
+fi
 [[ -z $replaced ]] || run "tell systemd" systemctl --user daemon-reload
 if ! systemctl --user is-enabled --quiet "$unit" 2>/dev/null; then
 	run "start $unit whenever this user's services start" systemctl --user enable "$unit"

@@ -8,6 +8,8 @@
 #   --wait SECONDS  wait so long for another recovery to end, then run (default: 0)
 #   --help          print this
 #
+# These and the arguments of `powerspy recover` may stand in any order.
+#
 # The command is $POWERSPY, else the powerspy in the PATH, in ~/.local/bin or in bin/ of this
 # repository. A meter that some other command is measuring with is left alone: that command
 # recovers by itself.
@@ -27,20 +29,23 @@ wrong() {
 	exit 2
 }
 
-log='' patience=0
+log='' patience=0 arguments=()
 while (($#)); do
 	case $1 in
 	--log | --wait)
 		[[ ${2:-} ]] || wrong "$1 needs a value"
 		if [[ $1 == --log ]]; then log=$2; else patience=$2; fi
-		shift 2
+		shift
 		;;
+	--log=?*) log=${1#*=} ;;
+	--wait=?*) patience=${1#*=} ;;
 	-h | --help)
 		usage
 		exit 0
 		;;
-	*) break ;;
+	*) arguments+=("$1") ;;
 	esac
+	shift
 done
 [[ $patience =~ ^[0-9]+$ ]] || wrong "--wait takes whole seconds, not $patience"
 if [[ $log ]]; then
@@ -65,23 +70,36 @@ find_powerspy() {
 	return 1
 }
 
-# lock_dir prints a folder of this user's alone. Under cron there is no $XDG_RUNTIME_DIR.
+# private DIR makes a folder of this user's alone, or sees that it is one.
+private() {
+	mkdir -m 700 "$1" 2>/dev/null || true # it may be there
+	[[ -d $1 && ! -L $1 && -O $1 && $(stat -c %a "$1") == 700 ]]
+}
+
+# lock_dir prints a folder of this user's alone. Under cron there is no $XDG_RUNTIME_DIR, and others
+# may have taken the name among the temporary files.
 lock_dir() {
-	local uid parent dir
+	local uid parent dir cache
 	uid=$(id -u)
-	dir=${TMPDIR:-/tmp}/powerspy-$uid
 	for parent in "${XDG_RUNTIME_DIR:-}" "/run/user/$uid"; do
-		if [[ $parent == /* && -d $parent && -O $parent && -w $parent ]]; then
-			dir=$parent/powerspy
-			break
+		if [[ $parent == /* && -d $parent && -O $parent && -w $parent ]] && private "$parent/powerspy"; then
+			printf '%s\n' "$parent/powerspy"
+			return
 		fi
 	done
-	mkdir -m 700 "$dir" 2>/dev/null || true # it may be there
-	[[ -d $dir && ! -L $dir && -O $dir && $(stat -c %a "$dir") == 700 ]] && printf '%s\n' "$dir"
+	cache=${XDG_CACHE_HOME:-${HOME:-/nowhere}/.cache}/powerspy
+	mkdir -p "$cache" 2>/dev/null || true
+	for dir in "${TMPDIR:-/tmp}/powerspy-$uid" "$cache/run-$(uname -n)"; do
+		if private "$dir"; then
+			printf '%s\n' "$dir"
+			return
+		fi
+	done
+	return 1
 }
 
 powerspy=$(find_powerspy) || not_ready "there is no ${POWERSPY:-powerspy}; install it with scripts/install-service.sh, or set POWERSPY to its path"
-dir=$(lock_dir) || not_ready "no folder for the lock: ${TMPDIR:-/tmp}/powerspy-$(id -u) can't be made, or others may write there"
+dir=$(lock_dir) || not_ready "no folder for the lock: ${TMPDIR:-/tmp}/powerspy-$(id -u) can't be made, or belongs to $(stat -c %U "${TMPDIR:-/tmp}/powerspy-$(id -u)" 2>/dev/null || echo nobody) or is open to others; set XDG_RUNTIME_DIR to a folder that only you may enter"
 
 exec 9>>"$dir/recover.lock"
 if ! flock --wait "$patience" 9; then
@@ -90,7 +108,7 @@ if ! flock --wait "$patience" 9; then
 fi
 note "$powerspy recover" # without its arguments, which may be secret
 status=0
-"$powerspy" recover "$@" 9>&- || status=$?
+"$powerspy" recover "${arguments[@]}" 9>&- || status=$?
 case $status in
 0) outcome='the meter measures again' ;;
 6) outcome='the meter does not answer; cut its power for ten seconds (and that of what it feeds)' ;;

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,7 +22,7 @@ if [ -f "$STUBS/${0##*/}" ]; then . "$STUBS/${0##*/}"; fi
 `
 
 // stubs are the commands that change or ask the machine.
-var stubs = []string{"systemctl", "rfkill", "usermod", "getent", "id", "loginctl", "systemd-escape", "go", "powerspy"}
+var stubs = []string{"systemctl", "rfkill", "usermod", "getent", "id", "loginctl", "systemd-escape", "systemd-run", "go", "powerspy"}
 
 func TestScripts(t *testing.T) {
 	here, err := os.Getwd()
@@ -35,7 +36,7 @@ func TestScripts(t *testing.T) {
 			for k, v := range map[string]string{
 				"SCRIPTS": here, "HOME": e.WorkDir + "/home", "STUBS": e.WorkDir + "/stubs", "CALLS": e.WorkDir + "/calls",
 				"POWERSPY_SETUP_ROOT": e.WorkDir + "/root", "XDG_RUNTIME_DIR": e.WorkDir + "/run",
-				"PATH": e.WorkDir + "/bin" + string(os.PathListSeparator) + e.Getenv("PATH"),
+				"PATH": e.WorkDir + "/bin" + string(os.PathListSeparator) + withoutPowerspy(e.Getenv("PATH")),
 			} {
 				e.Setenv(k, v)
 			}
@@ -53,6 +54,15 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "called": called},
 	})
+}
+
+// withoutPowerspy leaves out of a PATH where a powerspy is installed, which no
+// test is to run.
+func withoutPowerspy(path string) string {
+	return strings.Join(slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool {
+		_, err := os.Stat(filepath.Join(dir, "powerspy"))
+		return err == nil
+	}), string(os.PathListSeparator))
 }
 
 // exits runs a script of the project that has to end with an exit status:
@@ -84,7 +94,7 @@ func called(ts *testscript.TestScript, neg bool, want []string) {
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSuffix(line, "\n")
 		asks := slices.ContainsFunc([]string{
-			"id ", "getent ", "systemctl cat ", "systemctl is-", "systemctl --user is-", "loginctl show-", "systemd-escape ",
+			"id ", "getent ", "systemctl cat ", "systemctl is-", "systemctl --user is-", "loginctl show-", "systemd-escape ", "systemd-run ",
 		}, func(prefix string) bool { return strings.HasPrefix(line, prefix) })
 		if !asks {
 			got = append(got, line)
@@ -138,6 +148,58 @@ func verify(t *testing.T, unit string) string {
 	return string(out)
 }
 
+// exposure is how exposed a unit is, by `systemd-analyze security`: from 0 to 10.
+func exposure(t *testing.T, unit string) float64 {
+	t.Helper()
+	cmd := command(t, "systemd-analyze", "systemd", "--user", "--no-pager", "--offline=true", "security", unit)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_RUNTIME_DIR="+t.TempDir(), "XDG_CONFIG_HOME=", "XDG_DATA_HOME=")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	_, level, ok := strings.Cut(string(out), "Overall exposure level for ")
+	fields := strings.Fields(level)
+	if !ok || len(fields) < 2 {
+		t.Fatalf("no exposure in %s", out)
+	}
+	v, err := strconv.ParseFloat(fields[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// The service is left as little as it needs.
+func TestUnitsExposure(t *testing.T) {
+	const most = 3.0
+	dir := t.TempDir()
+	for _, unit := range []string{"powerspy.service", "powerspy@.service"} {
+		text := readFile(t, "systemd/"+unit)
+		// An instance, which is what runs.
+		path := filepath.Join(dir, strings.Replace(unit, "@.", "@meter.", 1))
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := exposure(t, path); got >= most {
+			t.Errorf("%s: exposure %v, want less than %v", unit, got, most)
+		}
+	}
+	// What takes back the namespaces takes back all that needs them, and no more.
+	for _, line := range settings(t, "systemd/no-namespaces.conf") {
+		key, _, _ := strings.Cut(line, "=")
+		if line != "[Service]" && !slices.ContainsFunc(settings(t, "systemd/powerspy.service"), func(s string) bool { return strings.HasPrefix(s, key+"=") }) {
+			t.Errorf("no-namespaces.conf has %s, which the unit has not", key)
+		}
+	}
+	for _, line := range settings(t, "systemd/powerspy.service") {
+		key, _, _ := strings.Cut(line, "=")
+		namespaced := strings.HasPrefix(key, "Protect") || strings.HasPrefix(key, "Private") || key == "CapabilityBoundingSet"
+		if namespaced != slices.ContainsFunc(settings(t, "systemd/no-namespaces.conf"), func(s string) bool { return strings.HasPrefix(s, key+"=") }) {
+			t.Errorf("no-namespaces.conf does not agree about %s", key)
+		}
+	}
+}
+
 func TestUnits(t *testing.T) {
 	for _, unit := range []string{"powerspy.service", "powerspy@.service"} {
 		if got := verify(t, filepath.Join("systemd", unit)); got != "" {
@@ -168,7 +230,7 @@ func TestUnitsAgree(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Type=notify", "NotifyAccess=main", "Restart=on-failure", "StartLimitIntervalSec=0", "KillSignal=SIGTERM",
-		"ExecReload=/bin/kill -HUP $MAINPID", "WatchdogSec=5min",
+		"ExecReload=/bin/kill -HUP $MAINPID", "WatchdogSec=5min", "UMask=0077",
 	} {
 		if !slices.Contains(plain, want) {
 			t.Errorf("the unit lacks %s", want)

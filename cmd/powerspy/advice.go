@@ -13,6 +13,7 @@ import (
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/logfile"
+	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -110,7 +111,8 @@ var advices = []advice{
 	when(bluez.ErrNoAnswer, "ask an administrator to run `sudo systemctl restart bluetooth`"),
 	when(bluez.ErrNotReady, "type `bluetoothctl power on`, or `rfkill unblock bluetooth` if it is blocked"),
 	when(bluez.ErrInProgress, "wait a little, then try again"),
-	whenA(func(e *owner.PublicError) string { return "type `chmod 700 " + e.Path + "`" }),
+	whenA(placeAdvice),
+	whenA(configAdvice),
 
 	// The way to the meter.
 	when(owner.ErrHeld, "stop it, or wait"),
@@ -161,8 +163,10 @@ var advices = []advice{
 	when(meter.ErrPowerCycle, "try it by hand"),
 
 	// Files.
-	when(logfile.ErrBusy, "give another file, or see who it is with `fuser -v FILE`"),
 	when(logfile.ErrNotText, "give another file"),
+	whenA(func(*output.ShapeError) string {
+		return "give another file, or the --format, --unit, --fields and --time that it has"
+	}),
 	whenA(func(e *logfile.NoDirectoryError) string {
 		return "make its directory first: `mkdir -p " + e.Directory + "`"
 	}),
@@ -177,7 +181,7 @@ var pinAdvice = map[meter.PINSource]string{
 }
 
 // deviceForms is what --device takes.
-const deviceForms = "an address (00:0B:CE:07:1D:32), a name or its start (PowerSpy), a path (/dev/rfcomm0), tcp://HOST:PORT, or sim:PARAMETERS"
+const deviceForms = "an address (00:0B:CE:07:1D:32), a name or the start of one (PowerSpy), a whole alias, a path (/dev/rfcomm0), tcp://HOST:PORT, or sim:PARAMETERS"
 
 // An advisedError is an error with advice that only one place can give.
 type advisedError struct {

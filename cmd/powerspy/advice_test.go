@@ -13,7 +13,9 @@ import (
 	"powerspy2/bdaddr"
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/config"
 	"powerspy2/internal/logfile"
+	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -61,7 +63,8 @@ func TestAdvice(t *testing.T) {
 		{bluez.ErrNoAnswer, "systemctl restart bluetooth"},
 		{bluez.ErrNotReady, "`rfkill unblock bluetooth` if it is blocked"},
 		{bluez.ErrInProgress, "wait a little"},
-		{&owner.PublicError{Path: "/tmp/d", Mode: 0o755}, "type `chmod 700 /tmp/d`"},
+		{&owner.PlaceError{Path: "/tmp/d", Open: true, Err: errors.New("y")}, "type `chmod 700 /tmp/d`"},
+		{&configError{&config.Error{File: "/none/f", Line: 3, Err: errors.New("y")}}, "correct that line, or name a meter with --device, or begin anew with `mv /none/f /none/f.old`"},
 
 		{kind(meter.ErrNoAnswer, &owner.HeldError{}), "stop it, or wait"},
 		{kind(meter.ErrNotFound, meter.ErrNoneAnswered), "`powerspy scan --all`"},
@@ -105,8 +108,8 @@ func TestAdvice(t *testing.T) {
 		{kind(meter.ErrNoAnswer, meter.ErrNoStepHelped), "unplug the meter"},
 		{kind(meter.ErrPowerCycle, errors.New("exit status 1")), "by hand"},
 
-		{logfile.ErrBusy, "`fuser -v FILE`"},
 		{logfile.ErrNotText, "another file"},
+		{&output.ShapeError{There: "x", Ours: "y"}, "give another file, or the --format"},
 		{&logfile.NoDirectoryError{Directory: "none", Err: syscall.ENOENT}, "`mkdir -p none`"},
 		{&logfile.UnreadableError{Path: "f", Err: syscall.EACCES}, "`chmod u+r f`"},
 	}

@@ -43,7 +43,7 @@ func TestExitStatus(t *testing.T) {
 		{&stdoutError{&fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}}, 1, "standard output: no space left on device"},
 		{fmt.Errorf("link: %w", syscall.EPIPE), 1, "link: broken pipe"},
 		{&cli.UsageError{Text: "no", Help: "powerspy help"}, 2, "no; type `powerspy help`"},
-		{&config.Error{File: "f", Line: 3, Err: errors.New("bad")}, 2, "f:3: bad"},
+		{&config.Error{File: "f", Line: 3, Err: errors.New("bad")}, 4, "f:3: bad"},
 		{kind(meter.ErrUsage), 2, "around: x: y"},
 		{kind(meter.ErrInterval), 2, "around: x: y; give an interval such as 20ms, 250ms or 1s"},
 		{kind(meter.ErrNotFound), 3, "around: x: y"},

@@ -27,14 +27,20 @@ func (a *app) bridgeCommand() *cli.Command {
 		Description: `Makes a serial device that only you may open, carries its bytes to the meter,
 and connects again when the link breaks. No root, no rfcomm bind, no chmod. It
 runs until Ctrl-C. It serves one program at a time: a second one is told that
-the meter is in use, and hung up. --verbose shows the bytes that are carried.
+the meter is in use, and hung up; so is one that begins with anything else than
+a request to the meter. --verbose shows the bytes that are carried.
+
+The device is told once the meter is there. Without --tty it is
+$XDG_RUNTIME_DIR/powerspy/tty; without that variable /run/user/UID/powerspy/tty
+or, for users who have no such directory, powerspy-UID/tty among the temporary
+files.
 
 Examples:
 
     powerspy bridge --tty /tmp/meter    # then: old-tool --device /tmp/meter
     powerspy bridge --tcp 4567            # a port of 127.0.0.1`,
 		Flags: append([]*cli.Flag{
-			{Name: "tty", Takes: cli.File{}, Default: "$XDG_RUNTIME_DIR/powerspy/tty", Usage: "make the device `PATH`, a symbolic link"},
+			{Name: "tty", Takes: cli.File{}, Default: "tty in your runtime directory", Usage: "make the device `PATH`, a symbolic link"},
 			{Name: "tcp", Takes: cli.Text{}, Usage: "listen on `PORT` of 127.0.0.1 instead, or on ADDRESS:PORT of another loopback address"},
 			pin(),
 		}, a.globalFlags()...),
@@ -212,8 +218,11 @@ func bridgeAddress(c *cli.Context) (string, error) {
 		text = "127.0.0.1:" + text
 	}
 	host, port, err := net.SplitHostPort(text)
+	if err == nil {
+		_, err = net.DefaultResolver.LookupPort(c.Context, "tcp", port)
+	}
 	if err != nil || port == "" {
-		return "", c.Usagef("invalid address %q for --tcp; use for example 4567 or 127.0.0.1:4567", c.String("tcp"))
+		return "", c.Usagef("invalid address %q for --tcp; use a PORT from 1 to 65535, or ADDRESS:PORT, for example 4567 or 127.0.0.1:4567", c.String("tcp"))
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return "", c.Usagef("invalid address %q for --tcp: other machines could reach it, and use the meter; use a PORT, and `ssh -L` from elsewhere", c.String("tcp"))
@@ -242,16 +251,22 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 	if link == "" {
 		dir, err := owner.Directory(s.env.getenv)
 		if err != nil {
-			return nil, advise(fmt.Errorf("directory of the device: %w", err), "give --tty PATH")
+			return nil, advise(fmt.Errorf("there is no place for the device: %w", err), "give --tty PATH")
 		}
 		link = filepath.Join(dir, "tty")
 	}
 	if link, err = filepath.Abs(link); err != nil {
 		return nil, err
 	}
-	release, err := owner.Claim(s.env.getenv, "bridge "+link, owner.Self(s.env.args))
+	release, err := s.take(link, "bridge "+link)
 	if err != nil {
 		return nil, advise(fmt.Errorf("%s: %w", link, err), "stop that, or give --tty another path")
+	}
+	if release == nil {
+		if _, err := os.Stat(link); err == nil {
+			return nil, c.Usagef("%s is there already, and without a lock nobody can tell whether another bridge uses it; remove it, or give --tty another path", link)
+		}
+		release = func() error { return nil }
 	}
 	defer func() {
 		if err != nil {

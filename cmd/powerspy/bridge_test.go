@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -284,6 +285,10 @@ func TestBridgeRefuses(t *testing.T) {
 	}{
 		{[]string{"--tcp", "0.0.0.0:0"}, 2},
 		{[]string{"--tcp", "192.0.2.1:4567"}, 2},
+		{[]string{"--tcp", "70000"}, 2},
+		{[]string{"--tcp", "127.0.0.1:70000"}, 2},
+		{[]string{"--tcp", "-1"}, 2},
+		{[]string{"--tcp", "wat"}, 2},
 		{[]string{"--device", "sim:away=0s/1h", "--tcp", "0"}, 3},
 		{[]string{"--tty", "a", "--tcp", "0"}, 2},
 	}
@@ -295,6 +300,80 @@ func TestBridgeRefuses(t *testing.T) {
 		if got := start(t, append([]string{"bridge"}, args...)...).wait(); got.ExitCode() != tt.status {
 			t.Errorf("%v: %v, want exit status %d", tt.args, got, tt.status)
 		}
+	}
+}
+
+// A web page of another site can send a request to any port of this machine. It
+// must not reach the meter.
+func TestBridgeWebPage(t *testing.T) {
+	p := start(t, "bridge", "--device", quickSim+",serial=77", "--tcp", "0")
+	device := bridgeDevice(t, p)
+	res, err := http.Post("http://"+strings.TrimPrefix(device, "tcp://"), "text/plain", strings.NewReader("<W0041>"))
+	if err == nil {
+		t.Errorf("the page was answered: %v", res.Status)
+		res.Body.Close()
+	}
+	rw := openDevice(t, device)
+	if got := askDevice(t, rw, "<V00>"); got != "<4D>" {
+		t.Errorf("the EEPROM begins with %s, want <4D>", got)
+	}
+	p.signal(os.Interrupt)
+	if got := p.wait(); got.ExitCode() != 0 {
+		t.Error(got)
+	}
+}
+
+// Errors about the device name what was typed, and locks that nobody holds any
+// more are gone.
+func TestBridgeTTYErrors(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "absent")
+	p := start(t, "bridge", "-q", "--device", quickSim, "--tty", filepath.Join(dir, "tty"))
+	said, err := io.ReadAll(p.stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "powerspy: make the symbolic link " + filepath.Join(dir, "tty") + ": no such file or directory\n"; string(said) != want {
+		t.Errorf("got %q, want %q", said, want)
+	}
+	if got := p.wait(); got.ExitCode() != 1 {
+		t.Error(got)
+	}
+	locks, err := filepath.Glob(filepath.Join(os.Getenv(runtimeDir), "powerspy", "*absent*"))
+	if err != nil || len(locks) > 0 {
+		t.Errorf("left behind: %q, %v", locks, err)
+	}
+}
+
+// Somebody else's directory in the place of the locks keeps no bridge from
+// working, and whoever has to remove it is named.
+func TestBridgeWithoutLocks(t *testing.T) {
+	dir := t.TempDir()
+	tmp, link := filepath.Join(dir, "tmp"), filepath.Join(dir, "tty")
+	if err := os.MkdirAll(filepath.Join(tmp, fmt.Sprintf("powerspy-%d", os.Getuid())), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(tmp, fmt.Sprintf("powerspy-%d", os.Getuid())), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(fmt.Sprintf("/run/user/%d", os.Getuid())); err == nil {
+		t.Logf("this user has a runtime directory, which is used")
+	}
+	without := []string{"HOME=", "XDG_RUNTIME_DIR=", "XDG_CACHE_HOME=", "TMPDIR=" + tmp, "powerspy", "bridge", "--device", quickSim, "--tty", link}
+	p := startProgram(t, "env", without...)
+	if device := bridgeDevice(t, p); device != link {
+		t.Errorf("the device is %s", device)
+	}
+	// A second one can't tell, and leaves the link alone.
+	second := startProgram(t, "env", without...)
+	if got := second.wait(); got.ExitCode() == 0 {
+		t.Error("the link of another bridge was taken")
+	}
+	if got := askDevice(t, openDevice(t, link), "<V00>"); !strings.HasPrefix(got, "<") {
+		t.Errorf("got %q", got)
+	}
+	p.signal(os.Interrupt)
+	if got := p.wait(); got.ExitCode() != 0 {
+		t.Error(got)
 	}
 }
 

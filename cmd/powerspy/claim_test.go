@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 
+	"powerspy2/internal/owner"
 	"powerspy2/meter"
 )
 
@@ -63,10 +65,27 @@ func TestNoPlaceForLocks(t *testing.T) {
 		if err := release(); err != nil || told.Len() > 0 {
 			t.Errorf("release: %v; said %q", err, told.String())
 		}
-	case !strings.HasPrefix(told.String(), "powerspy: going on without a lock on the meter: directory of the locks: "):
+	case !strings.HasPrefix(told.String(), "powerspy: going on without a lock on the meter: lock directory "):
 		t.Errorf("said %q", told.String())
 	}
 	if release, err := s.claim(meter.Target{Kind: meter.Simulated}); release != nil || err != nil {
 		t.Errorf("a simulated meter was claimed: %v", err)
+	}
+}
+
+// Whoever has to mend the directory of the locks is named.
+func TestPlaceAdvice(t *testing.T) {
+	for _, tt := range []struct {
+		place owner.PlaceError
+		want  string
+	}{
+		{owner.PlaceError{Path: "/tmp/powerspy-1", Owner: "mallory", Err: errors.New("it belongs to another user, mallory")},
+			"lock directory /tmp/powerspy-1: it belongs to another user, mallory; ask mallory, or an administrator, to remove it, or set XDG_RUNTIME_DIR to a directory that only you may enter"},
+		{owner.PlaceError{Path: "/tmp/powerspy-1", Err: syscall.EROFS},
+			"lock directory /tmp/powerspy-1: read-only file system; set XDG_RUNTIME_DIR to a directory that only you may enter"},
+	} {
+		if got := sentence(&tt.place); got != tt.want {
+			t.Errorf("got %q, want %q", got, tt.want)
+		}
 	}
 }

@@ -28,7 +28,7 @@ Examples:
 		Description: `Example:
 
     powerspy clock get`,
-		Action: a.clockGet,
+		Action: a.inZone(a.clockGet),
 	}, &cli.Command{
 		Name:  "set",
 		Usage: "set the clock to a time",
@@ -38,14 +38,14 @@ Examples:
 Example:
 
     powerspy clock set 2026-03-01T12:00:00`,
-		Action: a.clockSet,
+		Action: a.inZone(a.clockSet),
 	}, &cli.Command{
 		Name:  "sync",
 		Usage: "set the clock from this machine's, at the turn of a second",
 		Description: `Example:
 
     powerspy clock sync`,
-		Action: a.clockSync,
+		Action: a.inZone(a.clockSync),
 	})
 }
 

@@ -44,6 +44,8 @@ func (a *app) doctor(c *cli.Context) error {
 		return werr
 	case told && c.Context.Err() == nil:
 		return &toldError{err}
+	case err == nil && s.configErr != nil:
+		return &toldError{s.configErr}
 	}
 	return err
 }

@@ -54,17 +54,22 @@ func writtenFile(c *cli.Context, i int) (string, error) {
 	return c.Arg(i) + c.String(outputFlag), nil
 }
 
-// devices lists the remembered meters, for completion. A configuration that can't
-// be read has its error told by the command itself, not while it is being typed.
+// devices lists what --device takes, for completion.
 func (a *app) devices() []string {
-	list := []string{"sim:", "tcp://", "/dev/rfcomm0"}
+	return append([]string{"sim:", "tcp://", "/dev/rfcomm0"}, a.remembered()...)
+}
+
+// remembered lists the remembered meters, for completion. A configuration that
+// can't be read has its error told by the command itself, not while it is being
+// typed.
+func (a *app) remembered() (list []string) {
 	path, err := config.Path(a.env.getenv)
 	if err != nil {
-		return list
+		return nil
 	}
 	c, err := config.Load(path)
 	if err != nil {
-		return list
+		return nil
 	}
 	for _, t := range c.Meters {
 		// The scripts separate words by lines, shells by blanks.

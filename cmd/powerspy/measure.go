@@ -33,7 +33,9 @@ More mains periods in a window (--averaging) mean less radio and processor, but
 a reading then ends up to half a window before or after its interval does.
 
 --output appends whole lines: half a line that a crash has left is cut off
-first. On SIGHUP the file is opened anew by its name, for logrotate.
+first. A file that holds anything else than readings of the same format, unit,
+fields and times is refused, and stays as it is. On SIGHUP the file is opened
+anew by its name, for logrotate.
 
 Examples:
 
@@ -74,7 +76,7 @@ func (a *app) measure(c *cli.Context) (err error) {
 	// The output comes before the meter: no use in waking one for nothing.
 	var w io.Writer = a.env.stdout
 	if want.output != "" {
-		f, oerr := s.openOutput(c.Context, want.output, want.sync)
+		f, oerr := s.openOutput(c.Context, want)
 		if interrupted(c.Context, oerr) {
 			return nil
 		} else if oerr != nil {
@@ -128,6 +130,10 @@ func (want *measurement) sink(w io.Writer, t meter.Target) (output.Sink, error) 
 	o.Meter = cmp.Or(t.Alias, t.Name, t.Device())
 	f, file := w.(*outputFile)
 	o.HeaderApart = file
+	if file {
+		there := f.Content()
+		o.Head, o.Last = there.Head, there.Last
+	}
 	sink, err := output.NewSink(want.format, w, o)
 	if err == nil && file {
 		f.SetHeader(sink.Header())

@@ -28,6 +28,9 @@ type measurement struct {
 // is opened.
 func (a *app) parseMeasurement(c *cli.Context) (*measurement, error) {
 	want := &measurement{output: outputName(c)}
+	if err := checkZone(a.env.getenv); err != nil {
+		return nil, err
+	}
 	var err error
 	if want.recovery, err = parseRecovery(c); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/logfile"
+	"powerspy2/internal/output"
 	"powerspy2/measure"
 )
 
@@ -36,8 +37,18 @@ type outputFile struct {
 
 // openOutput opens the file of --output. ctx bounds waiting for the reader of a
 // named pipe.
-func (s *session) openOutput(ctx context.Context, name string, sync time.Duration) (*outputFile, error) {
-	f, err := logfile.Open(ctx, name, logfile.Config{Sync: sync})
+func (s *session) openOutput(ctx context.Context, want *measurement) (*outputFile, error) {
+	name := want.output
+	shape, err := output.NewShape(want.format, want.options)
+	if err != nil {
+		return nil, err
+	}
+	f, err := logfile.Open(ctx, name, logfile.Config{
+		Sync:  want.sync,
+		Claim: s.claimFile,
+		Check: func(c logfile.Content) error { return shape.Check(c.Head, c.Last, c.Torn, c.Mark) },
+		Mark:  shape.String(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("output %s: %w", name, err)
 	}

@@ -105,14 +105,14 @@ func killWhileWriting(t *testing.T, random *rand.Rand, kills int) {
 			t.Fatalf("kill %d: torn lines in %q", i, got[len(whole):end])
 		}
 		whole, torn = got[:end:end], len(got)-end
-		if torn == 0 && i%2 == 0 {
+		if torn == 0 && i%2 == 0 && len(whole) > 0 {
 			torn = 1 + random.IntN(len(tear))
 			if err := os.WriteFile(path, append(whole, tear[:torn]...), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	p := start(t, "measure", "--device", quickSim, "--interval", "20ms", "--count", "1", "--output", path)
+	p := start(t, "measure", "--device", quickSim, "--interval", "20ms", "--unit", "uW", "--count", "1", "--output", path)
 	if got := p.wait(); got.ExitCode() != 0 {
 		t.Fatal(got)
 	}

@@ -17,6 +17,7 @@ type session struct {
 	meter      meter.Config
 	config     *config.Config
 	configPath string // empty: this user has no place for one
+	configErr  error  // why config, which was needed, is empty
 }
 
 // session reads the global flags, and the configuration. Nothing is opened.
@@ -45,15 +46,19 @@ func (a *app) session(c *cli.Context) (*session, error) {
 	if a.env.terminal != nil {
 		s.meter.AskPIN, s.meter.Choose = s.askPIN, s.choose
 	}
-	// A user without a home, as services may be, has no configuration.
-	s.config = &config.Config{}
-	if path, err := config.Path(a.env.getenv); err == nil {
-		s.configPath = path
-		if s.config, err = config.Load(path); err != nil {
+	// Without --device it is the configuration that says which meter is meant.
+	// The doctor goes on, to look at all else.
+	if err := s.loadConfig(); err != nil {
+		needed := target.Kind == meter.Any
+		if needed && c.Command.Words() != "doctor" {
 			return nil, err
 		}
+		if needed {
+			s.configErr = err
+		}
+		s.progress.Line("going on without the configuration: %v", err)
 	}
-	s.meter.Remembered = s.config.Meters
+	s.meter.Remembered = s.config.Targets()
 	s.meter.Claim = s.claim
 	return s, nil
 }
@@ -70,8 +75,11 @@ func (s *session) remember(t meter.Target) error {
 		_, err := config.Path(s.env.getenv)
 		return fmt.Errorf("remember %s: %w", t, err)
 	}
-	s.config.Remember(t)
-	if err := s.config.Save(s.configPath); err != nil {
+	err := config.Update(s.configPath, func(c *config.Config) error {
+		c.Remember(t)
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("remember %s: %w", t, err)
 	}
 	return nil

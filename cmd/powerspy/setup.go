@@ -19,7 +19,7 @@ Examples:
     powerspy setup
     powerspy setup --device "PowerSpy 4567" --alias bench --pin 1234`,
 		Flags: append([]*cli.Flag{
-			{Name: "alias", Takes: cli.Text{}, Usage: "a `NAME` of your own for the meter, for --device"},
+			{Name: "alias", Takes: alias{}, Usage: "a `NAME` of your own for the meter, for --device"},
 			pin(),
 		}, a.globalFlags()...),
 		Action: a.setup,
@@ -27,16 +27,10 @@ Examples:
 }
 
 func (a *app) setup(c *cli.Context) error {
-	alias := c.String("alias")
-	if c.IsSet("alias") {
-		if t, err := meter.ParseTarget(alias); err != nil || t.Kind != meter.Named {
-			return c.Usagef("alias %q would be taken for a device; give a plain name such as bench", alias)
-		}
-	}
 	return a.withOpened(c, meter.Setup, func(_ context.Context, s *session, m *meter.Meter) error {
 		t := m.Target()
-		if alias != "" {
-			t.Alias = alias
+		if name := c.String("alias"); name != "" {
+			t.Alias = name
 		}
 		if err := s.remember(t); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
+	"powerspy2/internal/output"
 	"powerspy2/meter"
 )
 
@@ -17,11 +18,14 @@ func exitStatus(err error) int {
 	var usage *cli.UsageError
 	var gaps *gapsError
 	var badConfig *config.Error
+	var other *output.ShapeError
 	switch {
 	case err == nil, nobodyReads(err):
 		return 0
-	case errors.As(err, &usage), errors.As(err, &badConfig), errors.Is(err, meter.ErrUsage):
+	case errors.As(err, &usage), errors.Is(err, meter.ErrUsage), errors.As(err, &other):
 		return 2
+	case errors.As(err, &badConfig):
+		return 4
 	case errors.Is(err, meter.ErrNotFound):
 		return 3
 	case errors.Is(err, meter.ErrNotReady):

@@ -2,12 +2,20 @@ package main
 
 import (
 	"cmp"
+	_ "embed" // of licenses
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
 	"powerspy2/internal/cli"
 )
+
+// licenses are the notices of what is linked in, collected by
+// scripts/licenses.sh.
+//
+//go:embed licenses.txt
+var licenses string
 
 // Set by those who build from an archive, where the go command knows neither:
 //
@@ -46,10 +54,18 @@ func describeBuild(info *debug.BuildInfo, version, commit string) string {
 
 func (a *app) versionCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "version",
-		Usage:       "print the version, the commit and the version of Go",
-		Description: "Example:\n\n    powerspy version",
+		Name:  "version",
+		Usage: "print the version, the commit and the version of Go",
+		Description: `Examples:
+
+    powerspy version
+    powerspy version --licenses | less`,
+		Flags: []*cli.Flag{{Name: "licenses", Usage: "print the notices of the licences of all that is linked in"}},
 		Action: func(c *cli.Context) error {
+			if c.Bool("licenses") {
+				_, err := io.WriteString(a.env.stdout, licenses)
+				return err
+			}
 			_, err := fmt.Fprintf(a.env.stdout, "powerspy %s\n", versionText())
 			return err
 		},

@@ -263,8 +263,9 @@ func (b *Bridge) answered(frame []byte) {
 	}
 }
 
-// Client serves one client until it leaves (nil) or ctx ends (its error). It
-// closes rw, which has to wake a Read or Write under way. It must not be called
+// Client serves one client until it leaves (nil) or ctx ends (its error). One
+// whose first bytes are no request is hung up, and the meter sees nothing of
+// it. It closes rw, which has to wake a Read or Write under way. It must not be called
 // concurrently.
 func (b *Bridge) Client(ctx context.Context, rw io.ReadWriteCloser) error {
 	parent := ctx
@@ -294,9 +295,15 @@ func (b *Bridge) Client(ctx context.Context, rw io.ReadWriteCloser) error {
 		}
 	})
 	buf := make([]byte, 4096)
+	var first opening
 	for {
 		n, err := rw.Read(buf)
-		b.request(buf[:n])
+		pass, ok := first.take(buf[:n])
+		if !ok {
+			b.report("a program was hung up: it began with %q, which is no request to a meter", first.seen)
+			break
+		}
+		b.request(pass)
 		if err != nil {
 			break
 		}

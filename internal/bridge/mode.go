@@ -77,6 +77,40 @@ func (m *mode) broken() {
 	}
 }
 
+// An opening is what a client says first. A browser that a web page sends to the
+// port of a bridge, or a program that looks for a modem, begins otherwise than
+// with a request, and may have one further on.
+type opening struct {
+	seen  []byte // so far
+	valid bool
+}
+
+// requestLetters are the commands of the protocol (AL/LG/0838/003 §3).
+const requestLetters = "?LTRWVSCFABJQEGMOPUYX"
+
+// take takes what a client sends, and returns what to pass on of it. It is not
+// ok once the first bytes can be no request: line ends and blanks, perhaps, then
+// < and the letter of a command.
+func (o *opening) take(p []byte) (pass []byte, ok bool) {
+	if o.valid {
+		return p, true
+	}
+	const most = 64
+	o.seen = append(o.seen, p...)
+	request := bytes.TrimLeft(o.seen, "\r\n \t\x00")
+	switch {
+	case len(request) > 0 && request[0] != '<',
+		len(request) > 1 && bytes.IndexByte([]byte(requestLetters), request[1]) < 0,
+		len(request) == 0 && len(o.seen) > most:
+		o.seen = o.seen[:min(len(o.seen), most)]
+		return nil, false
+	case len(request) < 2:
+		return nil, true // too little to tell
+	}
+	pass, o.seen, o.valid = o.seen, nil, true
+	return pass, true
+}
+
 // A swallower takes the first <K> or <Z> out of a stream: the answer to a
 // request that the client did not send.
 type swallower struct {

@@ -17,6 +17,7 @@ type Program struct {
 	Flags       []*Flag
 	Commands    []*Command
 	Topics      []Topic
+	Sections    []Topic // of the man page alone, at its end
 
 	Stdout io.Writer
 	Getenv func(string) string
@@ -44,8 +45,8 @@ type Command struct {
 	// the command line of another program.
 	ArgsEndFlags bool
 
-	Commands []*Command // of a group, which has no Args and no Action
-	Action   func(*Context) error
+	Commands []*Command           // of a group, which has no Args
+	Action   func(*Context) error // a group without one needs one of its Commands
 
 	words string // how it is typed, such as "clock set"
 	raw   bool   // it reads its arguments itself: help

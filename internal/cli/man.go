@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -33,7 +34,7 @@ func (p *Program) manPage() string {
 	m.flags(append(p.Flags[:len(p.Flags):len(p.Flags)], helpFlag, versionFlag))
 	m.section("COMMANDS")
 	m.commands(p.Name, p.Commands)
-	for _, t := range p.Topics {
+	for _, t := range slices.Concat(p.Topics, p.Sections) {
 		m.section(strings.ToUpper(t.Name))
 		m.description(t.Text())
 	}

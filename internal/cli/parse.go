@@ -58,7 +58,7 @@ func (p *Program) parse(args []string) (*Context, string, error) {
 		return nil, p.Name + " " + p.Version + "\n", nil
 	case s.help, s.command == nil:
 		return nil, p.help(s.command), nil
-	case s.command.Commands != nil:
+	case s.command.Action == nil:
 		return nil, "", s.noSubcommand()
 	}
 	c, err := s.finish()

@@ -114,6 +114,26 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// A group that does something without one of its commands needs none.
+func TestGroupWithAction(t *testing.T) {
+	ran := ""
+	do := func(c *Context) error { ran += c.Command.Words() + "\n"; return nil }
+	p := &Program{Name: "prog", Getenv: func(string) string { return "" }, Commands: []*Command{
+		{Name: "meters", Action: do, Commands: []*Command{{Name: "list", Action: do}}},
+	}}
+	for _, args := range [][]string{{"prog", "meters"}, {"prog", "meters", "list"}} {
+		if err := p.Run(t.Context(), args); err != nil {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+	if ran != "meters\nmeters list\n" {
+		t.Errorf("ran %q", ran)
+	}
+	if err := p.Run(t.Context(), []string{"prog", "meters", "wat"}); err == nil {
+		t.Error("a command that there is not was taken")
+	}
+}
+
 func TestRefused(t *testing.T) {
 	for _, tt := range []struct{ line, text, help string }{
 		{"mesure", `there is no command "mesure" (did you mean measure?)`, "prog help"},

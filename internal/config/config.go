@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 
@@ -18,7 +19,51 @@ import (
 
 // A Config is the meters that were set up.
 type Config struct {
-	Meters []meter.Target // the default meter first
+	Meters []Meter // the default meter first
+
+	// Unknown are the keys that this version doesn't know, each an error that
+	// says where it is. They are kept.
+	Unknown []error
+
+	text string // of the file, to be changed
+}
+
+// A Meter is a meter that was set up, and what was learned about it.
+type Meter struct {
+	meter.Target
+
+	// Calibration is the one last agreed on, nil if none was yet.
+	Calibration *Calibration
+	// Links are what is known of the meter through an adapter, by LinkKey.
+	Links map[string]Link
+
+	table int // which [[meter]] of the file, from 1; 0: it is new
+}
+
+// A Calibration is the scales of a meter, in force when they were last read.
+type Calibration struct {
+	Serial  uint16    `toml:"serial"`        // of the meter that they are of
+	Voltage float64   `toml:"voltage_scale"` // V per count
+	Current float64   `toml:"current_scale"` // A per count
+	Read    time.Time `toml:"read"`          // when they were last agreed on
+}
+
+// A Link is what is known of a meter through one adapter.
+type Link struct {
+	// Averaging is the length of an averaging window that this link was seen to
+	// keep up with, in mains periods; 0: nothing is known.
+	Averaging int `toml:"averaging,omitzero"`
+}
+
+// Direct is the LinkKey of a meter that needs no adapter.
+const Direct = "direct"
+
+// LinkKey returns the key in Links of an adapter; the zero address is none.
+func LinkKey(adapter bdaddr.Address) string {
+	if adapter.IsZero() {
+		return Direct
+	}
+	return adapter.String()
 }
 
 // file is the form on disk.
@@ -28,12 +73,14 @@ type file struct {
 }
 
 type entry struct {
-	Alias   string `toml:"alias,omitempty"`
-	Name    string `toml:"name,omitempty"`
-	Address string `toml:"address,omitempty"`
-	Adapter string `toml:"adapter,omitempty"`
-	Channel int64  `toml:"channel,omitempty"`
-	Device  string `toml:"device,omitempty"`
+	Alias       string          `toml:"alias,omitempty"`
+	Name        string          `toml:"name,omitempty"`
+	Address     string          `toml:"address,omitempty"`
+	Adapter     string          `toml:"adapter,omitempty"`
+	Channel     int64           `toml:"channel,omitzero"`
+	Device      string          `toml:"device,omitempty"`
+	Calibration *Calibration    `toml:"calibration,omitempty"`
+	Links       map[string]Link `toml:"link,omitempty"`
 }
 
 // An Error says what is wrong with a configuration file, and where.
@@ -79,8 +126,12 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, &Error{File: path, Err: unwrapPath(err)}
 	}
+	return parse(path, string(text))
+}
+
+func parse(path, text string) (*Config, error) {
 	var f file
-	md, err := toml.Decode(string(text), &f)
+	md, err := toml.Decode(text, &f)
 	var syntax toml.ParseError
 	switch {
 	case errors.As(err, &syntax):
@@ -88,13 +139,16 @@ func Load(path string) (*Config, error) {
 	case err != nil:
 		return nil, typeError(path, err)
 	}
-	lines := indexLines(string(text))
-	if unknown := md.Undecoded(); len(unknown) > 0 {
-		key := unknown[0].String()
-		return nil, &Error{File: path, Line: lines.anywhere(key), Err: fmt.Errorf(
-			"unknown key %q; there are default and [[meter]] with alias, name, address, adapter, channel, device", key)}
+	lines := indexLines(text)
+	c, err := f.config(path, lines)
+	if err != nil {
+		return nil, err
 	}
-	return f.config(path, lines)
+	c.text = text
+	for _, key := range md.Undecoded() {
+		c.Unknown = append(c.Unknown, &Error{File: path, Line: lines.anywhere(key.String()), Err: fmt.Errorf("unknown key %q", key)})
+	}
+	return c, nil
 }
 
 // typeMismatch is how the decoder words a value of the wrong type, for which it
@@ -122,6 +176,11 @@ func (f *file) config(path string, lines lineIndex) (*Config, error) {
 		if err != nil {
 			return nil, &Error{File: path, Line: lines.of(i, key), Err: err}
 		}
+		if e.Alias != "" {
+			if err := CheckAlias(e.Alias); err != nil {
+				return nil, &Error{File: path, Line: lines.of(i, "alias"), Err: fmt.Errorf("alias %q: %w", e.Alias, err)}
+			}
+		}
 		for _, other := range c.Meters {
 			if t.Alias != "" && strings.EqualFold(t.Alias, other.Alias) {
 				return nil, &Error{File: path, Line: lines.of(i, "alias"), Err: fmt.Errorf("alias %q is given to two meters", t.Alias)}
@@ -130,7 +189,7 @@ func (f *file) config(path string, lines lineIndex) (*Config, error) {
 		if chosen < 0 && f.Default != "" && names(t, f.Default) {
 			chosen = i
 		}
-		c.Meters = append(c.Meters, t)
+		c.Meters = append(c.Meters, Meter{Target: t, Calibration: e.Calibration, Links: e.Links, table: i + 1})
 	}
 	if f.Default != "" && chosen < 0 {
 		return nil, &Error{File: path, Line: lines.of(-1, "default"), Err: fmt.Errorf(
@@ -146,6 +205,9 @@ func (f *file) config(path string, lines lineIndex) (*Config, error) {
 
 // names tells whether the default entry s means t.
 func names(t meter.Target, s string) bool {
+	if s == "" {
+		return false
+	}
 	if strings.EqualFold(t.Alias, s) || strings.EqualFold(t.Name, s) && t.Name != "" || t.Device() == s {
 		return true
 	}
@@ -180,29 +242,6 @@ func (e entry) target() (t meter.Target, key string, err error) {
 	}
 	t.Channel = uint8(e.Channel)
 	return t, "", nil
-}
-
-// Remember puts t first, which makes it the default meter. What was known of
-// the same meter (its alias, say) is kept where t says nothing.
-func (c *Config) Remember(t meter.Target) {
-	rest := make([]meter.Target, 0, len(c.Meters)+1)
-	for _, old := range c.Meters {
-		if t.Kind != old.Kind || t.Device() != old.Device() {
-			// An alias names one meter: the last one that got it.
-			if t.Alias != "" && strings.EqualFold(old.Alias, t.Alias) {
-				old.Alias = ""
-			}
-			rest = append(rest, old)
-			continue
-		}
-		if t.Alias == "" {
-			t.Alias = old.Alias
-		}
-		if t.Name == "" {
-			t.Name = old.Name
-		}
-	}
-	c.Meters = append([]meter.Target{t}, rest...)
 }
 
 // unwrapPath drops the operation and the path that an error already carries

@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"powerspy2/bdaddr"
 	"powerspy2/meter"
@@ -32,19 +34,19 @@ func writeFile(t *testing.T, text string) string {
 }
 
 func TestRoundTrip(t *testing.T) {
-	want := &Config{Meters: []meter.Target{
-		{
+	want := &Config{Meters: []Meter{
+		{Target: meter.Target{
 			Kind: meter.Bluetooth, Alias: `rack "1"`, Name: "PowerSpy 4567", Channel: 3,
 			Address: mustAddress(t, "00:0B:CE:07:1D:32"), Adapter: mustAddress(t, "00:1A:7D:DA:71:13"),
-		},
-		{Kind: meter.Bluetooth, Address: mustAddress(t, "00:0B:CE:07:1D:33")},
-		{Kind: meter.TCP, Alias: "lab", Host: "localhost:4567"},
-		{Kind: meter.Serial, Path: "/dev/rfcomm0"},
-		{Kind: meter.Simulated, Alias: "fake"},
+		}, Calibration: &Calibration{Serial: 4567, Voltage: 0.08154758810997009, Current: 0.0005449772579595447, Read: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)}},
+		{Target: meter.Target{Kind: meter.Bluetooth, Address: mustAddress(t, "00:0B:CE:07:1D:33")}, Links: map[string]Link{"00:1A:7D:DA:71:13": {Averaging: 5}, "00:1A:7D:DA:71:14": {Averaging: 1}}},
+		{Target: meter.Target{Kind: meter.TCP, Alias: "lab", Host: "localhost:4567"}, Links: map[string]Link{Direct: {Averaging: 2}}},
+		{Target: meter.Target{Kind: meter.Serial, Path: "/dev/rfcomm0"}},
+		{Target: meter.Target{Kind: meter.Simulated, Alias: "fake"}},
 	}}
 	path := filepath.Join(t.TempDir(), "new", "powerspy", "config.toml")
 	for first := range want.Meters {
-		want.Remember(want.Meters[first])
+		want.Remember(want.Meters[first].Target)
 		if err := want.Save(path); err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +54,12 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		// The order of the others is that of the file.
+		byDevice := cmpopts.SortSlices(func(a, b Meter) bool { return a.Device() < b.Device() })
+		if !got.Meters[0].Equal(want.Meters[0].Target) {
+			t.Errorf("the default is %v, want %v", got.Meters[0], want.Meters[0])
+		}
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{}, Meter{}), byDevice); diff != "" {
 			t.Errorf("unexpected configuration (-want +got):\n%s", diff)
 		}
 	}
@@ -95,14 +102,14 @@ func TestRemember(t *testing.T) {
 	again.Alias, again.Name, again.Channel = "", "", 2
 	c.Remember(again)
 	again.Alias, again.Name = "bench", "PowerSpy 1"
-	if diff := cmp.Diff([]meter.Target{again, two}, c.Meters); diff != "" {
+	if diff := cmp.Diff([]meter.Target{again, two}, c.Targets()); diff != "" {
 		t.Errorf("unexpected meters (-want +got):\n%s", diff)
 	}
 	renamed := two
 	renamed.Alias = "bench" // moves from one meter to the other
 	c.Remember(renamed)
 	again.Alias = ""
-	if diff := cmp.Diff([]meter.Target{renamed, again}, c.Meters); diff != "" {
+	if diff := cmp.Diff([]meter.Target{renamed, again}, c.Targets()); diff != "" {
 		t.Errorf("unexpected meters (-want +got):\n%s", diff)
 	}
 }
@@ -116,10 +123,9 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"syntax", good + "channel = = 1\n", 3, ""},
 		{"type", good + "channel = \"one\"\n", 3, ""},
-		{"unknown at the top", "# a comment\ncolour = 1\n" + good, 2, `unknown key "colour"`},
-		{"unknown in a meter", good + good + "pin = \"1234\"\n", 5, `unknown key "meter.pin"`},
-		{"unknown table", good + "[server]\nport = 1\n", 3, `unknown key "server"`},
-		{"top key in a meter", "alias = \"x\"\n" + good + "alias = \"y\"\n", 1, `unknown key "alias"`},
+		{"alias that is a device", good + "alias = \"/dev/x\"\n", 3, "taken for a device"},
+		{"alias that drives a terminal", good + "alias = \"a\\u001b[2J\"\n", 3, `"a\x1b[2J": it has characters that can't be seen`},
+		{"calibration", good + "[meter.calibration]\nserial = \"x\"\n", 4, ""},
 		{"address", good + "[[meter]]\naddress = \"00:0B\"\n", 4, ""},
 		{"adapter", good + "adapter = \"hci0\"\n", 3, ""},
 		{"channel", good + "channel = 31\n", 3, "1 to 30"},
@@ -161,7 +167,7 @@ func TestSaveIsPrivateAndLeavesNothingElse(t *testing.T) {
 	if err := os.Symlink(real, link); err != nil {
 		t.Fatal(err)
 	}
-	c := &Config{Meters: []meter.Target{{Kind: meter.Simulated}}}
+	c := &Config{Meters: []Meter{{Target: meter.Target{Kind: meter.Simulated}}}}
 	if err := c.Save(link); err != nil {
 		t.Fatal(err)
 	}
@@ -211,5 +217,25 @@ func TestPath(t *testing.T) {
 		if got != tt.want || (err == nil) != (tt.want != "") {
 			t.Errorf("%+v: got %q, %v", tt, got, err)
 		}
+	}
+}
+
+// The page shows a file that is one.
+func TestDocument(t *testing.T) {
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(page), "```toml\n")
+	text, _, ended := strings.Cut(rest, "```")
+	if !ok || !ended {
+		t.Fatal("the page shows no file")
+	}
+	c, err := Load(writeFile(t, text))
+	if err != nil || len(c.Unknown) > 0 {
+		t.Fatalf("%v, %v", err, c.Unknown)
+	}
+	if m := c.Meters[0]; len(c.Meters) != 2 || m.Alias != "bench" || m.Calibration.Serial != 4567 || m.Link(m.Adapter).Averaging != 1 {
+		t.Errorf("got %+v", c.Meters)
 	}
 }

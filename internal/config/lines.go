@@ -21,7 +21,7 @@ func indexLines(text string) lineIndex {
 		at.line = n + 1
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "[") {
-			at.table = strings.Trim(strings.SplitN(line, "#", 2)[0], "[] \t\"'")
+			at.table = tableName(line)
 			at.meter = -1
 			if at.table == "meter" {
 				meters++
@@ -37,6 +37,12 @@ func indexLines(text string) lineIndex {
 		}
 	}
 	return x
+}
+
+// tableName is what stands in the brackets of a header, without quotes.
+func tableName(header string) string {
+	name, _, _ := strings.Cut(strings.TrimLeft(strings.TrimSpace(header), "["), "]")
+	return strings.NewReplacer(`"`, "", "'", "", " ", "", "\t", "").Replace(name)
 }
 
 // of returns the line of a key in the nth [[meter]], or of its header when the

@@ -1,68 +1,213 @@
 package config
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
-
-	"github.com/BurntSushi/toml"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
 
 	"powerspy2/internal/atomicfile"
 	"powerspy2/meter"
 )
 
+// Update changes the configuration at path: what other processes have written
+// since it was read is kept. Errors are those of Load, change and Save.
+func Update(path string, change func(*Config) error) error {
+	c, err := Load(path)
+	if err != nil {
+		return err
+	}
+	if err := change(c); err != nil {
+		return err
+	}
+	return c.Save(path)
+}
+
 // Save writes the configuration to path, all of it or nothing: to a new file
-// beside it which then takes its place. The file is readable by its owner only;
-// missing directories are made likewise. A symbolic link stays one.
+// beside it which then takes its place. What has not changed since it was
+// loaded stays as it is written, with comments and unknown keys. The file is
+// readable by its owner only; missing directories are made likewise. A symbolic
+// link stays one.
 func (c *Config) Save(path string) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("write the configuration: %w", err)
 		}
 	}()
-	text, err := c.encode()
+	text, err := c.render(path)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return atomicfile.Write(path, 0o600, func(w io.Writer) error {
-		_, err := w.Write(text)
+	err = atomicfile.Write(path, 0o600, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	c.saved(path, text)
+	return nil
 }
 
-func (c *Config) encode() ([]byte, error) {
-	var f file
-	for _, t := range c.Meters {
-		e := entry{Alias: t.Alias}
-		if t.Kind == meter.Bluetooth {
-			e.Name = t.Name
-			e.Address = t.Address.String()
-			e.Channel = int64(t.Channel)
-			if !t.Adapter.IsZero() {
-				e.Adapter = t.Adapter.String()
-			}
+// saved takes note of what the file is now.
+func (c *Config) saved(path, text string) {
+	c.text = text
+	if now, err := parse(path, text); err == nil { // verified before
+		for i := range c.Meters {
+			c.Meters[i].table = now.Of(c.Meters[i].Target).table
+		}
+	}
+}
+
+// about begins a new file.
+const about = "# Meters that `powerspy setup` has set up; the default is used when --device is not given.\n"
+
+// render returns the text of the file, changed where the configuration is
+// another than the text's.
+func (c *Config) render(path string) (string, error) {
+	text := c.text
+	if text == "" {
+		text = about
+	}
+	before, err := parse(path, text)
+	if err != nil {
+		return "", err
+	}
+	d := parseDocument(text)
+	groups := d.groups()
+	if len(groups) != len(before.Meters) {
+		return "", errForeign
+	}
+	d.tables[0].change(before.top(), c.top())
+	known := map[int]Meter{}
+	for _, m := range before.Meters {
+		known[m.table] = m
+	}
+	kept := map[int]bool{}
+	for _, m := range c.Meters {
+		old, ok := known[m.table]
+		g := (*group)(nil)
+		if ok && m.table > 0 {
+			kept[m.table] = true
+			g = groups[m.table-1]
 		} else {
-			e.Device = t.Device()
+			g = d.add()
 		}
-		f.Meters = append(f.Meters, e)
-	}
-	if len(c.Meters) > 0 {
-		f.Default = c.Meters[0].Alias
-		if f.Default == "" {
-			f.Default = c.Meters[0].Device()
+		if err := g.change(old, m); err != nil {
+			return "", err
 		}
 	}
-	var b bytes.Buffer
-	b.WriteString("# Meters that `powerspy setup` has set up; the default is used when --device is not given.\n")
-	enc := toml.NewEncoder(&b)
-	enc.Indent = ""
-	if err := enc.Encode(f); err != nil {
-		return nil, err
+	for i, g := range groups {
+		if !kept[i+1] {
+			g.remove()
+		}
 	}
-	return b.Bytes(), nil
+	return d.String(), c.verify(path, d.String())
+}
+
+// errForeign is a file that is TOML as a program may write it.
+var errForeign = errors.New("its meters are written in a way that can't be changed here; write each as a [[meter]] with a key a line")
+
+// verify compares the configuration with what its text says.
+func (c *Config) verify(path, text string) error {
+	got, err := parse(path, text)
+	if err != nil {
+		return err
+	}
+	same := len(got.Meters) == len(c.Meters)
+	for _, m := range c.Meters {
+		there := got.Of(m.Target)
+		same = same && there != nil && reflect.DeepEqual(m.entry(), there.entry())
+	}
+	if !same || len(c.Meters) > 0 && !got.Meters[0].Equal(c.Meters[0].Target) {
+		return errForeign
+	}
+	return nil
+}
+
+// top is what stands above all tables.
+func (c *Config) top() []setting {
+	if len(c.Meters) == 0 {
+		return nil
+	}
+	all, _ := settings(struct { // a string is encoded without an error
+		Default string `toml:"default"`
+	}{c.Meters[0].Label()})
+	return all
+}
+
+// entry is the form on disk.
+func (m *Meter) entry() entry {
+	e := entry{Alias: m.Alias}
+	if len(m.Links) > 0 {
+		e.Links = m.Links
+	}
+	if m.Calibration != nil {
+		c := *m.Calibration
+		c.Read = c.Read.UTC().Truncate(time.Second) // as it is written
+		e.Calibration = &c
+	}
+	if m.Kind != meter.Bluetooth {
+		e.Device = m.Device()
+		return e
+	}
+	e.Name, e.Address, e.Channel = m.Name, m.Address.String(), int64(m.Channel)
+	if !m.Adapter.IsZero() {
+		e.Adapter = m.Adapter.String()
+	}
+	return e
+}
+
+// change writes what is new about a meter.
+func (g *group) change(from, to Meter) error {
+	one := func(name, header string, from, to any) error {
+		var before, after []setting
+		var err error
+		if !reflect.ValueOf(from).IsZero() {
+			if before, err = settings(from); err != nil {
+				return err
+			}
+		}
+		if after, err = settings(to); err != nil {
+			return err
+		}
+		if slices.Equal(before, after) {
+			return nil
+		}
+		g.table(name, header).change(before, after)
+		return nil
+	}
+	old, now := from.entry(), to.entry()
+	if from.Kind == meter.Any {
+		old = entry{}
+	}
+	calibration, links, oldLinks := now.Calibration, now.Links, old.Links
+	var oldCalibration Calibration
+	if old.Calibration != nil {
+		oldCalibration = *old.Calibration
+	}
+	old.Calibration, old.Links, now.Calibration, now.Links = nil, nil, nil, nil
+	if err := one("meter", "", old, now); err != nil {
+		return err
+	}
+	if calibration != nil {
+		if err := one("meter.calibration", "[meter.calibration]", oldCalibration, *calibration); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(links)) {
+		if err := one("meter.link."+key, "[meter.link."+strconv.Quote(key)+"]", oldLinks[key], links[key]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -18,6 +18,19 @@ type Config struct {
 	// the system likes, half a minute usually.
 	Sync time.Duration
 
+	// Claim keeps a second writer away from the file with this key, and returns
+	// what ends that; its error is that of Open. nil: nobody is kept away.
+	Claim func(key string) (release func() error, err error)
+
+	// Check refuses a file that is not one of these lines: it is not touched,
+	// and the error is that of Open. It is not asked about an empty file. nil:
+	// any text will do.
+	Check func(Content) error
+
+	// Mark says what the lines are, for the Content of later runs: a new file
+	// gets it as an extended attribute, where its file system has those.
+	Mark string
+
 	fsync func(*os.File) error // for tests; nil: (*os.File).Sync
 }
 
@@ -46,12 +59,13 @@ type File struct {
 // for what became of a torn last line.
 //
 // It waits, as long as ctx allows, only for a named pipe that nobody reads yet.
-// Errors are ErrBusy, ErrNotText, ctx.Err(), and those of the system.
+// Errors are those of config.Claim and config.Check, ErrNotText, ctx.Err(), and
+// those of the system.
 func Open(ctx context.Context, path string, config Config) (*File, error) {
 	if config.fsync == nil {
 		config.fsync = (*os.File).Sync
 	}
-	now, err := open(ctx, path, nil)
+	now, err := config.open(ctx, path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +87,17 @@ func (f *File) Cut() int64 {
 		return 0
 	}
 	return f.now.cut
+}
+
+// Content returns what was in the file when it was opened, or opened again. It
+// is empty for a new file.
+func (f *File) Content() Content {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.now == nil {
+		return Content{}
+	}
+	return f.now.content
 }
 
 // SetHeader sets the line, or lines, that stand at the start of a file. Write
@@ -138,7 +163,7 @@ func (f *File) Reopen(ctx context.Context) error {
 	if old == nil {
 		return fs.ErrClosed
 	}
-	next, err := open(ctx, f.path, old)
+	next, err := f.config.open(ctx, f.path, old)
 	if err != nil {
 		return err
 	}
@@ -164,6 +189,9 @@ func (f *File) again(now *opened) error {
 		return bare(err)
 	}
 	now.empty = now.regular && info.Size() == 0
+	if now.empty {
+		now.content = Content{}
+	}
 	return nil
 }
 
@@ -193,7 +221,7 @@ func (f *File) close(o *opened) error {
 	if f.config.Sync > 0 && o.regular {
 		err = syncError(f.config.fsync(o.file))
 	}
-	return errors.Join(err, bare(o.file.Close()))
+	return errors.Join(err, bare(o.file.Close()), o.unclaim())
 }
 
 // syncLoop forces lines to the disk no later than config.Sync after the first of

@@ -31,6 +31,28 @@ func mustOpen(t *testing.T, path string, config Config) *File {
 	return f
 }
 
+var errClaimed = errors.New("claimed")
+
+// claims returns a Config.Claim that knows of all claims of a test.
+func claims() func(string) (func() error, error) {
+	var mu sync.Mutex
+	held := map[string]bool{}
+	return func(key string) (func() error, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if held[key] {
+			return nil, errClaimed
+		}
+		held[key] = true
+		return func() error {
+			mu.Lock()
+			defer mu.Unlock()
+			delete(held, key)
+			return nil
+		}, nil
+	}
+}
+
 func write(t *testing.T, w io.Writer, lines string) {
 	t.Helper()
 	if n, err := io.WriteString(w, lines); n != len(lines) || err != nil {
@@ -115,16 +137,24 @@ func TestOpenErrors(t *testing.T) {
 // What another writer has written half is not a torn line.
 func TestOpenBusy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
-	f := mustOpen(t, path, Config{})
+	config := Config{Claim: claims()}
+	f := mustOpen(t, path, config)
 	if _, err := f.now.file.WriteString("hal"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), path, Config{}); !errors.Is(err, ErrBusy) {
-		t.Fatalf("got %v, want %v", err, ErrBusy)
+	for _, name := range []string{path, path + ".link"} {
+		if name != path {
+			if err := os.Link(path, name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := Open(t.Context(), name, config); !errors.Is(err, errClaimed) {
+			t.Fatalf("%s: got %v, want %v", name, err, errClaimed)
+		}
 	}
 	holds(t, path, "hal")
 	mustClose(t, f)
-	if g := mustOpen(t, path, Config{}); g.Cut() != 3 {
+	if g := mustOpen(t, path, config); g.Cut() != 3 {
 		t.Errorf("cut %d, want 3", g.Cut())
 	}
 }
@@ -143,7 +173,7 @@ func TestMovedBeforeLocked(t *testing.T) {
 	defer f.Close()
 	move(t, path, path+".1")
 	for range 2 { // no file, another file
-		if o, again, err := prepare(f, path, nil); o != nil || !again || err != nil {
+		if o, again, err := new(Config).prepare(f, path, nil); o != nil || !again || err != nil {
 			t.Errorf("got %v, %t, %v", o, again, err)
 		}
 		if err := os.WriteFile(path, nil, 0o600); err != nil {

@@ -8,16 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"powerspy2/internal/flock"
 	"powerspy2/internal/output"
 )
-
-// ErrBusy is a file that another writer has locked.
-var ErrBusy = errors.New("another program is writing to it")
 
 // A NoDirectoryError is a file whose directory is missing.
 type NoDirectoryError struct {
@@ -55,21 +52,23 @@ type opened struct {
 	regular bool
 	empty   bool
 	cut     int64 // bytes of a torn line that were cut off
+	content Content
+	release func() error // of its claim; nil: it has none
 
 	// What is left of a write that failed, to be cut off: from, to. Nothing
 	// when they are the same.
 	from, to int64
 }
 
-// open opens and locks the file, and cuts off a torn last line. It returns nil
+// open opens and claims the file, and cuts off a torn last line. It returns nil
 // when path is the file that is open already.
-func open(ctx context.Context, path string, now *opened) (*opened, error) {
+func (c *Config) open(ctx context.Context, path string, now *opened) (*opened, error) {
 	for {
 		f, err := openFile(ctx, path)
 		if err != nil {
 			return nil, err
 		}
-		o, again, err := prepare(f, path, now)
+		o, again, err := c.prepare(f, path, now)
 		if o == nil {
 			err = errors.Join(err, bare(f.Close()))
 		}
@@ -81,8 +80,13 @@ func open(ctx context.Context, path string, now *opened) (*opened, error) {
 
 // prepare makes f ready. It is to be opened again when path has become another
 // file meanwhile.
-func prepare(f *os.File, path string, now *opened) (_ *opened, again bool, err error) {
+func (c *Config) prepare(f *os.File, path string, now *opened) (_ *opened, again bool, err error) {
 	o := &opened{file: f}
+	defer func() {
+		if err != nil || again {
+			err = errors.Join(err, o.unclaim())
+		}
+	}()
 	if o.info, err = f.Stat(); err != nil {
 		return nil, false, bare(err)
 	}
@@ -90,14 +94,14 @@ func prepare(f *os.File, path string, now *opened) (_ *opened, again bool, err e
 		return nil, false, nil
 	}
 	if o.regular = o.info.Mode().IsRegular(); o.regular {
-		if err := lock(f); err != nil {
+		if err := o.claim(c); err != nil {
 			return nil, false, err
 		}
-		// Between open and lock another program may have moved it away.
+		// Between open and claim another program may have moved it away.
 		if named, err := os.Stat(path); err != nil || !os.SameFile(named, o.info) {
 			return nil, true, nil
 		}
-		if err := o.repair(); err != nil {
+		if err := o.repair(c); err != nil {
 			return nil, false, err
 		}
 	}
@@ -143,21 +147,32 @@ func openFile(ctx context.Context, path string) (*os.File, error) {
 	}
 }
 
-// lock takes the advisory lock, which goes with the open file, also when the
-// process is killed.
-func lock(f *os.File) error {
-	// Some network file systems have no locks. The file can be written to all
-	// the same.
-	if taken, err := flock.Try(f); err == nil && !taken {
-		return ErrBusy
+// claim keeps other writers away from the file, which goes by its device and
+// inode: it may have several names.
+func (o *opened) claim(c *Config) (err error) {
+	stat, ok := o.info.Sys().(*syscall.Stat_t)
+	if c.Claim == nil || !ok {
+		return nil
 	}
-	return nil
+	o.release, err = c.Claim(fmt.Sprintf("file %d:%d", stat.Dev, stat.Ino))
+	return err
 }
 
-// repair cuts off a torn last line. The file is locked, so that no other
-// program is in the middle of writing it.
-func (o *opened) repair() error {
-	// Its size before it was locked may be old.
+// unclaim ends the claim.
+func (o *opened) unclaim() error {
+	if o.release == nil {
+		return nil
+	}
+	release := o.release
+	o.release = nil
+	return release()
+}
+
+// repair cuts off a torn last line, if the file is known to be one of these
+// readings. It is claimed, so that no other program is in the middle of writing
+// it.
+func (o *opened) repair(c *Config) error {
+	// Its size before it was claimed may be old.
 	info, err := o.file.Stat()
 	if err != nil {
 		return bare(err)
@@ -165,6 +180,16 @@ func (o *opened) repair() error {
 	whole, err := wholeLength(o.file, info.Size())
 	if err != nil {
 		return bare(err)
+	}
+	if o.content, err = content(o.file, whole, info.Size()); err != nil {
+		return bare(err)
+	}
+	if info.Size() == 0 {
+		setMark(o.file, c.Mark)
+	} else if c.Check != nil {
+		if err := c.Check(o.content); err != nil {
+			return err
+		}
 	}
 	if o.cut = info.Size() - whole; o.cut > 0 {
 		if err := o.file.Truncate(whole); err != nil {

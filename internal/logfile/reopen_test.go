@@ -22,9 +22,10 @@ func move(t *testing.T, from, to string) {
 }
 
 func TestReopen(t *testing.T) {
+	config := Config{Claim: claims()}
 	dir := t.TempDir()
 	path, old := filepath.Join(dir, "out"), filepath.Join(dir, "out.1")
-	f := mustOpen(t, path, Config{})
+	f := mustOpen(t, path, config)
 	f.SetHeader([]byte("head\n"))
 	write(t, f, "one\n")
 	// Still there: nothing changes.
@@ -41,9 +42,9 @@ func TestReopen(t *testing.T) {
 	write(t, f, "four\n")
 	write(t, f, "five\n")
 	holds(t, path, "head\nfour\nfive\n")
-	mustOpen(t, old, Config{}) // nobody holds it any more
-	if _, err := Open(t.Context(), path, Config{}); !errors.Is(err, ErrBusy) {
-		t.Errorf("got %v, want %v", err, ErrBusy)
+	mustOpen(t, old, config) // nobody holds it any more
+	if _, err := Open(t.Context(), path, config); !errors.Is(err, errClaimed) {
+		t.Errorf("got %v, want %v", err, errClaimed)
 	}
 	// Copied and made empty, another way to rotate.
 	if err := os.Truncate(path, 0); err != nil {
@@ -70,13 +71,14 @@ func TestReopen(t *testing.T) {
 }
 
 func TestReopenFails(t *testing.T) {
+	config := Config{Claim: claims()}
 	dir := t.TempDir()
 	logs, old := filepath.Join(dir, "logs"), filepath.Join(dir, "old")
 	if err := os.Mkdir(logs, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(logs, "out")
-	f := mustOpen(t, path, Config{})
+	f := mustOpen(t, path, config)
 	write(t, f, "one\n")
 	move(t, logs, old)
 	if err := f.Reopen(t.Context()); !errors.Is(err, fs.ErrNotExist) {
@@ -87,8 +89,8 @@ func TestReopenFails(t *testing.T) {
 	if err := os.Mkdir(logs, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	other := mustOpen(t, path, Config{})
-	if err := f.Reopen(t.Context()); !errors.Is(err, ErrBusy) {
+	other := mustOpen(t, path, config)
+	if err := f.Reopen(t.Context()); !errors.Is(err, errClaimed) {
 		t.Fatalf("got %v", err)
 	}
 	mustClose(t, other)

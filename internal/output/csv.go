@@ -6,16 +6,15 @@ import (
 	"powerspy2/measure"
 )
 
-// csv writes RFC 4180: a header, and a line for each reading. No value needs
-// quotes. Lines end in CR LF, as the RFC has it.
+// csv writes a header, and a line for each reading. No value needs quotes. Lines
+// end in LF: with the CR LF of RFC 4180 awk, grep and cut see a CR in the last
+// column.
 type csv struct {
 	lines
 	fields []*field
 	time   TimeFormat
 	row    row
 }
-
-const crlf = "\r\n"
 
 // csvTime returns how csv writes times.
 func (o *Options) csvTime() TimeFormat {
@@ -39,7 +38,7 @@ func newCSV(w io.Writer, o *Options) *csv {
 		}
 		header = append(header, f.key(c.time)...)
 	}
-	c.lines = newLines(w, o, append(header, crlf...))
+	c.lines = newLines(w, o, append(header, '\n'))
 	return c
 }
 
@@ -57,5 +56,9 @@ func (c *csv) Event(e *measure.Event) error {
 		}
 		b = f.append(b, &c.row, c.time)
 	}
-	return c.write(append(b, crlf...))
+	return c.write(append(b, '\n'))
+}
+
+func (c *csv) look() look {
+	return headed(c.header, len(c.fields), `([0-9TZ:.-]*|t[rue]*|f[alse]*)`, ",")
 }

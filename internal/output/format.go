@@ -14,7 +14,7 @@ type Format string
 const (
 	Table  Format = "table"  // aligned columns for people
 	Plain  Format = "plain"  // TIMESTAMP READING for programs
-	CSV    Format = "csv"    // RFC 4180 with a header
+	CSV    Format = "csv"    // comma-separated values with a header
 	JSONL  Format = "jsonl"  // a JSON object a line, for every event
 	Influx Format = "influx" // the line protocol of InfluxDB
 	OSCAR  Format = "oscar"  // the power file of KDE's OSCAR
@@ -24,16 +24,16 @@ const (
 type formatKind struct {
 	format               Format
 	units, fields, times bool // these options make sense
-	sink                 func(io.Writer, *Options) Sink
+	sink                 func(io.Writer, *Options) sink
 }
 
 var formatKinds = [...]formatKind{
-	{Table, true, true, false, func(w io.Writer, o *Options) Sink { return newTable(w, o) }},
-	{Plain, true, false, true, func(w io.Writer, o *Options) Sink { return newPlain(w, o) }},
-	{CSV, false, true, true, func(w io.Writer, o *Options) Sink { return newCSV(w, o) }},
-	{JSONL, false, false, false, func(w io.Writer, o *Options) Sink { return newJSONL(w, o) }},
-	{Influx, false, false, false, func(w io.Writer, o *Options) Sink { return newInflux(w, o) }},
-	{OSCAR, false, false, false, func(w io.Writer, o *Options) Sink { return newOSCAR(w, o) }},
+	{Table, true, true, false, func(w io.Writer, o *Options) sink { return newTable(w, o) }},
+	{Plain, true, false, true, func(w io.Writer, o *Options) sink { return newPlain(w, o) }},
+	{CSV, false, true, true, func(w io.Writer, o *Options) sink { return newCSV(w, o) }},
+	{JSONL, false, false, false, func(w io.Writer, o *Options) sink { return newJSONL(w, o) }},
+	{Influx, false, false, false, func(w io.Writer, o *Options) sink { return newInflux(w, o) }},
+	{OSCAR, false, false, false, func(w io.Writer, o *Options) sink { return newOSCAR(w, o) }},
 }
 
 func (f Format) kind() *formatKind {

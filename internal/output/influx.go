@@ -2,6 +2,7 @@ package output
 
 import (
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -110,4 +111,14 @@ func oneLine(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+func (*influx) look() look {
+	const kind = `\Apowerspy(_gap)?[, ]`
+	return look{
+		head:  regexp.MustCompile(kind),
+		line:  regexp.MustCompile(kind + `.*[^ ] -?[0-9]+\z`),
+		torn:  regexp.MustCompile(`\A(p[a-z]*(_g?a?p?)?|powerspy(_gap)?[, ].*)?\z`),
+		start: "powerspy",
+	}
 }

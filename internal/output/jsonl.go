@@ -3,6 +3,7 @@ package output
 import (
 	"encoding/json"
 	"io"
+	"regexp"
 	"time"
 
 	"powerspy2/measure"
@@ -86,4 +87,16 @@ func appendString(b []byte, s string) []byte {
 		return append(b, "null"...) // no string fails
 	}
 	return append(b, quoted...)
+}
+
+func (j *jsonl) look() look {
+	kind := `{"type":"(reading|gap|status)","version":` + jsonlVersion + `,"`
+	return look{
+		detail: "version " + jsonlVersion,
+		head:   regexp.MustCompile(`\A` + kind),
+		line:   regexp.MustCompile(`\A` + kind + `.*}\z`),
+		valid:  json.Valid,
+		torn:   regexp.MustCompile(`\A({"?|{"t[a-z]*"?|{"type":"?[a-z]*"?|{"type":"[a-z]+",.*)?\z`),
+		start:  `{"type":"`,
+	}
 }

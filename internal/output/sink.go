@@ -18,6 +18,12 @@ type Sink interface {
 	Header() []byte
 }
 
+// sink is a Sink of this package.
+type sink interface {
+	Sink
+	look() look
+}
+
 // Options say how a format is written. What a format has no use for may not be
 // set: see Check.
 type Options struct {
@@ -30,6 +36,15 @@ type Options struct {
 
 	// Meter is a name for the meter, for Influx and OSCAR. It may be empty.
 	Meter string
+
+	// Began is when measuring begins, for OSCAR, whose times keep the offset
+	// from UTC that its location has then. Zero: now, local time.
+	Began time.Time
+
+	// Head and Last are the beginning and the last line of the file that is
+	// appended to, if it has any and has passed Shape.Check: OSCAR goes on from
+	// there.
+	Head, Last []byte
 
 	// HeaderApart leaves the header to the caller: a file that is appended to,
 	// or rotated, may have one or need another.

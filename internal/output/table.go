@@ -114,3 +114,7 @@ func cell(b []byte, i, width int, text []byte) []byte {
 	}
 	return append(b, text...)
 }
+
+func (t *table) look() look {
+	return headed(t.header, len(t.columns), ` *([0-9:.-]*|t[rue]*|f[alse]*)`, " ")
+}

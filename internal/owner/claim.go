@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"powerspy2/internal/flock"
 )
@@ -22,25 +25,35 @@ func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 
 // Claim takes the meter with this key for the process me until release is
 // called or the process ends. A second claim fails, also one by the same
-// process. Errors match ErrHeld when somebody else holds the meter; others
-// mean that this machine has no place for locks.
+// process. Errors match ErrHeld when somebody else holds the meter, and
+// ErrNoPlace when this user has no directory for locks.
 func Claim(getenv func(string) string, key string, me Holder) (release func() error, err error) {
 	return machine(getenv).claim(key, me)
 }
 
-// replaced is how often a lock file may be replaced by another while it is
-// being locked, as a program that tidies up might do.
-const replaced = 3
+const (
+	// replaced is how often a lock file may be replaced by another while it is
+	// being locked, as it is when its holder ends or a program tidies up.
+	replaced = 10
+	// tidying is how long a file of a process that is gone may stay locked: by
+	// another claim, which looks whether it can go.
+	tidying = 10 * time.Millisecond
+)
 
 func (p place) claim(key string, me Holder) (release func() error, err error) {
 	root, err := p.open()
 	if err != nil {
-		return nil, fmt.Errorf("directory of the locks: %w", err)
+		return nil, err
 	}
 	defer root.Close() // it was only read
 	name := fileName(key)
 	for range replaced {
-		f, current, err := lock(root, name)
+		f, current, err := lock(root, name, os.O_CREATE)
+		var held *HeldError
+		if errors.As(err, &held) && held.Holder.gone() {
+			time.Sleep(tidying)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -51,17 +64,76 @@ func (p place) claim(key string, me Holder) (release func() error, err error) {
 		if err := sign(f, me); err != nil {
 			return nil, errors.Join(fmt.Errorf("lock: %w", err), f.Close())
 		}
-		// Closing drops the lock. The file stays: removing it would let two
-		// processes lock two files of one name.
-		return f.Close, nil
+		tidy(root)
+		dir := root.Name()
+		return func() error { return remove(filepath.Join(dir, name), f) }, nil
+	}
+	// Perhaps a process that can't be seen from here, as in a container.
+	_, _, err = lock(root, name, os.O_CREATE)
+	if errors.Is(err, ErrHeld) {
+		return nil, err
 	}
 	return nil, fmt.Errorf("lock %s: something keeps removing it", name)
 }
 
-// lock opens and locks a file, and tells whether it is still the one of its
-// name.
-func lock(root *os.Root, name string) (f *os.File, current bool, err error) {
-	f, err = root.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+// remove removes a lock file and drops its lock, in this order: whoever locks it
+// afterwards finds that it is not the one of its name any more.
+func remove(path string, f *os.File) error {
+	err := os.Remove(path)
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}
+
+// tidy removes the lock files of processes that were killed. What can't be
+// removed stays: it means nothing.
+func tidy(root *os.Root) {
+	dir, err := root.Open(".")
+	if err != nil {
+		return
+	}
+	names, err := dir.Readdirnames(-1)
+	_ = dir.Close() // it was only read
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		if !strings.HasSuffix(name, suffix) || !holderIn(root, name).gone() {
+			continue
+		}
+		if f, current, err := lock(root, name, 0); err == nil {
+			if current {
+				_ = root.Remove(name)
+			}
+			_ = f.Close()
+		}
+	}
+}
+
+// holderIn reads who holds, or held, a lock file.
+func holderIn(root *os.Root, name string) Holder {
+	f, err := root.Open(name)
+	if err != nil {
+		return Holder{}
+	}
+	defer f.Close()
+	return read(f)
+}
+
+// read reads who wrote itself into a lock file.
+func read(f *os.File) Holder {
+	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil {
+		return Holder{} // some process
+	}
+	return decode(text)
+}
+
+// lock opens and locks a file, with more flags for opening it, and tells whether
+// it is still the one of its name.
+func lock(root *os.Root, name string, flags int) (f *os.File, current bool, err error) {
+	f, err = root.OpenFile(name, os.O_RDWR|flags, 0o600)
 	if err != nil {
 		return nil, false, fmt.Errorf("lock: %w", err)
 	}
@@ -76,11 +148,7 @@ func lock(root *os.Root, name string) (f *os.File, current bool, err error) {
 		return f, false, fmt.Errorf("lock %s: %w", name, err)
 	}
 	if !taken {
-		text, rerr := io.ReadAll(io.LimitReader(f, 64<<10))
-		if rerr != nil {
-			text = nil // then it is some other process
-		}
-		return f, false, &HeldError{decode(text)}
+		return f, false, &HeldError{read(f)}
 	}
 	mine, err := f.Stat()
 	if err != nil {

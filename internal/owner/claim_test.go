@@ -3,11 +3,14 @@ package owner
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -125,11 +128,90 @@ func TestRemovedFile(t *testing.T) {
 	if err := root.Remove(fileName(key)); err != nil {
 		t.Fatal(err)
 	}
-	f, current, err := lock(root, fileName(key))
+	f, current, err := lock(root, fileName(key), os.O_CREATE)
 	if err != nil || !current {
 		t.Fatalf("a new file: %v, %v", current, err)
 	}
 	f.Close()
+}
+
+// lockFiles are the names of the lock files in a place.
+func lockFiles(t *testing.T, p place) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(p.getenv("XDG_RUNTIME_DIR"), "powerspy", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, name := range names {
+		names[i] = filepath.Base(name)
+	}
+	return names
+}
+
+// Lock files go with their holders: with those that end, and, at the next claim,
+// with those that were killed. Others stay.
+func TestFilesAreRemoved(t *testing.T) {
+	p := testPlace(t)
+	release, err := p.claim(key, Self([]string{"powerspy"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(p.getenv("XDG_RUNTIME_DIR"), "powerspy")
+	for name, text := range map[string]string{
+		"killed.lock":  fmt.Sprintf(`{"pid":%d}`, dead.ProcessState.Pid()),
+		"damaged.lock": `{"pid":`,
+		"tty":          fmt.Sprintf(`{"pid":%d}`, dead.ProcessState.Pid()),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other, err := p.claim("tcp://localhost:1", alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{fileName(key), "damaged.lock", fileName("tcp://localhost:1"), "tty"}
+	if diff := cmp.Diff(want, lockFiles(t, p)); diff != "" {
+		t.Errorf("while two are held (-want +got):\n%s", diff)
+	}
+	if err := errors.Join(release(), other()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"damaged.lock", "tty"}, lockFiles(t, p)); diff != "" {
+		t.Errorf("afterwards (-want +got):\n%s", diff)
+	}
+}
+
+// Claims and releases of many at once never let two hold one key.
+func TestClaimsAtOnce(t *testing.T) {
+	p := testPlace(t)
+	var holders atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				release, err := p.claim(key, Self([]string{"powerspy"}))
+				if err != nil {
+					continue
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d holders", n)
+				}
+				holders.Add(-1)
+				if err := release(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := lockFiles(t, p); len(got) != 0 {
+		t.Errorf("left behind: %q", got)
+	}
 }
 
 // TestMain lets this test binary be a process that holds a meter.
@@ -203,6 +285,12 @@ func TestKey(t *testing.T) {
 		{meter.Target{Kind: meter.Serial, Path: filepath.Join(dir, "./x/../tty")}, tty},
 		{meter.Target{Kind: meter.Serial, Path: "/no/such"}, "/no/such"},
 		{meter.Target{Kind: meter.TCP, Host: "Lab:4000"}, "tcp://lab:4000"},
+		{meter.Target{Kind: meter.TCP, Host: "lab.:04000"}, "tcp://lab:4000"},
+		{meter.Target{Kind: meter.TCP, Host: "localhost:4000"}, "tcp://localhost:4000"},
+		{meter.Target{Kind: meter.TCP, Host: "127.0.0.1:4000"}, "tcp://localhost:4000"},
+		{meter.Target{Kind: meter.TCP, Host: "[::1]:4000"}, "tcp://localhost:4000"},
+		{meter.Target{Kind: meter.TCP, Host: "[::ffff:127.0.0.1]:4000"}, "tcp://localhost:4000"},
+		{meter.Target{Kind: meter.TCP, Host: "127.0.0.2:4000"}, "tcp://127.0.0.2:4000"}, // perhaps another bridge
 		{meter.Target{Kind: meter.Simulated, Sim: "load=wave"}, ""},
 		{meter.Target{Kind: meter.Any}, ""},
 	}

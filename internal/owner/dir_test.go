@@ -1,7 +1,9 @@
 package owner
 
 import (
+	"errors"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -10,6 +12,11 @@ import (
 
 func TestPlace(t *testing.T) {
 	uid := os.Getuid()
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	exists := func(path string) bool { _, err := os.Stat(path); return err == nil }
 	mkdir := func(t *testing.T, path string, mode os.FileMode) string {
 		t.Helper()
 		if err := os.MkdirAll(path, 0o700); err != nil {
@@ -43,6 +50,13 @@ func TestPlace(t *testing.T) {
 			mkdir(t, filepath.Join(dir, "tmp", "powerspy-"+strconv.Itoa(uid)), 0o755)
 			return ""
 		}, "", "open to other users"},
+		{"taken by somebody else", func(t *testing.T, dir string) string {
+			if err := os.WriteFile(filepath.Join(dir, "tmp", "powerspy-"+strconv.Itoa(uid)), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			mkdir(t, dir+"/home", 0o755)
+			return ""
+		}, "home/.cache/powerspy/run-" + host, ""},
 		{"a symbolic link in its place", func(t *testing.T, dir string) string {
 			mkdir(t, dir+"/victim", 0o700)
 			if err := os.Symlink(dir+"/victim", filepath.Join(dir, "tmp", "powerspy-"+strconv.Itoa(uid))); err != nil {
@@ -56,10 +70,19 @@ func TestPlace(t *testing.T) {
 			dir := t.TempDir()
 			mkdir(t, dir+"/tmp", 0o777)
 			xdg := tt.prepare(t, dir)
-			p := place{getenv: func(string) string { return xdg }, run: dir + "/run", temp: dir + "/tmp", uid: uid}
+			getenv := func(name string) string {
+				switch home := dir + "/home"; {
+				case name == "XDG_RUNTIME_DIR":
+					return xdg
+				case name == "HOME" && exists(home):
+					return home
+				}
+				return ""
+			}
+			p := place{getenv: getenv, run: dir + "/run", temp: dir + "/tmp", uid: uid}
 			root, err := p.open()
 			if tt.err != "" {
-				if err == nil || !strings.Contains(err.Error(), tt.err) {
+				if !errors.Is(err, ErrNoPlace) || !strings.Contains(err.Error(), tt.err) {
 					t.Fatalf("got %v, want %q", err, tt.err)
 				}
 				return
@@ -81,7 +104,20 @@ func TestForeignDirectory(t *testing.T) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := private(dir, os.Getuid()+1); err == nil || !strings.Contains(err.Error(), "another user") {
-		t.Errorf("got %v", err)
+	// Its mode is not this user's to change, so that is not what is told.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = private(dir, os.Getuid()+1)
+	var place *PlaceError
+	if !errors.As(err, &place) || place.Owner != me.Username || place.Path != dir {
+		t.Fatalf("got %v", err)
+	}
+	if want := "lock directory " + dir + ": it belongs to another user, " + me.Username; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
 	}
 }

@@ -15,3 +15,8 @@ func uidOf(info fs.FileInfo) (int, bool) {
 	}
 	return int(stat.Uid), true
 }
+
+// gone reports whether there is no process of this number any more.
+func (h Holder) gone() bool {
+	return h.PID > 0 && syscall.Kill(h.PID, 0) == syscall.ESRCH
+}

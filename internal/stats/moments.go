@@ -31,7 +31,8 @@ func (m *moments) add(v, weight float64) {
 	m.weight += weight
 	d := v - m.mean
 	m.mean += d * weight / m.weight
-	m.squares += weight * d * (v - m.mean)
+	// Never negative: rounding may put the mean a hair beyond v.
+	m.squares += max(0, weight*d*(v-m.mean))
 }
 
 // value is the mean, not a number when nothing was added.

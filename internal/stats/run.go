@@ -60,10 +60,10 @@ func (r *Run) reading(g *measure.Reading) {
 	r.energy.add(g.Energy)
 	r.power.add(g.Power, weight)
 	r.powers.add(g.Power, weight)
-	if !(g.PowerMin >= r.Min) {
+	if finite(g.PowerMin) && !(g.PowerMin >= r.Min) {
 		r.Min = g.PowerMin
 	}
-	if !(g.PowerMax <= r.Max) {
+	if finite(g.PowerMax) && !(g.PowerMax <= r.Max) {
 		r.Max = g.PowerMax
 	}
 }

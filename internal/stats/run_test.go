@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,4 +221,42 @@ func TestRunMakesNoGarbage(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() { r.Event(e) }); n != 0 {
 		t.Errorf("%v allocations a reading", n)
 	}
+}
+
+// Rounding must not leave the variance of a constant negative. These weights
+// and values do so without a bound.
+func TestDeviationOfConstant(t *testing.T) {
+	rng := rand.New(rand.NewPCG(12, 12))
+	for range 20_000 {
+		var m moments
+		v := 112 * (1 + 1e-3*rng.Float64())
+		for range 8 {
+			m.add(v*(1+0x1p-52*float64(rng.IntN(3))), float64(19_000_000+rng.IntN(320_000_000)))
+		}
+		if d := m.deviation(); !(d >= 0 && d < 1e-7*v) {
+			t.Fatalf("got %v W", d)
+		}
+	}
+}
+
+// FuzzSummary: whatever a meter says, a person reads numbers, or that they are
+// unknown.
+func FuzzSummary(f *testing.F) {
+	f.Add(112.0, 112.00000000000001, 0.5, int64(330e6), int64(190e6))
+	f.Add(math.NaN(), math.Inf(1), math.NaN(), int64(0), int64(-1))
+	f.Add(1e308, 1e308, 1e308, int64(1e9), int64(1e9))
+	f.Fuzz(func(t *testing.T, a, b, low float64, length, last int64) {
+		r := NewRun()
+		for i, power := range []float64{a, b, a} {
+			e := readingOf(power, time.Duration(length))
+			if i == 2 {
+				e = readingOf(power, time.Duration(last))
+				e.Reading.PowerMin, e.Reading.Frequency = low, low
+			}
+			r.Event(e)
+		}
+		if s := r.Summary(); strings.Contains(s, "NaN") || strings.Contains(s, "Inf") {
+			t.Error(s)
+		}
+	})
 }

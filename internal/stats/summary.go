@@ -21,16 +21,26 @@ func (r *Run) Summary() string {
 		return measured
 	}
 	energy := r.Energy()
-	return measured + fmt.Sprintf(`energy    %.3f J = %.6g Wh
-power     mean %.3f W, median %.3f W, standard deviation %.3f W
-          lowest %.3f W, highest %.3f W (averaging windows)
-mains     %.3f Hz
+	return measured + fmt.Sprintf(`energy    %s = %s
+power     mean %s, median %s, standard deviation %s
+          lowest %s, highest %s (averaging windows)
+mains     %s
 delay     median %v, 95 %% within %v
 `,
-		thousandths(energy), energy/3600,
-		thousandths(r.Mean()), thousandths(r.Median()), r.Deviation(),
-		thousandths(r.Min), thousandths(r.Max), r.Frequency(),
+		number("%.3f J", thousandths(energy)), number("%.6g Wh", energy/3600),
+		watts(r.Mean()), watts(r.Median()), watts(r.Deviation()),
+		watts(r.Min), watts(r.Max), number("%.3f Hz", r.Frequency()),
 		r.Delay(0.5).Round(100*time.Microsecond), r.Delay(0.95).Round(100*time.Microsecond))
+}
+
+func watts(v float64) string { return number("%.3f W", thousandths(v)) }
+
+// number writes v. There is none where no reading had one, or none had a length.
+func number(format string, v float64) string {
+	if !finite(v) {
+		return "unknown"
+	}
+	return fmt.Sprintf(format, v)
 }
 
 // thousandths rounds to three decimals, with no sign left on a zero.

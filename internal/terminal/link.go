@@ -12,14 +12,21 @@ import (
 // anything else is left alone.
 func Link(path, link string) error {
 	if info, err := os.Lstat(link); err == nil && info.Mode()&os.ModeSymlink == 0 {
-		return &os.LinkError{Op: "symlink", Old: path, New: link, Err: os.ErrExist}
+		return fmt.Errorf("make the symbolic link %s: %w", link, os.ErrExist)
+	}
+	// Nobody has heard of the temporary name.
+	failed := func(err error) error {
+		if l := new(os.LinkError); errors.As(err, &l) {
+			err = l.Err
+		}
+		return fmt.Errorf("make the symbolic link %s: %w", link, err)
 	}
 	temporary := fmt.Sprintf("%s.%d.%d", link, os.Getpid(), time.Now().UnixNano())
 	if err := os.Symlink(path, temporary); err != nil {
-		return fmt.Errorf("make symbolic link %s: %w", link, err)
+		return failed(err)
 	}
 	if err := os.Rename(temporary, link); err != nil {
-		return errors.Join(err, os.Remove(temporary))
+		return errors.Join(failed(err), os.Remove(temporary))
 	}
 	return nil
 }

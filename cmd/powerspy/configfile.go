@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"powerspy2/internal/config"
+)
+
+// A configError is a configuration that can't be used.
+type configError struct{ err *config.Error }
+
+func (e *configError) Unwrap() error { return e.err }
+
+// Error says where the fault is, and whose the file is where that is somebody
+// else's.
+func (e *configError) Error() string {
+	if owner, mine := ownerOf(e.err.File); owner != "" && !mine {
+		return fmt.Sprintf("%v (the file belongs to %s)", e.err, owner)
+	}
+	return e.err.Error()
+}
+
+// configAdvice says what to do about a configuration that can't be used.
+func configAdvice(e *configError) string {
+	file := e.err.File
+	_, mine := ownerOf(file)
+	switch {
+	case errors.Is(e.err, fs.ErrPermission) && mine:
+		return "type `chmod u+r " + file + "`"
+	case errors.Is(e.err, fs.ErrPermission):
+		return fmt.Sprintf("ask an administrator to run `sudo chown %s %s`, or name a meter with --device", userName(), file)
+	case e.err.Line > 0:
+		return fmt.Sprintf("correct that line, or name a meter with --device, or begin anew with `mv %s %[1]s.old` and `powerspy setup`", file)
+	}
+	return "name a meter with --device"
+}
+
+// ownerOf returns whose a file is, "" if that can't be told.
+func ownerOf(path string) (name string, mine bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "", false
+	}
+	uid := strconv.Itoa(int(stat.Uid))
+	if u, err := user.LookupId(uid); err == nil {
+		return u.Username, int(stat.Uid) == os.Getuid()
+	}
+	return "user " + uid, int(stat.Uid) == os.Getuid()
+}
+
+func userName() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return strconv.Itoa(os.Getuid())
+}
+
+// loadConfig reads the configuration, which is empty when that fails.
+func (s *session) loadConfig() error {
+	s.config = &config.Config{}
+	path, err := config.Path(s.env.getenv)
+	if err != nil {
+		return nil // a user without a home, as services may be, has none
+	}
+	s.configPath = path
+	c, err := config.Load(path)
+	var broken *config.Error
+	if errors.As(err, &broken) {
+		return &configError{broken}
+	}
+	if err != nil {
+		return err
+	}
+	for _, u := range c.Unknown {
+		s.progress.Line("%v; it is ignored", u)
+	}
+	s.config = c
+	return nil
+}

@@ -1,0 +1,35 @@
+package main
+
+import "powerspy2/internal/cli"
+
+// manSections end the man page.
+var manSections = []cli.Topic{
+	{Name: "files", Text: func() string {
+		return `    $XDG_CONFIG_HOME/powerspy/config.toml (~/.config/powerspy/config.toml)
+
+The meters that were set up: see powerspy meters. It may be edited;
+docs/configuration.md describes it.
+
+    $XDG_RUNTIME_DIR/powerspy/ (/run/user/UID/powerspy/)
+
+Locks, which keep a second command from disturbing a measurement, and the device
+of powerspy bridge. A user without a runtime directory has it in the directory
+for temporary files, as powerspy-UID.
+
+    $XDG_STATE_HOME/powerspy/ (~/.local/state/powerspy/)
+
+Backups of powerspy eeprom, and the readings of the service.`
+	}},
+	{Name: "environment", Text: func() string {
+		return `    POWERSPY_DEVICE   the meter, as --device; empty is the same as not set
+    XDG_CONFIG_HOME   see FILES
+    XDG_RUNTIME_DIR   see FILES
+    XDG_STATE_HOME    see FILES
+    TZ                the time zone of local times`
+	}},
+	{Name: "see also", Text: func() string {
+		return `bluetoothctl(1), bluetoothd(8), systemd.service(5), logrotate(8), rfkill(8)
+
+docs/README.md lists the pages of this project.`
+	}},
+}

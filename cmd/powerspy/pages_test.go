@@ -1,0 +1,110 @@
+package main
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"powerspy2/internal/cli"
+)
+
+// blockWith returns the sh block of a page that has a line with this text in it.
+func blockWith(t *testing.T, page, text string) string {
+	t.Helper()
+	content, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part := range strings.SplitSeq(string(content), "```sh\n") {
+		if block, _, ok := strings.Cut(part, "```"); ok && strings.Contains(block, text) {
+			return block
+		}
+	}
+	t.Fatalf("%s has no block with %q", page, text)
+	return ""
+}
+
+// typed runs the lines of a page as they stand there.
+func typed(t *testing.T, shell, dir, home, block string, vars ...string) string {
+	t.Helper()
+	cmd := exec.Command(shell, "-c", block)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "HOME="+home, "XDG_STATE_HOME=", "XDG_CONFIG_HOME="), vars...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v\n%s", shell, err, out)
+	}
+	return string(out)
+}
+
+// The job of first-measurement.md is measured, and how the measurement ended is
+// told, in the shells that people have.
+func TestFirstMeasurement(t *testing.T) {
+	block := blockWith(t, "../../docs/first-measurement.md", "kill $meter")
+	block = strings.Replace(block, "sleep 5", "until test -s make.csv; do sleep 0.05; done", 1)
+	for _, shell := range []string{"sh", "bash"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "Makefile"), []byte("all:\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// A stand-in for make, which a machine may not have.
+		if err := os.WriteFile(filepath.Join(dir, "make"), []byte("#!/bin/sh\nsleep 0.1\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		out := typed(t, shell, dir, dir, block, "POWERSPY_DEVICE="+quickSim, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+		if !strings.HasSuffix(out, "exit status 0\n") || !strings.Contains(out, "\nenergy ") {
+			t.Errorf("%s: %s", shell, out)
+		}
+	}
+}
+
+// The provider gets to where the Green Metrics Tool looks for it, from where the
+// page says that its commands are typed.
+func TestProviderIsCopied(t *testing.T) {
+	home := t.TempDir()
+	dir := filepath.Join(home, "green-metrics-tool/metric_providers/psu/energy/ac/powerspy2/machine")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	typed(t, "sh", "../..", home, blockWith(t, "../../scripts/green-metrics-tool/README.md", "cp "))
+	for _, name := range []string{"provider.py", "powerspy2-machine-provider"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A file that a help text or a page has written into a home is in a directory
+// that the line before has made.
+func TestDirectoriesAreMade(t *testing.T) {
+	texts := map[string]string{}
+	program := newProgram(env{stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }})
+	program.Walk(func(c *cli.Command) { texts["help of "+c.Words()] = c.Description })
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[page] = string(text)
+	}
+	found := 0
+	for name, text := range texts {
+		before := ""
+		for line := range strings.Lines(text) {
+			if _, file, ok := strings.Cut(line, " > ~/"); ok {
+				found++
+				if want := "mkdir -p " + path.Dir("~/"+strings.Fields(file)[0]); strings.TrimSpace(before) != want {
+					t.Errorf("%s: before %q stands %q, want %q", name, strings.TrimSpace(line), strings.TrimSpace(before), want)
+				}
+			}
+			before = line
+		}
+	}
+	if found < 3 {
+		t.Errorf("%d lines were looked at", found)
+	}
+}
