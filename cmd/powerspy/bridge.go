@@ -34,7 +34,7 @@ Examples:
     powerspy bridge --tty /tmp/meter    # then: old-tool --device /tmp/meter
     powerspy bridge --tcp 4567            # a port of 127.0.0.1`,
 		Flags: append([]*cli.Flag{
-			{Name: "tty", Takes: cli.File{}, Default: "$XDG_RUNTIME_DIR/powerspy/tty", Usage: "make the device `PATH`, a symbolic link"},
+			{Name: "tty", Takes: cli.File{}, Default: "$XDG_RUNTIME_DIR/powerspy/tty", Usage: "create the device as `PATH`, a symbolic link"},
 			{Name: "tcp", Takes: cli.Text{}, Usage: "listen on `PORT` of 127.0.0.1 instead, or on ADDRESS:PORT of another loopback address"},
 			pin(),
 		}, a.globalFlags()...),
