@@ -40,7 +40,7 @@ Examples:
     powerspy bridge --tty /tmp/meter    # then: old-tool --device /tmp/meter
     powerspy bridge --tcp 4567            # a port of 127.0.0.1`,
 		Flags: append([]*cli.Flag{
-			{Name: "tty", Takes: cli.File{}, Default: "tty in your runtime directory", Usage: "make the device `PATH`, a symbolic link"},
+			{Name: "tty", Takes: cli.File{}, Default: "tty in your runtime directory", Usage: "create the device as `PATH`, a symbolic link"},
 			{Name: "tcp", Takes: cli.Text{}, Usage: "listen on `PORT` of 127.0.0.1 instead, or on ADDRESS:PORT of another loopback address"},
 			pin(),
 		}, a.globalFlags()...),

@@ -37,8 +37,8 @@ Examples, a picture of two periods, and the inrush of what is switched on:
 			{Name: "pretrigger", Takes: cli.Count{Max: powerspy.MaxCaptureLength, Of: "mains periods"}, Usage: "keep `PERIODS` from before the trigger"},
 			{Name: "timeout", Takes: cli.Duration{Examples: "10s, 1m, 1h"}, Usage: "give up after `DURATION`", Default: "wait until Ctrl-C"},
 			{Name: outputFlag, Takes: cli.File{}, Aliases: []string{"o"}, Usage: "write the CSV to `FILE`", Default: "standard output"},
-			{Name: "plot", Takes: cli.File{}, Usage: "draw it into `FILE`, a .png or .svg"},
-			{Name: "raw", Takes: cli.File{}, Usage: "keep the meter's answer as it came in `FILE`"},
+			{Name: "plot", Takes: cli.File{}, Usage: "draw it to `FILE` (.png or .svg)"},
+			{Name: "raw", Takes: cli.File{}, Usage: "save the meter's raw answer to `FILE`"},
 			pin(),
 		}, a.globalFlags()),
 		Action: a.capture,
@@ -129,10 +129,10 @@ func checkCaptureFiles(c *cli.Context) error {
 // captureLate is the error of a capture that took too long, with what the
 // meter did last.
 func captureLate(timeout time.Duration, last powerspy.Status, t powerspy.Thresholds) error {
-	why := fmt.Errorf("it was not complete within %v, and is cancelled", timeout)
+	why := fmt.Errorf("not complete within %v; cancelled", timeout)
 	next := "give it a longer --timeout"
 	if text := limitText(t); text != "" && last == powerspy.Waiting {
-		why = fmt.Errorf("the meter waited %v for %s in vain, and is told to stop", timeout, text)
+		why = fmt.Errorf("the meter waited %v for %s and none came; the capture is cancelled", timeout, text)
 		next = "check the conditions, or give it a longer --timeout"
 	}
 	return advise(&meter.Error{Kind: meter.ErrNoAnswer, Op: "capture", Err: why}, next)

@@ -82,7 +82,7 @@ func TestInterruptedTransfer(t *testing.T) {
 		t.Errorf("get-all again: %v", got)
 	}
 	for text, want := range map[string]int{
-		"powerspy: file 1 of 3, 120901.DAT: is there already\n":                                             1,
+		"powerspy: file 1 of 3, 120901.DAT: already there\n":                                                1,
 		"powerspy: file 2 of 3, 120902.DAT: 200000 bytes written to " + filepath.Join(logs, "120902.DAT\n"): 1,
 		"> <X120901 0001>": 0, // the first block was enough to know it
 		"> <X120902 0061>": 1,

@@ -10,7 +10,7 @@ import (
 func (a *app) doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
-		Usage: "check what measuring needs, from the kernel to the meter",
+		Usage: "check everything that measuring needs, from the kernel to the meter",
 		Description: `A line a check: ok, or what is wrong and what to type next. Nothing is changed.
 The exit status is 0 when all is well, 4 when this machine is not ready, else
 what fits.

@@ -48,7 +48,7 @@ Examples:
 		Description: `Example:
 
     powerspy eeprom backup meter.bin`,
-		Flags:  []*cli.Flag{{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "write `FILE`, as the argument does"}},
+		Flags:  []*cli.Flag{{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "write to `FILE`, as the argument does"}},
 		Action: a.eepromBackup,
 	}, &cli.Command{
 		Name:  "write",
@@ -64,7 +64,7 @@ Example:
 
     powerspy eeprom write --i-understand 0x1a 64 00`,
 		Flags: []*cli.Flag{
-			{Name: "i-understand", Usage: "wrong bytes can make the meter useless, go on"},
+			{Name: "i-understand", Usage: "proceed although wrong bytes can make the meter useless"},
 			{Name: "calibration", Usage: "also the calibration, addresses 02 to 19"},
 			{Name: "backup", Takes: cli.File{}, Usage: "save the EEPROM to this new `FILE`", Default: "one in $XDG_STATE_HOME/powerspy"},
 		},
@@ -166,7 +166,7 @@ func (a *app) eepromWrite(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		s.progress.Line("the EEPROM as it was is in %s", name)
+		s.progress.Line("saved the EEPROM to %s", name)
 		s.progress.Working("writing the EEPROM")
 		if err := m.WriteEEPROM(ctx, addr, p, all[addr:int(addr)+len(p)]); err != nil {
 			return err

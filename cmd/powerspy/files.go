@@ -34,7 +34,7 @@ Examples:
 		Description: `Example:
 
     powerspy files list`,
-		Flags:  []*cli.Flag{{Name: "raw", Usage: "print the meter's answer as it came"}},
+		Flags:  []*cli.Flag{{Name: "raw", Usage: "print the meter's raw answer"}},
 		Action: a.filesList,
 	}, &cli.Command{
 		Name:  "get",
@@ -47,11 +47,11 @@ Examples:
 
     powerspy files get 120906.DAT
     powerspy files get 120906.DAT -o log.dat`,
-		Flags:  []*cli.Flag{{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "write `FILE`, as the argument does"}},
+		Flags:  []*cli.Flag{{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "write to `FILE`, as the argument does"}},
 		Action: a.filesGet,
 	}, &cli.Command{
 		Name:  "get-all",
-		Usage: "fetch the files that a directory does not have whole yet",
+		Usage: "fetch all files that a directory does not have yet",
 		Args:  []cli.Arg{{Name: "DIRECTORY", What: "a directory", Takes: cli.File{}}},
 		Description: `Files that are there already are skipped, so that what was interrupted goes on
 where it was: those of the right size that begin as the meter's do. A log that
@@ -172,7 +172,7 @@ func (s *session) fetchNew(ctx context.Context, m *meter.Meter, f powerspy.File,
 	}
 	switch found {
 	case meter.WholeCopy:
-		s.progress.Line("%s: is there already", title)
+		s.progress.Line("%s: already there", title)
 		return nil
 	case meter.OtherCopy:
 		kept, err := setAside(dst)
@@ -213,7 +213,7 @@ func (s *session) fetch(ctx context.Context, m *meter.Meter, f powerspy.File, ti
 func (a *app) filesRemove(c *cli.Context) error {
 	name := c.Arg(0)
 	if !c.Bool("yes") && a.env.terminal == nil {
-		return c.Usagef("there is nobody to ask whether to remove %s; add --yes", name)
+		return c.Usagef("cannot ask whether to remove %s without a terminal; add --yes", name)
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
 		f, err := s.findFile(ctx, m, name)

@@ -42,7 +42,7 @@ Examples:
 		Flags: append([]*cli.Flag{
 			{Name: "interval", Aliases: []string{"i"}, Takes: cli.Duration{Examples: "100, 250, 1000", Bare: time.Millisecond}, Default: "1000", Usage: "a line every `MS` milliseconds"},
 			{Name: "unit", Aliases: []string{"u"}, Takes: cli.Choice(output.UnitNames()), Default: "mW", Usage: "values in `UNIT`: uJ, mJ, J, uW, mW or W"},
-			{Name: "check", Aliases: []string{"c"}, Usage: "see whether the meter measures, and end"},
+			{Name: "check", Aliases: []string{"c"}, Usage: "check that the meter measures, then exit"},
 			{Name: giveUpFlag, Takes: giveUpTime, Default: "1m", Usage: "end after `TIME` without a reading"},
 			pin(),
 		}, a.globalFlags()...),

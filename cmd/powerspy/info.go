@@ -16,7 +16,7 @@ import (
 func (a *app) infoCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "info",
-		Usage: "show what the meter says of itself",
+		Usage: "show the meter's identity, calibrations and mains frequency",
 		Description: `Identity, firmware, hardware generation, serial number, calibrations with their
 dates, mains frequency and status.
 

@@ -13,7 +13,7 @@ import (
 func (a *app) logCommand() *cli.Command {
 	return a.group(cli.Command{
 		Name:  "log",
-		Usage: "let the meter log to its SD card",
+		Usage: "control logging to the meter's SD card",
 		Description: `CAUTION: users report that logging to the SD card has hung meters until they were
 unplugged, which cuts the power of what is plugged into them.
 Generation V1 has no SD card.
@@ -42,7 +42,7 @@ Example:
 		Action: a.logStop,
 	}, &cli.Command{
 		Name:  "status",
-		Usage: "show what the meter says it is doing, and the log period",
+		Usage: "show the meter's status and its log period",
 		Description: `Meters do not tell whether they are logging; a file of powerspy files list that
 grows does.
 

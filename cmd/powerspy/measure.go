@@ -55,7 +55,7 @@ Examples:
 			{Name: "count", Aliases: []string{"n"}, Takes: cli.Count{Min: 1}, Usage: "stop after `N` readings"},
 			{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "append the readings to `FILE`; - is standard output"},
 			{Name: syncFlag, Takes: cli.Duration{Examples: "1s, 5s, 1m", Zero: true}, Default: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m..."},
-			{Name: "summary", Default: "on a terminal", Usage: "sum up at the end, on standard error; --summary=false does not"},
+			{Name: "summary", Default: "on a terminal", Usage: "print a summary at the end, on standard error; --summary=false does not"},
 			pin(), giveUp(),
 		}, append(recoveryFlags(), a.globalFlags()...)...),
 		Action: a.measure,

@@ -25,7 +25,7 @@ const recoveryCategory = "Recovery"
 func recoveryFlags() []*cli.Flag {
 	return []*cli.Flag{
 		{Name: resetFlag, Category: recoveryCategory, Usage: "reset the adapter even if other devices use it"},
-		{Name: powerCycleFlag, Category: recoveryCategory, Takes: cli.Text{}, Usage: "cut the meter's power by this `COMMAND` if need be"},
+		{Name: powerCycleFlag, Category: recoveryCategory, Takes: cli.Text{}, Usage: "run `COMMAND` as the last step, to cut the meter's power"},
 	}
 }
 
@@ -101,7 +101,7 @@ Examples:
 		Flags: append(append([]*cli.Flag{
 			{Name: "from", Takes: recoveryStep{}, Default: "the first", Usage: "begin with `STEP`, a number or a name"},
 			{Name: "to", Takes: recoveryStep{}, Default: "the last", Usage: "take no step after `STEP`"},
-			{Name: "dry-run", Usage: "look, and say what would be done"},
+			{Name: "dry-run", Usage: "only show what would be done"},
 			pin(),
 		}, recoveryFlags()...), a.globalFlags()...),
 		Action: a.recover,

@@ -60,7 +60,7 @@ func (a *app) scan(c *cli.Context) error {
 	case err != nil:
 		return err
 	case list.lines == 0:
-		err := &meter.Error{Kind: meter.ErrNotFound, Op: "scan", Err: errors.New("no PowerSpy was heard in " + duration.String())}
+		err := &meter.Error{Kind: meter.ErrNotFound, Op: "scan", Err: errors.New("no PowerSpy found in " + duration.String())}
 		return advise(err, "check that it has power and is within some ten metres; `powerspy scan --all` lists other devices too")
 	}
 	return nil

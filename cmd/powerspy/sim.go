@@ -23,7 +23,7 @@ const defaultPort = "127.0.0.1:0"
 func (a *app) simCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "sim",
-		Usage:       "be a meter: simulate one for other programs to connect to",
+		Usage:       "simulate a meter for other programs to connect to",
 		Args:        []cli.Arg{{Name: "SPEC", What: "parameters", Optional: true, Repeats: true}},
 		Description: simDescription(),
 		Flags: []*cli.Flag{

@@ -21,7 +21,7 @@ func formatsTopic() string {
 	return "Readings are written by `powerspy measure --format FORMAT`. FORMAT is one of\n\n" +
 		indent(output.FormatNames()) + `
 Without --format it is table on a terminal and plain elsewhere. The columns of
-csv and table are picked by --fields NAMES:
+csv and table are chosen with --fields NAMES:
 
 ` + indent(output.FieldNames()) + `
 Power and energy of table and plain are in the unit of --unit UNIT:
