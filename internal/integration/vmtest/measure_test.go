@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 	"powerspy2/powerspy/sim"
 )
 

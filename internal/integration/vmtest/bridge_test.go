@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 )
 
 //go:embed testdata/oldtool.py

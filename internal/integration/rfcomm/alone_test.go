@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"powerspy2/bdaddr"
-	"powerspy2/internal/air"
-	"powerspy2/internal/vmtest"
+	"powerspy2/internal/integration/air"
+	"powerspy2/internal/integration/vmtest"
 	"powerspy2/rfcomm"
 )
 

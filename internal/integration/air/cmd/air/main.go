@@ -21,7 +21,7 @@ import (
 	"syscall"
 
 	"powerspy2/bdaddr"
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 	"powerspy2/powerspy/sim"
 )
 

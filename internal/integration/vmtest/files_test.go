@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
 	"powerspy2/rfcomm"

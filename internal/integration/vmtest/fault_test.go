@@ -15,7 +15,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"powerspy2/bdaddr"
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 	"powerspy2/powerspy/sim"
 )
 
