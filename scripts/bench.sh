@@ -3,14 +3,23 @@
 # processor time and memory, beside a reader that takes byte by byte, as the
 # older tools do. The meter is behind a lifelike link: 8 ms of delay, 12 ms of
 # jitter, 2 % of stalls. Ends with 1 when over a limit.
-# Usage: scripts/bench.sh [SECONDS; default: 60]
+#
+# usage: scripts/bench.sh [SECONDS]
+#
+#   SECONDS   how long to measure, 60 unless told
+#   --help    print this
 set -euo pipefail
-cd "$(dirname "$0")/.."
-. scripts/lib.sh
+# shellcheck source=scripts/lib.bash
+. "$(dirname -- "$0")/lib.bash"
+cd "$ROOT"
 
 seconds=${1:-60}
-need strace strace
-need python3 python3
+if is_help "$seconds"; then
+	usage
+	exit
+fi
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || wrong "it takes a number of seconds, not $seconds"
+need strace strace python3 python3
 dir=$(mktemp -d)
 sim=
 trap '[ -z "$sim" ] || kill "$sim"; rm -rf "$dir"' EXIT
