@@ -372,6 +372,21 @@ func TestIntegrationAdapterDown(t *testing.T) {
 	})
 }
 
+// The kernel resets an adapter that has hung only when it is plugged in anew.
+func TestIntegrationAdapterHung(t *testing.T) {
+	m := vmtest.Shared(t)
+	d := addDevice(t, m.Air, nil)
+	m.Air.SetHung(true)
+	t.Cleanup(func() {
+		m.Air.SetHung(false)
+		m.Replug(t)
+	})
+	asNobody(t)
+	if _, err := rfcomm.Present(testContext(t), bdaddr.Address{}, d.addr.Address); !errors.Is(err, rfcomm.ErrAdapterHung) {
+		t.Errorf("got %v, want ErrAdapterHung", err)
+	}
+}
+
 func TestIntegrationListen(t *testing.T) {
 	m := vmtest.Shared(t)
 	asNobody(t)
