@@ -28,12 +28,15 @@ as_root() {
 	if ((EUID == 0)); then "$@"; else sudo "$@"; fi
 }
 
-# install PACKAGE... installs Debian packages.
-install_packages() {
+# install_packages PACKAGE... installs Debian packages, while no other of these scripts does.
+install_packages() (
 	say "installing $*"
+	mkdir -p "$(cache .)"
+	exec 9>"$(cache install.lock)"
+	flock 9
 	as_root apt-get update -q >/dev/null
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@" >/dev/null
-}
+)
 
 # need COMMAND PACKAGE [COMMAND PACKAGE]... installs the packages whose commands are missing.
 need() {
