@@ -37,12 +37,12 @@ func newSerialLine(f *os.File, raw syscall.RawConn) *serialLine {
 func (l *serialLine) readOnce(fd uintptr) steady.Outcome {
 	for {
 		l.n, l.err = steady.Read(int(fd), l.p)
-		if l.err != unix.EINTR {
+		if !errors.Is(l.err, unix.EINTR) {
 			break
 		}
 	}
 	switch {
-	case l.err == unix.EAGAIN:
+	case errors.Is(l.err, unix.EAGAIN):
 		return steady.Nothing
 	case l.err != nil || l.n == 0:
 		return steady.Last

@@ -46,7 +46,7 @@ func newStream(s *socket, isSteady bool) *stream {
 	st.readFn = func(fd uintptr) bool {
 		t := &st.reader
 		t.n, t.err = retryInterrupted(steady.Read, fd, t.p)
-		return t.err != unix.EAGAIN
+		return !errors.Is(t.err, unix.EAGAIN)
 	}
 	st.writeFn = func(fd uintptr) bool {
 		t := &st.writer
@@ -57,7 +57,7 @@ func newStream(s *socket, isSteady bool) *stream {
 				t.err = io.ErrUnexpectedEOF
 			}
 			if t.err != nil {
-				return t.err != unix.EAGAIN
+				return !errors.Is(t.err, unix.EAGAIN)
 			}
 		}
 		return true
@@ -120,7 +120,7 @@ func (s *stream) readLast(broken error) (int, error) {
 	if err := s.socket.raw.Control(func(fd uintptr) { s.readFn(fd) }); err != nil {
 		return 0, s.socket.closedError(err)
 	}
-	if s.reader.err == unix.EAGAIN {
+	if errors.Is(s.reader.err, unix.EAGAIN) {
 		s.final = broken
 		return 0, s.final
 	}
@@ -161,7 +161,7 @@ func (s *stream) write(p []byte) (int, error) {
 	}
 	err := os.NewSyscallError("write", t.err)
 	// A shortage of memory passes; anything else is the end of the stream.
-	if t.err != unix.ENOBUFS && t.err != unix.ENOMEM {
+	if !errors.Is(t.err, unix.ENOBUFS) && !errors.Is(t.err, unix.ENOMEM) {
 		s.breakReads(err)
 	}
 	return t.n, err
