@@ -173,13 +173,11 @@ func wrap(op, subject string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var done *Error
-	if errors.As(err, &done) {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	e := &Error{Op: op, Subject: subject}
-	var de dbus.Error
-	if errors.As(err, &de) {
+	if de, ok := errors.AsType[dbus.Error](err); ok {
 		e.Name = de.Name
 		if len(de.Body) > 0 {
 			// The specification has a message first, if anything.

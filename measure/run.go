@@ -14,7 +14,7 @@ import (
 // Done is what a sink returns when it has all it wants.
 var Done = errors.New("measured all that was wanted") //nolint:revive,staticcheck // no failure, as io.EOF is none
 
-// ErrHeldUp: a sink took an event and did not come back, as when it writes to a
+// ErrHeldUp says that a sink took an event and did not come back, as when it writes to a
 // pipe that nobody reads. The meter has been told to stop all the same.
 var ErrHeldUp = errors.New("what was measured could not be handed on")
 

@@ -67,11 +67,10 @@ func (r *reason) Unwrap() []error { return []error{r.why, r.cause} }
 // why returns the reason for people alone, without what was being done and the
 // cause for programs.
 func why(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		err = e.Err
 	}
-	if r, ok := err.(*reason); ok {
+	if r, ok := err.(*reason); ok { //nolint:errorlint // one further down is not all there is to say
 		return r.why.Error()
 	}
 	return err.Error()
@@ -131,10 +130,9 @@ func explain(op string, err error) error {
 		if !errors.Is(err, e.cause) {
 			continue
 		}
-		var below *powerspy.Error
 		if e.why != "" {
 			err = because(e.why, err)
-		} else if errors.As(err, &below) {
+		} else if below, ok := errors.AsType[*powerspy.Error](err); ok {
 			err = below.Err // op says what was done
 		}
 		return &Error{Kind: e.kind, Op: op, Err: err}

@@ -64,6 +64,7 @@ func (l *localWriter) Write(p []byte) (n int, err error) {
 // A Copy is what a local file is, compared to a file on the SD card.
 type Copy int
 
+// What a local file can be.
 const (
 	NoCopy    Copy = iota // nothing is there
 	PartCopy              // it begins alike and ends before: the log has grown since

@@ -33,7 +33,7 @@ func TestReliabilityPage(t *testing.T) {
 			t.Errorf("there is no %s", name)
 		}
 	}
-	for name := range testsIn(t, "../internal/vmtest/fault_test.go") {
+	for name := range testsIn(t, "../internal/integration/vmtest/fault_test.go") {
 		if !named[name] {
 			t.Errorf("%s is not on the page", name)
 		}

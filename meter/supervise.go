@@ -361,8 +361,7 @@ func (s *Supervised) say(p Phase, step Step, format string, args ...any) {
 // gaveUp says that a meter did not measure again in time.
 func gaveUp(t Target, after time.Duration, reason error) error {
 	e := &Error{Kind: ErrNoAnswer, Op: "measure with " + t.String()}
-	var last *Error
-	if errors.As(reason, &last) {
+	if last, ok := errors.AsType[*Error](reason); ok {
 		e.Kind = last.Kind
 	}
 	e.Err = fmt.Errorf("gave up after %v: %w", after.Round(time.Second), reason)

@@ -208,8 +208,7 @@ func (c *Client) guard(ctx context.Context, op string, f func() error) error {
 	if c.isClosed() {
 		err = ErrClosed
 	}
-	var already *Error
-	if errors.As(err, &already) {
+	if _, ok := errors.AsType[*Error](err); ok {
 		return err
 	}
 	return &Error{Op: op, Err: err}

@@ -3,6 +3,7 @@ package powerspy
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -158,12 +159,7 @@ func isRefused(frame []byte) bool { return string(frame) == "Z" || string(frame)
 // an identity that was asked for by a request given up. No answer but a
 // real-time frame holds spaces, so a damaged one is known by them.
 func isStray(frame []byte) bool {
-	for _, b := range frame {
-		if b == ' ' {
-			return true
-		}
-	}
-	return isIdentity(frame)
+	return slices.Contains(frame, ' ') || isIdentity(frame)
 }
 
 // isOther reports whether frame has the form of the answer to some request of

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // blockSize is the size of a block of a file (§3.4.15).
@@ -189,7 +190,7 @@ func (t *transfer) fence(ctx context.Context, p []byte, last bool) error {
 	if err != nil {
 		return err
 	}
-	t.came = append(p[:len(p):len(p)], rest...)
+	t.came = append(slices.Clip(p), rest...)
 	switch {
 	case isLineEnd(rest) && last:
 	case isLineEnd(rest) && !t.known:

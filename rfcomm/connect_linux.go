@@ -2,6 +2,7 @@ package rfcomm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -59,7 +60,7 @@ func (h *host) startConnect(ctx context.Context, fd int, sa unix.Sockaddr) error
 	defer timer.Stop()
 	select {
 	case err := <-result:
-		if err == nil || err == unix.EINPROGRESS {
+		if err == nil || errors.Is(err, unix.EINPROGRESS) {
 			return nil
 		}
 		closeFD(fd)

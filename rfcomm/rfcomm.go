@@ -191,7 +191,7 @@ type Conn struct {
 // nothing at all: set a deadline. An end that came together with the last data is seen a second later at most.
 func (c *Conn) Read(p []byte) (int, error) {
 	n, err := c.stream.read(p)
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
 	}
 	return n, c.opError(opRead, err)

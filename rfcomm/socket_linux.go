@@ -124,7 +124,7 @@ func (s *socket) readMessage(ctx context.Context, p []byte) (int, error) {
 	var errno error
 	err := s.wait(ctx, reading, func(fd uintptr) bool {
 		n, errno = retryInterrupted(unix.Read, fd, p)
-		return errno != unix.EAGAIN
+		return !errors.Is(errno, unix.EAGAIN)
 	})
 	if err == nil {
 		err = os.NewSyscallError("read", errno)
@@ -140,7 +140,7 @@ func (s *socket) writeMessage(ctx context.Context, p []byte) error {
 	var errno error
 	err := s.wait(ctx, writing, func(fd uintptr) bool {
 		_, errno = retryInterrupted(unix.Write, fd, p)
-		return errno != unix.EAGAIN
+		return !errors.Is(errno, unix.EAGAIN)
 	})
 	if err == nil {
 		err = os.NewSyscallError("write", errno)
@@ -152,7 +152,7 @@ func (s *socket) writeMessage(ctx context.Context, p []byte) error {
 func retryInterrupted(call func(int, []byte) (int, error), fd uintptr, p []byte) (int, error) {
 	for {
 		n, err := call(int(fd), p)
-		if err != unix.EINTR {
+		if !errors.Is(err, unix.EINTR) {
 			return max(n, 0), err
 		}
 	}

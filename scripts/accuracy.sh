@@ -1,16 +1,25 @@
 #!/usr/bin/env bash
 # Compares what streams say with the simulator's truth, and prints the tables of
 # docs/accuracy.md: times, numbers of windows, energy, intervals.
-# Usage: scripts/accuracy.sh [--long]
-#   --long  simulates twenty times as long: minutes instead of seconds
+#
+# usage: scripts/accuracy.sh [--long]
+#
+#   --long    simulates twenty times as long: minutes instead of seconds
+#   --help    print this
 set -euo pipefail
-cd "$(dirname "$0")/.."
+# shellcheck source=scripts/lib.bash
+. "$(dirname -- "$0")/lib.bash"
+cd "$ROOT"
 
 long=()
 case ${1-} in
 '') ;;
 --long) long=(-args -long) ;;
-*) sed -n '2,5s/^# //p' "$0" >&2; exit 2 ;;
+-h | --help)
+	usage
+	exit
+	;;
+*) wrong "unknown argument $1" ;;
 esac
 {
 	go test ./powerspy/timebase -run TestAccuracy -v -count=1

@@ -5,14 +5,23 @@
 # powerspy may take no more processor time than that. The other reads byte by
 # byte, as the older tools do. The meter is behind a lifelike link: 8 ms of
 # delay, 12 ms of jitter, 2 % of stalls. Ends with 1 when over a limit.
-# Usage: scripts/bench.sh [SECONDS; default: 30]
+#
+# usage: scripts/bench.sh [SECONDS]
+#
+#   SECONDS   how long to measure, 30 unless told
+#   --help    print this
 set -euo pipefail
-cd "$(dirname "$0")/.."
-. scripts/lib.sh
+# shellcheck source=scripts/lib.bash
+. "$(dirname -- "$0")/lib.bash"
+cd "$ROOT"
 
 seconds=${1:-30}
-need strace strace
-need python3 python3
+if is_help "$seconds"; then
+	usage
+	exit
+fi
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || wrong "it takes a number of seconds, not $seconds"
+need strace strace python3 python3
 dir=$(mktemp -d)
 sim=
 trap '[ -z "$sim" ] || kill "$sim"; rm -rf "$dir"' EXIT

@@ -3,6 +3,7 @@
 package scripts
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,47 +23,103 @@ if [ -f "$STUBS/${0##*/}" ]; then . "$STUBS/${0##*/}"; fi
 `
 
 // stubs are the commands that change or ask the machine.
-var stubs = []string{"systemctl", "rfkill", "usermod", "getent", "id", "loginctl", "systemd-escape", "systemd-run", "go", "powerspy"}
+var stubs = []string{"systemctl", "rfkill", "usermod", "getent", "id", "loginctl", "systemd-escape", "systemd-run", "go", "powerspy", "sudo", "apt-get", "qemu-system-x86_64"}
 
 func TestScripts(t *testing.T) {
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		Setup: func(e *testscript.Env) error {
-			for k, v := range map[string]string{
-				"SCRIPTS": here, "HOME": e.WorkDir + "/home", "STUBS": e.WorkDir + "/stubs", "CALLS": e.WorkDir + "/calls",
-				"POWERSPY_SETUP_ROOT": e.WorkDir + "/root", "XDG_RUNTIME_DIR": e.WorkDir + "/run",
-				"PATH": e.WorkDir + "/bin" + string(os.PathListSeparator) + withoutPowerspy(e.Getenv("PATH")),
-			} {
-				e.Setenv(k, v)
-			}
-			for _, dir := range []string{"bin", "home", "run"} {
-				if err := os.Mkdir(filepath.Join(e.WorkDir, dir), 0o700); err != nil {
-					return err
-				}
-			}
-			for _, name := range stubs {
-				if err := os.WriteFile(filepath.Join(e.WorkDir, "bin", name), []byte(stub), 0o700); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "called": called},
+		Setup:               setup,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "called": called, "helps": helps},
 	})
 }
 
-// withoutPowerspy leaves out of a PATH where a powerspy is installed, which no
-// test is to run.
-func withoutPowerspy(path string) string {
-	return strings.Join(slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool {
-		_, err := os.Stat(filepath.Join(dir, "powerspy"))
-		return err == nil
-	}), string(os.PathListSeparator))
+// setup makes the world of a test: a copy of this folder, so that a program which
+// was built in the repository is not found, stubs, and nothing named powerspy
+// but the stub: the user's own would look for a meter.
+func setup(e *testscript.Env) error {
+	work := func(name string) string { return filepath.Join(e.WorkDir, name) }
+	path, err := withoutPowerspy(e.Getenv("PATH"), e.WorkDir)
+	if err != nil {
+		return err
+	}
+	for k, v := range map[string]string{
+		"SCRIPTS": work("repository/scripts"), "HOME": work("home"), "STUBS": work("stubs"), "CALLS": work("calls"),
+		"POWERSPY_SETUP_ROOT": work("root"), "XDG_RUNTIME_DIR": work("run"), "XDG_CACHE_HOME": work("cache"),
+		"PATH": work("bin") + string(os.PathListSeparator) + path,
+	} {
+		e.Setenv(k, v)
+	}
+	for _, dir := range []string{"bin", "home", "run"} {
+		if err := os.Mkdir(work(dir), 0o700); err != nil {
+			return err
+		}
+	}
+	for _, name := range stubs {
+		if err := os.WriteFile(filepath.Join(work("bin"), name), []byte(stub), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := os.CopyFS(work("repository/scripts"), os.DirFS(".")); err != nil {
+		return err
+	}
+	return os.WriteFile(work("repository/go.mod"), []byte("module powerspy2\n"), 0o600)
+}
+
+// withoutPowerspy returns the PATH without powerspy: a folder that has one is
+// replaced by a copy, made of links in dir.
+func withoutPowerspy(path, dir string) (string, error) {
+	folders := filepath.SplitList(path)
+	for i, folder := range folders {
+		if _, err := os.Lstat(filepath.Join(folder, "powerspy")); err != nil {
+			continue
+		}
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			return "", err
+		}
+		folders[i] = filepath.Join(dir, fmt.Sprint("path", i))
+		if err := os.Mkdir(folders[i], 0o700); err != nil {
+			return "", err
+		}
+		for _, e := range entries {
+			if e.Name() == "powerspy" {
+				continue
+			}
+			if err := os.Symlink(filepath.Join(folder, e.Name()), filepath.Join(folders[i], e.Name())); err != nil {
+				return "", err
+			}
+		}
+	}
+	return strings.Join(folders, string(os.PathListSeparator)), nil
+}
+
+// helps checks that every script prints its usage when asked, and does nothing
+// else.
+func helps(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: helps")
+	}
+	scripts, err := filepath.Glob(filepath.Join(ts.Getenv("SCRIPTS"), "*.sh"))
+	ts.Check(err)
+	for _, name := range []string{"run", "setup", "test"} {
+		scripts = append(scripts, filepath.Join(ts.Getenv("SCRIPTS"), "vm", name))
+	}
+	if len(scripts) < 10 {
+		ts.Fatalf("scripts: %q", scripts)
+	}
+	for _, script := range scripts {
+		for _, flag := range []string{"--help", "-h"} {
+			ts.Check(ts.Exec(script, flag))
+			want := "\nusage: scripts/" + strings.TrimPrefix(script, ts.Getenv("SCRIPTS")+"/")
+			if got := ts.ReadFile("stdout"); !strings.Contains(got, want) || strings.Contains(got, "set -") {
+				ts.Fatalf("%s %s prints %q, want it to have %q", script, flag, got, want)
+			}
+			if got := ts.ReadFile("stderr"); got != "" {
+				ts.Fatalf("%s %s complains: %q", script, flag, got)
+			}
+		}
+	}
 }
 
 // exits runs a script of the project that has to end with an exit status:
@@ -113,18 +170,6 @@ func command(t *testing.T, name, pkg string, args ...string) *exec.Cmd {
 		t.Fatalf("%v; type `sudo apt-get install %s`, or run scripts/test.sh, which does", err, pkg)
 	}
 	return exec.Command(path, args...)
-}
-
-func TestShellcheck(t *testing.T) {
-	files, err := filepath.Glob("*.sh")
-	if err != nil || len(files) < 4 {
-		t.Fatalf("scripts: %q, %v", files, err)
-	}
-	files = slices.DeleteFunc(files, func(f string) bool { return f == "lib.sh" }) // it is checked with what sources it
-	cmd := command(t, "shellcheck", "shellcheck", append([]string{"--external-sources", "--source-path=..", "--"}, files...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
 }
 
 // verify returns what systemd has to say about a unit of a user, whose program

@@ -1,36 +1,36 @@
 #!/usr/bin/env bash
 # Measures with a simulated meter that has every fault again and again, compares
 # each reading and each gap with what really happened, and tells what it cost.
-# Usage: scripts/soak.sh [--real] [--hours N] [--seed N]
+#
+# usage: scripts/soak.sh [--real] [--hours N] [--seed N]
+#
 #   --real     in real time; else a simulated hour takes about a second
 #   --hours N  how long to measure (default 10; fractions too)
 #   --seed N   of the faults (default 1)
+#   --help     print this
+#
 # Example, a night: scripts/soak.sh --real --hours 8 --seed 7
+#
 # Ends with 0 when all was as it has to be.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-
-usage() { sed -n '2,9s/^# //p' "$0"; }
-# need_number OPTION VALUE
-need_number() {
-	if ! [[ $2 =~ ^[0-9]+(\.[0-9]+)?$ ]]; then
-		printf 'scripts/soak.sh: %s needs a number\n' "$1" >&2
-		usage >&2
-		exit 2
-	fi
-}
+# shellcheck source=scripts/lib.bash
+. "$(dirname -- "$0")/lib.bash"
+cd "$ROOT"
 
 args=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--real) args+=(-soak.real) ;;
 	--hours | --seed)
-		need_number "$1" "${2-}"
+		[[ ${2-} =~ ^[0-9]+(\.[0-9]+)?$ ]] || wrong "$1 needs a number"
 		args+=("-soak.${1#--}=$2")
 		shift
 		;;
-	-h | --help) usage; exit ;;
-	*) usage >&2; exit 2 ;;
+	-h | --help)
+		usage
+		exit
+		;;
+	*) wrong "unknown argument $1" ;;
 	esac
 	shift
 done

@@ -1,22 +1,59 @@
 #!/usr/bin/env bash
 # Runs the project's tests and ends with one line: "N passed, N failed".
-# Usage: scripts/test.sh [arguments of go test; default: ./...]
-# It installs what the tests need and this machine lacks: dbus-daemon, on which
-# the tests of package bluez run a private bus, shellcheck and systemd-analyze,
-# which look at the scripts and the units, man, which reads the man page, and
-# python3 for the provider of the Green Metrics Tool.
+#
+# usage: scripts/test.sh [--race] [ARGUMENT of go test]...
+#
+#   --race    with the race detector, which takes some three times as long
+#   --help    print this
+#
+# Without arguments it runs the tests of both modules, this one and internal/integration; the tests
+# in virtual machines are run by scripts/vm/test. A test that is skipped counts as failed.
+#
+# It installs what the tests need and this machine lacks: dbus-daemon, on which the tests of package
+# bluez run a private bus, systemd-analyze, which looks at the units, man, which reads the man page,
+# and python3 for the provider of the Green Metrics Tool.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-. scripts/lib.sh
+# shellcheck source=scripts/lib.bash
+. "$(dirname -- "$0")/lib.bash"
+cd "$ROOT"
 
-need dbus-daemon dbus
-need shellcheck shellcheck
-need systemd-analyze systemd
-need python3 python3
-need man man-db
-[ $# -gt 0 ] || set -- ./...
+go_test=(go test -v)
+if [[ ${1-} == --race ]]; then
+	go_test+=(-race)
+	shift
+fi
+if is_help "${1-}"; then
+	usage
+	exit
+fi
+
+need dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
-run_tests "$log" go test -v "$@" || status=$?
-summary "$log" "$status"
+
+# tests FOLDER ARGUMENT... runs go test there, keeps its whole output in the log, and shows all of it
+# but what passed.
+tests() {
+	local dir=$1
+	shift
+	(cd "$dir" && "${go_test[@]}" "$@") 2>&1 | tee -a "$log" |
+		grep --line-buffered -vE '^(=== (RUN|PAUSE|CONT|NAME)| *--- PASS|PASS$|ok .*\[no tests to run\]|\?)' || true
+	[[ ${PIPESTATUS[0]} == 0 ]] || status=1
+}
+
+if (($#)); then
+	tests . "$@"
+else
+	for module in "${MODULES[@]}"; do tests "$module" ./...; done
+fi
+
+count() { grep -cE "$1" "$log" || true; }
+passed=$(count '^ *--- PASS')
+failed=$(count '^ *--- FAIL|^FAIL.*\[(build|setup) failed\]|^panic: ')
+skipped=$(count '^ *--- SKIP')
+if ((skipped)); then grep -E '^ *--- SKIP' "$log" >&2; fi
+failed=$((failed + skipped))
+if ((failed == 0 && (status != 0 || passed == 0))); then failed=1; fi
+printf '%d passed, %d failed\n' "$passed" "$failed"
+((failed == 0))

@@ -111,8 +111,7 @@ func (s *session) writeRows(ctx context.Context, interval time.Duration, rec met
 		s.tell(e)
 		return rows.Event(e)
 	}}, atEnd{rows.Close})
-	var stop *measure.StopError
-	if errors.As(err, &stop) {
+	if stop, ok := errors.AsType[*measure.StopError](err); ok {
 		// All rows are written, and the next run gets a meter to stop that is
 		// still measuring: no reason to have this run thrown away.
 		s.progress.Line("%s", sentence(stop))

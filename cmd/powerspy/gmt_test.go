@@ -103,7 +103,7 @@ func TestProviderStopsTheMeter(t *testing.T) {
 		p.line()
 		p.signal(s)
 		p.told("> <Q>")
-		p.told(`< <K>\n\r`)
+		p.stopped()
 		if got := p.wait(); got.ExitCode() != 0 {
 			t.Errorf("%v: %v", s, got)
 		}

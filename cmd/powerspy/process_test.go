@@ -80,6 +80,26 @@ func (p *process) told(want string) {
 	}
 }
 
+// stopped reads standard error, where -v traces what comes, to its end: the meter
+// has said last that it has stopped. A trace may cut an answer in two, or begin
+// with what came before it.
+func (p *process) stopped() {
+	p.t.Helper()
+	var came strings.Builder
+	for {
+		l, err := p.stderr.ReadString('\n')
+		if trace, ok := strings.CutPrefix(l, "< "); ok {
+			came.WriteString(strings.TrimSuffix(trace, "\n"))
+		}
+		if err != nil {
+			break
+		}
+	}
+	if !strings.HasSuffix(came.String(), `<K>\n\r`) {
+		p.t.Fatalf("the meter did not say that it stopped: %q", came.String())
+	}
+}
+
 func (p *process) signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {
@@ -104,7 +124,7 @@ func TestSignalStopsTheMeter(t *testing.T) {
 		p.line()
 		p.signal(s)
 		p.told("> <Q>")
-		p.told(`< <K>\n\r`)
+		p.stopped()
 		if got := p.wait(); got.ExitCode() != 0 {
 			t.Errorf("%v: %v", s, got)
 		}
@@ -132,7 +152,7 @@ func TestReaderGoesAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.told("> <Q>")
-	p.told(`< <K>\n\r`)
+	p.stopped()
 	if got := p.wait(); got.ExitCode() != 0 {
 		t.Error(got)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,8 +116,8 @@ func showAdapter(ctx context.Context, client *bluez.Client, id, name string) (ad
 	var undos []func(context.Context) error
 	undo = func(ctx context.Context) error {
 		var errs []error
-		for i := len(undos) - 1; i >= 0; i-- {
-			errs = append(errs, undos[i](ctx))
+		for _, undo := range slices.Backward(undos) {
+			errs = append(errs, undo(ctx))
 		}
 		return errors.Join(errs...)
 	}

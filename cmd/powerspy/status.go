@@ -89,8 +89,7 @@ func (e *gapsError) Error() string {
 // cause drops the operation and the file name that package os puts in front of
 // an error, where a sentence of our own says them.
 func cause(err error) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno
 	}
 	return err

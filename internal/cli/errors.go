@@ -36,7 +36,7 @@ func wrongValue(t Type, text, of string, why error) string {
 		return of + " is empty; is the variable that it comes from set?"
 	}
 	s := fmt.Sprintf("invalid %s %q for %s", t.Noun(), text, of)
-	if why != ErrInvalid {
+	if !errors.Is(why, ErrInvalid) {
 		s += ": " + why.Error()
 	}
 	return s + "; use " + t.Use()

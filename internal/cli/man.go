@@ -31,7 +31,7 @@ func (p *Program) manPage() string {
 	m.section("DESCRIPTION")
 	m.description(p.Description)
 	m.section("GLOBAL OPTIONS")
-	m.flags(append(p.Flags[:len(p.Flags):len(p.Flags)], helpFlag, versionFlag))
+	m.flags(append(slices.Clip(p.Flags), helpFlag, versionFlag))
 	m.section("COMMANDS")
 	m.commands(p.Name, p.Commands)
 	for _, t := range slices.Concat(p.Topics, p.Sections) {
@@ -64,7 +64,7 @@ func (m *manWriter) commands(under string, list []*Command) {
 		m.line(".SS " + quoteRoff(title))
 		m.text(c.Usage + ".")
 		m.description(c.Description)
-		m.flags(append(c.Flags[:len(c.Flags):len(c.Flags)], helpFlag))
+		m.flags(append(slices.Clip(c.Flags), helpFlag))
 		m.commands(words, c.Commands)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -79,9 +80,9 @@ type parser struct {
 // flags are those that may come now.
 func (s *parser) flags() []*Flag {
 	if s.command == nil {
-		return append(s.program.Flags[:len(s.program.Flags):len(s.program.Flags)], helpFlag, versionFlag)
+		return append(slices.Clip(s.program.Flags), helpFlag, versionFlag)
 	}
-	return append(s.command.Flags[:len(s.command.Flags):len(s.command.Flags)], helpFlag)
+	return append(slices.Clip(s.command.Flags), helpFlag)
 }
 
 // take reads what words begin with, and returns how many it was.

@@ -247,8 +247,7 @@ func (e entry) target() (t meter.Target, key string, err error) {
 // unwrapPath drops the operation and the path that an error already carries
 // beside them.
 func unwrapPath(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return pe.Err
 	}
 	return err

@@ -238,8 +238,7 @@ func (o *opened) mend() error {
 
 // bare drops the operation and the name of the file from an error.
 func bare(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}
 	return err

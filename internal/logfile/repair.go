@@ -3,6 +3,7 @@ package logfile
 import (
 	"errors"
 	"io"
+	"slices"
 )
 
 // blockSize is how much of a file is looked at in one piece: many lines.
@@ -34,8 +35,8 @@ func wholeLength(r io.ReaderAt, size int64) (int64, error) {
 		if n, err := r.ReadAt(block, start); n < len(block) {
 			return 0, err
 		}
-		for i := len(block) - 1; i >= 0; i-- {
-			switch c := block[i]; {
+		for i, c := range slices.Backward(block) {
+			switch {
 			case c == '\n' && end >= 0:
 				return end, nil
 			case c == '\n':

@@ -77,7 +77,7 @@ func TestWholeLengthOfHugeFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	const size = 1 << 40
+	const size int64 = 1 << 40
 	text := "one\ntwo\nthr"
 	if _, err := f.WriteAt([]byte(text), size-int64(len(text))); err != nil {
 		t.Fatal(err)

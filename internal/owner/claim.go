@@ -12,7 +12,7 @@ import (
 	"powerspy2/internal/flock"
 )
 
-// ErrHeld: another process holds the meter.
+// ErrHeld says that another process holds the meter.
 var ErrHeld = errors.New("in use")
 
 // A HeldError says who holds a meter. It matches ErrHeld.

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -168,12 +169,7 @@ func (m *Meter) fails(fault, letters string, letter byte, now time.Time) bool {
 }
 
 func has(letters string, letter byte) bool {
-	for _, l := range []byte(letters) {
-		if l == letter {
-			return true
-		}
-	}
-	return false
+	return slices.Contains([]byte(letters), letter)
 }
 
 // hardware is the hardware byte of the identity.

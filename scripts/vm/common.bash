@@ -3,10 +3,10 @@
 
 readonly RELEASES=(bookworm trixie)
 
-VM_CACHE=${POWERSPY_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/powerspy/vm}
-VM_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
-
-say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+# shellcheck source=scripts/lib.bash
+source "$(dirname -- "${BASH_SOURCE[0]}")/../lib.bash"
+VM_DIR=$ROOT/scripts/vm
+VM_CACHE=${POWERSPY_VM_CACHE:-$(cache vm)}
 
 die() {
 	say "$*"

@@ -12,23 +12,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"powerspy2/bdaddr"
-	"powerspy2/internal/air"
-	"powerspy2/internal/vmtest"
+	"powerspy2/internal/integration/air"
+	"powerspy2/internal/integration/vmtest"
 	"powerspy2/rfcomm"
 )
-
-// The adapter's hanging spoils the machine for others.
-func TestIntegrationAloneAdapterHung(t *testing.T) {
-	m := vmtest.Shared(t)
-	d := addDevice(t, m.Air, nil)
-	m.Air.SetHung(true)
-	defer m.Air.SetHung(false)
-	asNobody(t)
-	if _, err := rfcomm.Present(testContext(t), bdaddr.Address{}, d.addr.Address); !errors.Is(err, rfcomm.ErrAdapterHung) {
-		t.Errorf("got %v, want ErrAdapterHung", err)
-	}
-}
 
 // ownAir makes an adapter of the synthetic air for a test that leaves the kernel spoilt, and switches it on, without BlueZ.
 func ownAir(t *testing.T) *air.Controller {
@@ -95,7 +82,9 @@ func TestIntegrationAloneStuck(t *testing.T) {
 		}
 	}
 	stuck := !vmtest.KernelRFCOMMAlive(t)
-	t.Logf("RFCOMM is stuck: %t", stuck)
+	if dies := vmtest.DiesOfFailedConnect(t); stuck != dies {
+		t.Fatalf("RFCOMM is stuck: %t, want %t of this kernel", stuck, dies)
+	}
 	d.SetAway(false)
 	asNobody(t)
 

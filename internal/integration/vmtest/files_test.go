@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
 	"powerspy2/rfcomm"
@@ -23,7 +23,7 @@ func even(_ *air.DeviceConfig, s *sim.Config) { s.Jitter, s.Stall = 0, 0 }
 
 // An ordinary user fetches files of awkward sizes over a link that loses
 // answers: each is there as it was on the card.
-func TestIntegrationFiles(t *testing.T) {
+func TestCommandFiles(t *testing.T) {
 	m := Shared(t)
 	meter := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) {
 		even(d, s)
@@ -44,7 +44,7 @@ func TestIntegrationFiles(t *testing.T) {
 // A transfer takes at most a quarter longer than its bare blocks on the same
 // link. They take turns, and the best of each counts: the guest shares its
 // processors.
-func TestIntegrationFileThroughput(t *testing.T) {
+func TestCommandFileThroughput(t *testing.T) {
 	const size = 200 << 10
 	m := Shared(t)
 	meter := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) {

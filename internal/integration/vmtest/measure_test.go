@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 	"powerspy2/powerspy/sim"
 )
 
@@ -74,8 +74,9 @@ func checkStatus(t *testing.T, r *Result, want int, words ...string) {
 }
 
 // The main job: from nothing paired to readings, then again without discovery.
-func TestIntegrationAloneFirstWatt(t *testing.T) {
-	m := Alone(t)
+func TestIntegrationFirstWatt(t *testing.T) {
+	m := Shared(t)
+	m.Air.SetInquiryUnit(air.InquiryUnit) // as long as real ones
 	meter := m.AddMeter(t, constant)
 
 	r := Run(t, Cmd{Args: []string{"measure", "--pin", "1234", "--duration", "10s", "--interval", "1s", "--format", "plain"}})
@@ -185,7 +186,7 @@ func TestIntegrationAbsent(t *testing.T) {
 }
 
 // Other devices only: a discovery to the end.
-func TestIntegrationNothingFound(t *testing.T) {
+func TestCommandNothingFound(t *testing.T) {
 	m := Shared(t)
 	m.AddMeter(t, func(d *air.DeviceConfig, _ *sim.Config) { d.Name, d.Class = "Telephone", 0x5a020c })
 	r := Run(t, Cmd{Args: []string{"measure", "--count", "1"}})
@@ -240,7 +241,7 @@ func TestIntegrationSecondClient(t *testing.T) {
 	}
 }
 
-func TestIntegrationSeveralMeters(t *testing.T) {
+func TestCommandSeveralMeters(t *testing.T) {
 	m := Shared(t)
 	other := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) {
 		d.Name, s.Load, s.Power = "PowerSpy 1111", sim.LoadConstant, 50
@@ -273,7 +274,7 @@ func TestIntegrationSeveralMeters(t *testing.T) {
 
 // `powerspy measure | head -1` stops the meter and ends with 0; so do SIGINT
 // and SIGTERM.
-func TestIntegrationStops(t *testing.T) {
+func TestCommandStops(t *testing.T) {
 	m := Shared(t)
 	meter := m.AddMeter(t, constant)
 	checkStatus(t, Run(t, Cmd{Args: []string{"setup", "--pin", "1234"}}), 0)
@@ -297,7 +298,7 @@ func TestIntegrationStops(t *testing.T) {
 }
 
 // A client that was killed leaves the meter streaming; the next one manages.
-func TestIntegrationAfterKilledClient(t *testing.T) {
+func TestCommandAfterKilledClient(t *testing.T) {
 	m := Shared(t)
 	m.AddMeter(t, constant)
 	p := Start(t, Cmd{Args: []string{"measure", "--pin", "1234", "--interval", "20ms"}})
@@ -309,7 +310,7 @@ func TestIntegrationAfterKilledClient(t *testing.T) {
 	checkPlain(t, r, 3, 3, 200*time.Millisecond)
 }
 
-func TestIntegrationInfo(t *testing.T) {
+func TestCommandInfo(t *testing.T) {
 	m := Shared(t)
 	m.AddMeter(t, constant)
 	r := Run(t, Cmd{Args: []string{"info", "--pin", "1234"}})
@@ -322,7 +323,7 @@ func TestIntegrationInfo(t *testing.T) {
 }
 
 // Steady streaming costs little: system calls, and memory.
-func TestIntegrationFrugal(t *testing.T) {
+func TestCommandFrugal(t *testing.T) {
 	m := Shared(t)
 	m.AddMeter(t, constant)
 	checkStatus(t, Run(t, Cmd{Args: []string{"setup", "--pin", "1234"}}), 0)
@@ -353,7 +354,7 @@ func TestIntegrationFrugal(t *testing.T) {
 }
 
 // A program of another maker hears the same meter: Debian's own tools.
-func TestIntegrationSeenByOthers(t *testing.T) {
+func TestCommandSeenByOthers(t *testing.T) {
 	m := Shared(t)
 	meter := m.AddMeter(t, func(d *air.DeviceConfig, _ *sim.Config) { d.Channel = 7 })
 	ctx, cancel := context.WithTimeout(context.Background(), waitTime)

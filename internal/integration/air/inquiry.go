@@ -6,8 +6,13 @@ import (
 	"powerspy2/bdaddr"
 )
 
+// InquiryUnit is the length of one unit of inquiry (Core volume 4, part E,
+// section 7.1.1).
+const InquiryUnit = 1280 * time.Millisecond
+
 // An inquiry is under way from the command to its end or cancellation.
 type inquiry struct {
+	unit  time.Duration
 	end   *timer
 	round *timer
 	limit int // responses still wanted; negative: no limit
@@ -27,12 +32,11 @@ func (s *session) startInquiry(p *params) reply {
 		limit = -1
 	}
 	return accepted(func() {
-		q := &inquiry{limit: limit}
+		q := &inquiry{unit: s.c.inquiryUnit, limit: limit}
 		s.inquiry = q
-		unit := s.c.cfg.InquiryUnit
-		q.end = s.after(time.Duration(units)*unit, s.endInquiry)
+		q.end = s.after(time.Duration(units)*q.unit, s.endInquiry)
 		if lap == generalInquiryLAP {
-			q.round = s.after(unit/4, s.hear)
+			q.round = s.after(q.unit/4, s.hear)
 		}
 	})
 }
@@ -51,7 +55,7 @@ func (s *session) hear() {
 			return
 		}
 	}
-	s.inquiry.round = s.after(s.c.cfg.InquiryUnit, s.hear)
+	s.inquiry.round = s.after(s.inquiry.unit, s.hear)
 }
 
 func (s *session) inquiryResult(d *Device) (code byte, params []byte) {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 )
 
 //go:embed testdata/oldtool.py
@@ -20,8 +20,8 @@ var oldTool []byte
 
 // A program that knows only serial devices measures over a bridge as an
 // ordinary user, and reads on when the radio link is lost underneath.
-func TestIntegrationAloneBridge(t *testing.T) {
-	m := Alone(t)
+func TestCommandBridge(t *testing.T) {
+	m := Shared(t)
 	meter := m.AddMeter(t, constant)
 	home := Ordinary().home()
 	device, script := filepath.Join(home, "meter"), filepath.Join(home, "oldtool.py")

@@ -19,7 +19,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"powerspy2/bdaddr"
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 	"powerspy2/powerspy/sim"
 )
 
@@ -54,32 +54,20 @@ var (
 	sharedOnce sync.Once
 )
 
-// quickInquiry makes an inquiry of the shared machine last four seconds instead
-// of ten, which nearly every test has to wait for. In a shorter one a bluetoothd
-// that is slow says too late which names it wants, and gets none.
+// quickInquiry makes an inquiry last four seconds instead of ten, which nearly
+// every test has to wait for. In a shorter one a bluetoothd that is slow says
+// too late which names it wants, and gets none.
 const quickInquiry = 512 * time.Millisecond
 
-// Shared returns the machine that the tests of this guest share, with a
-// synthetic air, BlueZ running and hci0 switched on; the test gets a user and
-// an air of its own: see Reset. Inquiries are quicker than real ones.
+// Shared returns the machine of this guest, with a synthetic air, BlueZ running
+// and hci0 switched on; the test gets a user and an air of its own: see
+// [Machine.Reset]. Inquiries are quicker than real ones.
 func Shared(t testing.TB) *Machine {
-	t.Helper()
-	return synthetic(t, quickInquiry)
-}
-
-// Alone is Shared for a test that is alone in its guest: inquiries last as long
-// as real ones.
-func Alone(t testing.TB) *Machine {
-	t.Helper()
-	return synthetic(t, 0)
-}
-
-func synthetic(t testing.TB, inquiryUnit time.Duration) *Machine {
 	t.Helper()
 	inGuest(t)
 	sharedOnce.Do(func() {
 		m := newMachine(t)
-		m.Air = air.New(air.Config{InquiryUnit: inquiryUnit})
+		m.Air = air.New(air.Config{})
 		m.plug(t)
 		m.StartDaemon(t)
 		shared = m
@@ -192,6 +180,8 @@ func (m *Machine) Reset(t testing.TB) {
 	for _, d := range m.Air.Devices() {
 		m.Air.Remove(d)
 	}
+	m.Air.SetInquiryUnit(quickInquiry)
+	m.dooms = false
 	m.forgetDevices(t)
 	makeHomes(t)
 	begin := fileSize(m.log)
@@ -344,6 +334,16 @@ func (m *Machine) Unplug(t testing.TB) {
 		m.Air.Plug()
 		m.waitAdapter(t, hci0, true, true)
 	})
+}
+
+// Replug pulls the adapter out and puts it back, which resets what the kernel
+// and the adapter think of each other.
+func (m *Machine) Replug(t testing.TB) {
+	t.Helper()
+	m.Air.Unplug()
+	m.waitAdapter(t, hci0, false, false)
+	m.Air.Plug()
+	m.waitAdapter(t, hci0, true, true)
 }
 
 // policy is where Debian's bluez says who may talk to bluetoothd.

@@ -21,7 +21,7 @@ import (
 	"syscall"
 
 	"powerspy2/bdaddr"
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 	"powerspy2/powerspy/sim"
 )
 
@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer, 
 		pin    = flags.String("pin", "1234", "PIN of the meters")
 		mode   = flags.Int("mode", 2, "security mode of the meters, 1 to 3")
 		spec   = flags.String("sim", "", "what the meters do, as after \"sim:\" in the name of a simulated device")
-		unit   = flags.Duration("inquiry-unit", 0, "length of one of the 8 units of an inquiry (default 1.28s)")
+		unit   = flags.Duration("inquiry-unit", air.InquiryUnit, "length of one of the 8 units of an inquiry")
 		socket = flags.String("socket", "", "path of a unix socket for commands")
 		trace  = flags.Bool("trace", false, "print all packets to standard error")
 	)
@@ -80,7 +80,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer, 
 		return func(ctx context.Context) (io.ReadWriteCloser, error) { return m.Dial(ctx) }
 	}
 	cfg := air.Config{
-		InquiryUnit: *unit,
 		Dial: func(ctx context.Context, _ bdaddr.Address) (io.ReadWriteCloser, error) {
 			return sim.New(simulation).Dial(ctx)
 		},
@@ -94,6 +93,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer, 
 		}
 	}
 	c := air.New(cfg)
+	c.SetInquiryUnit(*unit)
 	if len(meters) == 0 {
 		if err := meters.Set("00:0B:CE:07:1D:32"); err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 
 	"powerspy2/bdaddr"
 	"powerspy2/bluez"
-	"powerspy2/internal/vmtest"
+	"powerspy2/internal/integration/vmtest"
 )
 
 // These tests run with the real bluetoothd in a guest of scripts/vm, see

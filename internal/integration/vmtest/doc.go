@@ -9,8 +9,12 @@
 // A [Machine] is that guest: a bus, an air with an adapter of package air in
 // it, bluetoothd. The tests of one guest share a Machine, and [Machine.Reset]
 // gives each of them a user who has never measured and a meter that has never
-// paired. A test that leaves the kernel or BlueZ unusable, or needs another
-// air, is named TestIntegrationAlone... and gets a guest for itself.
+// paired. A test's name says which guests it needs:
+//
+//   - TestIntegration...: depends on the kernel or BlueZ; runs on every release;
+//   - TestIntegrationAlone...: may kill the kernel's RFCOMM, or needs another air:
+//     has a guest for itself, of every release;
+//   - TestCommand...: depends on the command alone; runs on one release.
 //
 // Software emulation makes a guest some ten times slower than a machine. Tests
 // therefore check times only where a timer of the kernel or of the command

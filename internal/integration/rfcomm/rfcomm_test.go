@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"powerspy2/bdaddr"
-	"powerspy2/internal/air"
-	"powerspy2/internal/vmtest"
+	"powerspy2/internal/integration/air"
+	"powerspy2/internal/integration/vmtest"
 	"powerspy2/rfcomm"
 )
 
@@ -370,6 +370,21 @@ func TestIntegrationAdapterDown(t *testing.T) {
 			t.Errorf("got %v, want ECONNABORTED", err)
 		}
 	})
+}
+
+// The kernel resets an adapter that has hung only when it is plugged in anew.
+func TestIntegrationAdapterHung(t *testing.T) {
+	m := vmtest.Shared(t)
+	d := addDevice(t, m.Air, nil)
+	m.Air.SetHung(true)
+	t.Cleanup(func() {
+		m.Air.SetHung(false)
+		m.Replug(t)
+	})
+	asNobody(t)
+	if _, err := rfcomm.Present(testContext(t), bdaddr.Address{}, d.addr.Address); !errors.Is(err, rfcomm.ErrAdapterHung) {
+		t.Errorf("got %v, want ErrAdapterHung", err)
+	}
 }
 
 func TestIntegrationListen(t *testing.T) {

@@ -50,6 +50,7 @@ func Btvirt(t testing.TB) (m *Machine, meter bdaddr.Address) {
 		if try == 3 {
 			t.Fatal("the emulator's controllers do not come up")
 		}
+		fmt.Fprintln(os.Stderr, "vmtest: btvirt is started again: its controllers do not come up")
 		stop()
 		stop = startVirt(t)
 	}
@@ -108,7 +109,8 @@ func startVirt(t testing.TB) (stop func()) {
 		t.Fatalf("start btvirt: %v", err)
 	}
 	// The emulator now and then crashes, and its controllers are gone. Then
-	// nothing was tested, and scripts/vm/test looks for these words.
+	// nothing was tested, and scripts/vm/test looks for these words, as it does
+	// for those of a new start.
 	stopping, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)

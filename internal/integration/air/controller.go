@@ -31,11 +31,6 @@ type Config struct {
 	// Address of the adapter; 00:1A:7D:DA:71:13 when zero.
 	Address bdaddr.Address
 
-	// InquiryUnit is the length of one unit of inquiry, of which Linux orders
-	// eight. The specification's 1.28 s when zero; less makes discovery faster
-	// than any real adapter's.
-	InquiryUnit time.Duration
-
 	// Dial makes the other end of a serial port of a device added by the text
 	// command "add"; without it the command is refused.
 	Dial func(ctx context.Context, address bdaddr.Address) (io.ReadWriteCloser, error)
@@ -64,6 +59,8 @@ type Controller struct {
 	session *session
 	hung    bool
 	plugged chan struct{} // closed while the adapter is in its socket
+
+	inquiryUnit time.Duration
 }
 
 // New returns a controller with nothing in its air.
@@ -71,12 +68,18 @@ func New(cfg Config) *Controller {
 	if cfg.Address.IsZero() {
 		cfg.Address = bdaddr.Address{0x00, 0x1a, 0x7d, 0xda, 0x71, 0x13}
 	}
-	if cfg.InquiryUnit <= 0 {
-		cfg.InquiryUnit = 1280 * time.Millisecond
-	}
-	c := &Controller{cfg: cfg, plugged: make(chan struct{})}
+	c := &Controller{cfg: cfg, inquiryUnit: InquiryUnit, plugged: make(chan struct{})}
 	close(c.plugged)
 	return c
+}
+
+// SetInquiryUnit changes the length of one unit of the inquiries to come, of
+// which Linux orders eight. Less than [InquiryUnit] makes discovery faster than
+// any real adapter's.
+func (c *Controller) SetInquiryUnit(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inquiryUnit = d
 }
 
 // Address returns the adapter's own address.

@@ -15,7 +15,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"powerspy2/bdaddr"
-	"powerspy2/internal/air"
+	"powerspy2/internal/integration/air"
 	"powerspy2/powerspy/sim"
 )
 
@@ -119,9 +119,9 @@ func (r *faultRun) check(t *testing.T) {
 	}
 }
 
-// TestIntegrationAloneFaultsOfMeters troubles several meters that are measured at
+// TestIntegrationFaultsOfMeters troubles several meters that are measured at
 // once, each in its own way: every measurement goes on by itself.
-func TestIntegrationAloneFaultsOfMeters(t *testing.T) {
+func TestIntegrationFaultsOfMeters(t *testing.T) {
 	m := Shared(t)
 	faults := []struct {
 		name  string
@@ -213,9 +213,9 @@ func (m *Machine) disconnect(t testing.TB, a bdaddr.Address) bool {
 	return true
 }
 
-// TestIntegrationAloneFaultsOfMachine troubles the machine: its adapter, its radio
+// TestIntegrationFaultsOfMachine troubles the machine: its adapter, its radio
 // switch, its Bluetooth service.
-func TestIntegrationAloneFaultsOfMachine(t *testing.T) {
+func TestIntegrationFaultsOfMachine(t *testing.T) {
 	const away = 5 * time.Second
 	faults := []struct {
 		name        string
@@ -279,7 +279,7 @@ func TestIntegrationAloneFaultsOfMachine(t *testing.T) {
 }
 
 // The wall clock is set during a measurement: no reading moves, and it is told.
-func TestIntegrationClockSet(t *testing.T) {
+func TestCommandClockSet(t *testing.T) {
 	m := Shared(t)
 	meter := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) { constant(d, s) })
 	checkStatus(t, Run(t, Cmd{Args: []string{"setup", "--pin", "1234"}}), 0)
