@@ -48,6 +48,12 @@ type Outcome struct {
 	Interrupted bool          // the context ended
 }
 
+// BridgedShare returns the share of windows that the meter left out and that were
+// bridged, 0 to 1.
+func (o *Outcome) BridgedShare() float64 {
+	return float64(o.Bridged) / float64(max(o.Windows+o.Bridged, 1))
+}
+
 // Run measures: it hands each event of src to all sinks, in their order, until
 // a sink has enough, src ends, or ctx does, which is how a measurement without
 // an end of its own ends. Then sinks finish, the meter is told to stop, and src

@@ -29,8 +29,12 @@ the power file of KDE's OSCAR. docs/formats.md shows all of them. --fields
 picks columns of csv and table:
   ` + fieldsHelp() + `
 
-More mains periods in a window (--averaging) mean less radio and processor, but
-a reading then ends up to half a window before or after its interval does.
+A reading is made of the meter's windows, which last some mains periods each:
+a tenth of the interval, of 1, 2 or 5 periods, and more where the meter can't
+keep up. A reading ends with the window nearest to the end of its interval. It
+comes up to half a second later, when it is known well when its windows ended;
+with --live at once. Windows that the meter leaves out, as real ones do, are
+bridged: filled with the mean of their neighbours, and counted.
 
 --output appends whole lines: half a line that a crash has left is cut off
 first. A file that holds anything else than readings of the same format, unit,
@@ -50,14 +54,13 @@ Examples:
 			{Name: "format", Aliases: []string{"f"}, Takes: cli.Choice(output.FormatNames()), Usage: "write `FORMAT`: table (a terminal's default), plain, csv, jsonl, influx or oscar"},
 			{Name: "fields", Takes: cli.Text{Suggest: output.FieldNames}, Usage: "the columns of csv and table, such as end,power: `NAMES` with commas"},
 			{Name: "time", Takes: cli.Choice(output.TimeFormatNames()), Usage: "times of plain and csv as `FORMAT`: us, ms, s or iso", Default: "us; csv iso"},
-			{Name: "averaging", Takes: cli.Count{Min: 1, Of: "mains periods"}, Default: "1", Usage: "let the meter average over `N` mains periods"},
 			{Name: "duration", Takes: cli.Duration{Examples: "10s, 5m, 1h30m"}, Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
 			{Name: "count", Aliases: []string{"n"}, Takes: cli.Count{Min: 1}, Usage: "stop after `N` readings"},
 			{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "append the readings to `FILE`; - is standard output"},
 			{Name: syncFlag, Takes: cli.Duration{Examples: "1s, 5s, 1m", Zero: true}, Default: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m..."},
 			{Name: "summary", Default: "on a terminal", Usage: "print a summary at the end, on standard error; --summary=false does not"},
 			pin(), giveUp(),
-		}, append(recoveryFlags(), a.globalFlags()...)...),
+		}, slices.Concat(streamFlags(), recoveryFlags(), a.globalFlags())...),
 		Action: a.measure,
 	}
 }
@@ -103,7 +106,7 @@ func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) e
 		s.progress.Report(status)
 		service.Status(status)
 	}
-	stream, err := meter.Supervise(ctx, cfg, meter.StreamConfig{Interval: want.interval, Averaging: want.averaging}, want.recovery)
+	stream, err := meter.Supervise(ctx, cfg, want.stream, want.recovery)
 	if err != nil {
 		return err
 	}

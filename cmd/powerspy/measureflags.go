@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"strings"
 	"time"
 
@@ -12,16 +11,16 @@ import (
 
 // measurement is what measure was asked for.
 type measurement struct {
-	interval  time.Duration
-	averaging int // mains periods in a window
-	format    output.Format
-	options   output.Options
-	duration  time.Duration // 0: no end
-	count     uint64        // 0: no end
-	output    string        // empty: standard output
-	sync      time.Duration // 0: when the system likes
-	summary   bool
-	recovery  meter.Recovery
+	interval time.Duration
+	stream   meter.StreamConfig
+	format   output.Format
+	options  output.Options
+	duration time.Duration // 0: no end
+	count    uint64        // 0: no end
+	output   string        // empty: standard output
+	sync     time.Duration // 0: when the system likes
+	summary  bool
+	recovery meter.Recovery
 }
 
 // parseMeasurement reads the flags. Everything is checked here, before anything
@@ -45,7 +44,7 @@ func (a *app) parseMeasurement(c *cli.Context) (*measurement, error) {
 	if err := meter.CheckInterval(want.interval); err != nil {
 		return nil, err
 	}
-	want.averaging = cmp.Or(c.Int("averaging"), 1)
+	want.stream = parseStream(c, want.interval)
 	if err := a.parseFormat(c, want); err != nil {
 		return nil, err
 	}
@@ -56,12 +55,7 @@ func (a *app) parseMeasurement(c *cli.Context) (*measurement, error) {
 	case c.Bool(quietFlag):
 		want.summary = false
 	}
-	if c.IsSet("duration") {
-		want.duration = c.Duration("duration")
-		if want.duration < want.interval {
-			return nil, c.Usagef("--duration %s is shorter than one reading, which the interval makes %v", c.String("duration"), want.interval)
-		}
-	}
+	want.duration = c.Duration("duration")
 	want.count = uint64(c.Int("count"))
 	return want, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"powerspy2/internal/output"
 	"powerspy2/internal/stats"
@@ -32,11 +33,22 @@ func (s *session) stream(ctx context.Context, src measure.Source, want *measurem
 		},
 	}
 	outcome, err := measure.Run(ctx, src, readings)
-	if err == nil && outcome.Gaps > 0 {
+	if share := outcome.BridgedShare(); share > 0 {
+		s.progress.Line("%.2g %% of windows were left out by the meter (bridged)", 100*share)
+	}
+	switch {
+	case err != nil:
+		return err
+	case outcome.Windows == 0:
+		return errNothing
+	case outcome.Gaps > 0:
 		return &gapsError{count: outcome.Gaps, total: outcome.Lost, silent: s.progress.quiet}
 	}
-	return err
+	return nil
 }
+
+// errNothing is a measurement that ended before anything was measured.
+var errNothing = &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure", Err: errors.New("nothing was measured before the end")}
 
 // tell tells a person what goes on beside readings.
 func (s *session) tell(e *measure.Event) {

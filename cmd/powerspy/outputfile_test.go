@@ -154,7 +154,7 @@ func sizeOf(path string) int64 {
 func TestRotation(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
-	p := start(t, "measure", "-v", "--device", quickSim, "--interval", "20ms", "--count", "100", "--output", path, "--sync", "50ms")
+	p := start(t, "measure", "-v", "--device", quickSim, "--interval", "20ms", "--live", "--count", "100", "--output", path, "--sync", "50ms")
 	const rotations = 5
 	var files []string
 	for i := range rotations {
