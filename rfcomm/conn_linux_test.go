@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -324,6 +326,41 @@ func TestConnClose(t *testing.T) {
 		if !errors.Is(err, net.ErrClosed) || !errors.As(err, &oerr) {
 			t.Errorf("%s: got %v, want net.ErrClosed in a *net.OpError", name, err)
 		}
+	}
+}
+
+// Closing beside a goroutine that sets deadlines, which may push the one that
+// would wake a read into the future again.
+func TestConnCloseRace(t *testing.T) {
+	for range 200 {
+		c, peer := testConn(t)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for {
+				if _, err := c.Read(make([]byte, 8)); !errors.Is(err, os.ErrDeadlineExceeded) {
+					if !errors.Is(err, net.ErrClosed) {
+						t.Errorf("read: %v", err)
+					}
+					return
+				}
+			}
+		})
+		wg.Go(func() {
+			for d := time.Nanosecond; ; d = 2*d%time.Hour + 1 {
+				if err := c.SetReadDeadline(time.Now().Add(d)); err != nil {
+					if !errors.Is(err, net.ErrClosed) {
+						t.Errorf("deadline: %v", err)
+					}
+					return
+				}
+			}
+		})
+		runtime.Gosched()
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+		unix.Close(peer)
 	}
 }
 
