@@ -45,9 +45,9 @@ Without it the meter that was set up is used, and when none was, the one that
 is in reach.
 
 The simulated meter, sim:, needs neither meter nor Bluetooth. Unless told
-otherwise it is like a real one behind a poor adapter: its first frame is wrong,
-others are late or left out. sim:link=ideal,first=clean has no such troubles, and
-sim:replay=FILE streams a log of powerspy.py or powerspycli.
+otherwise it is like a real one behind a poor adapter: its first frame is
+wrong, others are late or left out. sim:link=ideal,first=clean has no such
+troubles, and sim:replay=FILE streams a log of powerspy.py or powerspycli.
 
 Examples:
 
