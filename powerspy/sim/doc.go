@@ -2,8 +2,8 @@
 // the device name "sim:", and the peer of this project's tests.
 //
 // It is written from the meter's protocol specification (Alciom
-// AL/LG/0838/003, edition 1G) and from what clients of real meters report,
-// not from this project's client: the two share no code, so that a mistake in
+// AL/LG/0838/003, edition 1G), from recordings of real streams and from what
+// clients of real meters report, not from this project's client: the two share no code, so that a mistake in
 // one shows against the other. Where the specification and meters differ, the
 // simulator does as meters do.
 //
@@ -49,11 +49,11 @@
 //
 // Recordings of real streams are of windows of one mains period: by how much
 // the first frame after J is too large with longer ones ([FirstLaw]), and that
-// nothing is left out there, is inferred. The specification leaves open, and no client of real meters tells, how the
-// samples of a capture are coded, in what unit the trigger has power and its
-// part before the trigger, what is in a log file, and how a meter refuses a
-// block that it does not have. Where the simulator had to choose, the comment
-// says so.
+// nothing is left out there, is inferred. The specification leaves open, and no
+// client of real meters tells, how the samples of a capture are coded, in what
+// unit the trigger has power and its part before the trigger, what is in a log
+// file, and how a meter refuses a block that it does not have. Where the
+// simulator had to choose, the comment says so.
 //
 // # Randomness
 //

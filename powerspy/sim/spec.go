@@ -84,14 +84,6 @@ var keys = []Key{
 	{linkKey, "a|b|c|ideal|exponential", "how frames arrive: as seen with three adapters, at once, or delay and jitter", func(*Config, string) error {
 		return nil // ParseSpec has chosen it before the other keys.
 	}},
-	{replayKey, "FILE", "a recording of powerspy.py or powerspycli to stream at each J instead of the load", func(c *Config, v string) (err error) {
-		c.Replay, err = OpenRecording(v)
-		return err
-	}},
-	{"repeat", "", "the recording begins anew when it is over", func(c *Config, v string) (err error) {
-		c.Repeat, err = truth(v)
-		return err
-	}},
 	{"poll", "DURATION", "of links a, b and c: time from when the radio closes until it is polled", func(c *Config, v string) (err error) {
 		c.Radio.Poll, err = duration(v)
 		return err
@@ -122,6 +114,14 @@ var keys = []Key{
 	}},
 	{"stallmax", "DURATION", "longest stall", func(c *Config, v string) (err error) {
 		c.StallMax, err = duration(v)
+		return err
+	}},
+	{replayKey, "FILE", "a recording of powerspy.py or powerspycli to stream at each J instead of the load", func(c *Config, v string) (err error) {
+		c.Replay, err = OpenRecording(v)
+		return err
+	}},
+	{"repeat", "", "the recording begins anew when it is over", func(c *Config, v string) (err error) {
+		c.Repeat, err = truth(v)
 		return err
 	}},
 	{"eol", "lfcr|crlf|lf|none", "what is sent between frames", func(c *Config, v string) error {
