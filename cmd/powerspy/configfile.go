@@ -74,8 +74,7 @@ func (s *session) loadConfig() error {
 	}
 	s.configPath = path
 	c, err := config.Load(path)
-	var broken *config.Error
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[*config.Error](err); ok {
 		return &configError{broken}
 	}
 	if err != nil {

@@ -59,11 +59,10 @@ func (a *app) gmt(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.session(c)
+	s, err := a.newSession(c, c.Bool(quietFlag) || !c.Bool(verboseFlag))
 	if err != nil {
 		return err
 	}
-	s.progress.quiet = s.progress.quiet || !c.Bool(verboseFlag)
 	defer s.progress.End()
 	s.meter.AskPIN, s.meter.Choose = nil, nil
 	if c.Bool("check") {

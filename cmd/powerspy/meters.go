@@ -145,8 +145,7 @@ func (a *app) changeMeter(c *cli.Context, change func(*config.Config, *config.Me
 		told, err = change(cfg, m)
 		return err
 	})
-	var broken *config.Error
-	if errors.As(err, &broken) {
+	if broken, ok := errors.AsType[*config.Error](err); ok {
 		return &configError{broken}
 	}
 	if err != nil {

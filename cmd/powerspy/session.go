@@ -21,8 +21,10 @@ type session struct {
 }
 
 // session reads the global flags, and the configuration. Nothing is opened.
-func (a *app) session(c *cli.Context) (*session, error) {
-	quiet := c.Bool(quietFlag)
+func (a *app) session(c *cli.Context) (*session, error) { return a.newSession(c, c.Bool(quietFlag)) }
+
+// newSession is session, for a command that may be quiet without --quiet.
+func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	s := &session{
 		env:      a.env,
 		progress: &progress{w: a.env.stderr, terminal: a.env.stderrTerminal, quiet: quiet},

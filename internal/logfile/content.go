@@ -12,7 +12,7 @@ import (
 
 // A Content is what is looked at of a file before it is appended to.
 type Content struct {
-	Head []byte // the first lines, whole ones; empty if there is none
+	Head []byte // the first lines, whole ones, or the beginning of a very long one; empty if there is none
 	Last []byte // the last whole line, without its line end
 	Torn []byte // what follows that, up to the first zero byte
 	Mark string // the Config.Mark that the file was made with; "" if that is not known
@@ -27,7 +27,9 @@ func content(f *os.File, whole, size int64) (c Content, err error) {
 	if c.Head, err = readAt(f, 0, min(whole, longestLine)); err != nil {
 		return c, err
 	}
-	c.Head = c.Head[:bytes.LastIndexByte(c.Head, '\n')+1]
+	if n := bytes.LastIndexByte(c.Head, '\n') + 1; n > 0 {
+		c.Head = c.Head[:n]
+	}
 	from := max(0, whole-longestLine)
 	if c.Last, err = readAt(f, from, whole-from); err != nil {
 		return c, err

@@ -22,7 +22,7 @@ func TestContent(t *testing.T) {
 		{"torn", "head\none\ntw", Content{Head: []byte("head\none\n"), Last: []byte("one"), Torn: []byte("tw")}},
 		{"zeros", "head\no\x00\x00ne\n", Content{Head: []byte("head\n"), Last: []byte("head"), Torn: []byte("o")}},
 		{"no whole line", "he", Content{Torn: []byte("he")}},
-		{"long lines", long + "\n" + long + "\n", Content{Last: []byte(long[:longestLine-1])}},
+		{"long lines", long + "\n" + long + "\n", Content{Head: []byte(long[:longestLine]), Last: []byte(long[:longestLine-1])}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "out")

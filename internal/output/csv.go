@@ -60,5 +60,5 @@ func (c *csv) Event(e *measure.Event) error {
 }
 
 func (c *csv) look() look {
-	return headed(c.header, len(c.fields), `([0-9TZ:.-]*|t[rue]*|f[alse]*)`, ",")
+	return headed(c.header, len(c.fields), `([0-9TZ:.-]*|tr?u?e?|fa?l?s?e?)`, ",")
 }

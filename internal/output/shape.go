@@ -58,7 +58,7 @@ func NewShape(f Format, o Options) (*Shape, error) {
 func (s *Shape) String() string { return s.text }
 
 // Check returns a *ShapeError unless a file has this shape. head is its
-// beginning, of whole lines; last is its last whole line, without the line end;
+// beginning, of whole lines, or a part of one that is very long; last is its last whole line, without the line end;
 // torn is what follows that, up to the first zero byte. mark is the String of
 // the shape that the file was made for, where the file system keeps such a
 // thing, else "".
@@ -66,6 +66,8 @@ func (s *Shape) Check(head, last, torn []byte, mark string) error {
 	there := ""
 	firstLine, _, _ := bytes.Cut(head, []byte("\n"))
 	switch {
+	case len(head) == 0 && len(torn) == 0 && mark != s.text:
+		there = "holds nothing but zero bytes" // perhaps the image of a disk
 	case len(head) == 0 && !s.beginsFile(torn, mark == s.text):
 		there = fmt.Sprintf("is %s, without a line end", excerpt(torn))
 	case len(head) == 0:
@@ -101,7 +103,7 @@ func (l *look) beginsFile(torn []byte, ours bool) bool {
 	const enough = 4
 	switch {
 	case len(torn) == 0:
-		return true // nothing but zero bytes
+		return ours
 	case l.first != nil:
 		return l.first.Match(torn) || ours && l.torn.Match(torn)
 	case len(torn) < enough && !ours:

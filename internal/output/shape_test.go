@@ -86,7 +86,7 @@ func TestShape(t *testing.T) {
 // What people have in files is none of ours, nor is its last line.
 func TestShapeForeign(t *testing.T) {
 	for _, text := range []string{
-		`{"cells": []}`, "{\"cells\": []}\n", "{\n \"cells\": []\n}", "#!/bin/sh\necho hello", "hello", "42", "1764", "12", "p", "{",
+		"", `{"cells": []}`, "{\"cells\": []}\n", "{\n \"cells\": []\n}", "#!/bin/sh\necho hello", "hello", "42", "1764", "12", "p", "{",
 		"time,watts\n1,2\n", "end", "a\n\n", "\n", "1 2\n3 4\nfive", "# notes\n1764100000000000 171140\n",
 	} {
 		for _, v := range variants() {
@@ -96,6 +96,13 @@ func TestShapeForeign(t *testing.T) {
 			if err := check(v.shape(t), text, ""); err == nil {
 				t.Errorf("%v takes %q", v, text)
 			}
+		}
+	}
+	// A notebook on one line, of which only a part was looked at.
+	for _, v := range variants() {
+		part := []byte(`{"cells": [` + strings.Repeat("1, ", 1000))
+		if err := v.shape(t).Check(part, part, nil, ""); err == nil {
+			t.Errorf("%v takes a long line", v)
 		}
 	}
 	// A file of readings to which somebody has added a word.

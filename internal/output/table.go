@@ -116,5 +116,5 @@ func cell(b []byte, i, width int, text []byte) []byte {
 }
 
 func (t *table) look() look {
-	return headed(t.header, len(t.columns), ` *([0-9:.-]*|t[rue]*|f[alse]*)`, " ")
+	return headed(t.header, len(t.columns), ` *([0-9:.-]*|tr?u?e?|fa?l?s?e?)`, " ")
 }

@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// ErrNoPlace: this user has no directory for locks that is theirs alone.
+// ErrNoPlace means that this user has no directory for locks that is theirs alone.
 var ErrNoPlace = errors.New("no directory for locks")
 
 // A PlaceError says why a directory can't hold locks. It matches ErrNoPlace.
@@ -158,8 +158,7 @@ func userName(uid int) string {
 
 // bare drops the operation and the name of the file from an error.
 func bare(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}
 	return err
