@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -273,11 +273,10 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 			err = errors.Join(err, release())
 		}
 	}()
-	if info, err := os.Lstat(link); err == nil && info.Mode()&os.ModeSymlink == 0 {
-		return nil, c.Usagef("%s exists and is not a symbolic link; give --tty another path", link)
-	}
-	if there, err := os.Readlink(link); err == nil && !strings.HasPrefix(there, "/dev/pts/") {
-		return nil, c.Usagef("%s leads to %s, which is not a bridge's; give --tty another path", link, there)
+	if err := checkLink(link, true); errors.Is(err, fs.ErrExist) {
+		return nil, c.Usagef("%w; give --tty another path", err)
+	} else if err != nil {
+		return nil, err
 	}
 	l, err := pseudo.Listen(link)
 	if err != nil {
