@@ -11,10 +11,10 @@ import (
 // Facts are what is worth remembering of a meter: they tell it from others, and
 // one reading of its calibration then is enough.
 type Facts struct {
-	Serial       uint16                `json:"serial"`
-	Hardware     uint8                 `json:"hardware"`
-	Firmware     uint8                 `json:"firmware"`
-	Calibrations powerspy.Calibrations `json:"calibrations"`
+	Serial       uint16                `json:"serial"`       // serial number
+	Hardware     uint8                 `json:"hardware"`     // version; 0x02 is the first generation
+	Firmware     uint8                 `json:"firmware"`     // version
+	Calibrations powerspy.Calibrations `json:"calibrations"` // both, as they stand in the EEPROM
 }
 
 // Facts returns what is worth remembering of the meter.

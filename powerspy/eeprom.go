@@ -20,7 +20,7 @@ func (c *Client) ReadEEPROM(ctx context.Context, addr uint8, p []byte) error {
 
 // ConfirmEEPROM is ReadEEPROM for a p that holds what the EEPROM is expected to
 // hold, such as what was written to it or read from it before. A byte that reads
-// as it does takes one exchange.
+// as it does takes one exchange. Errors are as for ReadEEPROM.
 func (c *Client) ConfirmEEPROM(ctx context.Context, addr uint8, p []byte) error {
 	return c.readEEPROMChecked(ctx, addr, p, p)
 }
