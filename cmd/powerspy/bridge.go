@@ -262,10 +262,8 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 	if err != nil {
 		return nil, advise(fmt.Errorf("%s: %w", link, err), "stop that, or give --tty another path")
 	}
-	if release == nil {
-		if _, err := os.Stat(link); err == nil {
-			return nil, c.Usagef("%s is there already, and without a lock nobody can tell whether another bridge uses it; remove it, or give --tty another path", link)
-		}
+	locked := release != nil
+	if !locked {
 		release = func() error { return nil }
 	}
 	defer func() {
@@ -273,7 +271,7 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 			err = errors.Join(err, release())
 		}
 	}()
-	if err := checkLink(link, true); errors.Is(err, fs.ErrExist) {
+	if err := checkLink(link, locked); errors.Is(err, fs.ErrExist) {
 		return nil, c.Usagef("%w; give --tty another path", err)
 	} else if err != nil {
 		return nil, err

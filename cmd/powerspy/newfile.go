@@ -52,7 +52,7 @@ func (e *otherKindError) Unwrap() error { return fs.ErrExist }
 type missingDirectoryError struct{ path, directory string }
 
 func (e *missingDirectoryError) Error() string {
-	return fmt.Sprintf("can't write %s: the directory %s does not exist", e.path, e.directory)
+	return fmt.Sprintf("can't create %s: the directory %s does not exist", e.path, e.directory)
 }
 func (e *missingDirectoryError) Unwrap() error { return fs.ErrNotExist }
 
