@@ -63,7 +63,7 @@ func (m *Meter) acquire(ctx context.Context, cfg CaptureConfig, t powerspy.Trigg
 	if err := m.client.SetTrigger(ctx, t); err != nil {
 		return err
 	}
-	if err := m.client.StartCapture(ctx, m.generation()); err != nil {
+	if err := m.client.StartCapture(ctx); err != nil {
 		return err
 	}
 	return m.client.WaitCapture(ctx, cfg.Report)

@@ -35,6 +35,13 @@ type Config struct {
 	// says who uses the meter already; nothing was connected then. Nil: the
 	// meter is not claimed. So is one for which Claim returns a nil release.
 	Claim func(t Target) (release func() error, err error)
+	// Recall returns what was learnt of the meter at a target in an earlier run,
+	// and whether anything was. A meter whose facts are known is ready sooner,
+	// and another one in its place is noticed. May be nil.
+	Recall func(t Target) (f Facts, ok bool)
+	// Learnt is told what is to be recalled the next time, when that is not what
+	// Recall returned. May be nil.
+	Learnt func(t Target, f Facts)
 	// Report is told what is going on. It is never called concurrently. May
 	// be nil.
 	Report func(Status)
@@ -56,6 +63,10 @@ const (
 	Streaming
 	Stalled    // readings have ended, though nobody wanted that
 	Recovering // something is done about it
+
+	// Noticed is no part of the way: something about the meter that a person
+	// should know, such as a PLL that is not locked.
+	Noticed
 )
 
 // String returns the phase in one word.
@@ -77,6 +88,8 @@ func (p Phase) String() string {
 		return "stalled"
 	case Recovering:
 		return "recovering"
+	case Noticed:
+		return "noticed"
 	}
 	return fmt.Sprintf("Phase(%d)", uint8(p))
 }

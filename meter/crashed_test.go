@@ -20,7 +20,7 @@ func TestJobsAfterCrashedStream(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := m.Client().StartRealtime(t.Context(), m.generation(), 5); err != nil {
+			if _, err := m.Client().StartRealtime(t.Context(), 5); err != nil {
 				t.Fatal(err)
 			}
 			if err := m.Close(); err != nil {

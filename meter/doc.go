@@ -19,6 +19,10 @@
 // link) and package powerspy (the meter's language), none of which knows the
 // others.
 //
+// What is read of a meter when a link is opened is remembered for the next link,
+// and may be for the next run ([Config].Recall and Learnt): the Facts. Whatever
+// is odd about the meter is reported as a Status of phase Noticed.
+//
 // # Errors
 //
 // An error of this package is an [*Error] (errors.As), which says what to do

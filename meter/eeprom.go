@@ -21,13 +21,14 @@ const (
 	CalibrationEnd   = 0x1A // the first byte behind
 )
 
-// TouchesCalibration tells whether n bytes from addr on overlap the
+// TouchesCalibration reports whether n bytes from addr on overlap the
 // calibration.
 func TouchesCalibration(addr uint8, n int) bool {
 	return n > 0 && int(addr) < CalibrationEnd && int(addr)+n > CalibrationStart
 }
 
-// ReadEEPROM fills p from address addr on, at some 50 ms a byte. Beyond the
+// ReadEEPROM fills p from address addr on, at some 100 ms a byte, each of which
+// is read until two readings agree. Beyond the
 // EEPROM the error is [ErrUsage] and nothing was sent; a meter that fails to
 // answer is [ErrNoAnswer].
 func (m *Meter) ReadEEPROM(ctx context.Context, addr uint8, p []byte) error {
@@ -74,8 +75,8 @@ func (m *Meter) WriteEEPROM(ctx context.Context, addr uint8, p, old []byte) erro
 // restore puts old bytes back, unless they are all there: a meter that refuses
 // to write would refuse that, too.
 func (m *Meter) restore(ctx context.Context, addr uint8, old []byte) error {
-	got := make([]byte, len(old))
-	if err := m.client.ReadEEPROM(ctx, addr, got); err == nil && bytes.Equal(got, old) {
+	got := bytes.Clone(old)
+	if err := m.client.ConfirmEEPROM(ctx, addr, got); err == nil && bytes.Equal(got, old) {
 		return nil
 	}
 	return m.writeVerified(ctx, addr, old)
@@ -85,8 +86,8 @@ func (m *Meter) writeVerified(ctx context.Context, addr uint8, p []byte) error {
 	if err := m.client.WriteEEPROM(ctx, addr, p); err != nil {
 		return err
 	}
-	got := make([]byte, len(p))
-	if err := m.client.ReadEEPROM(ctx, addr, got); err != nil {
+	got := bytes.Clone(p)
+	if err := m.client.ConfirmEEPROM(ctx, addr, got); err != nil {
 		return err
 	}
 	if !bytes.Equal(got, p) {

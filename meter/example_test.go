@@ -98,12 +98,12 @@ func ExampleScan() {
 	}
 }
 
-// A measurement that gets over trouble by itself: here the link is cut after a
-// second, which costs a gap.
+// A measurement that gets over trouble by itself: here the link is cut after
+// three seconds, which costs a gap.
 func ExampleSupervise() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	target, err := meter.ParseTarget("sim:link=ideal,first=clean,load=constant,watts=200,drift=0,drop=1s,seed=1")
+	target, err := meter.ParseTarget("sim:link=ideal,first=clean,load=constant,watts=200,drift=0,drop=3s,seed=1")
 	if err != nil {
 		log.Fatal(err)
 	}

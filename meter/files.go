@@ -18,7 +18,7 @@ var ErrNoFile = errors.New("no such file on the SD card")
 // Files lists the files on the SD card. V1 meters have none:
 // [powerspy.ErrNotSupported].
 func (m *Meter) Files(ctx context.Context) (*powerspy.FileList, error) {
-	list, err := m.client.ListFiles(ctx, m.generation())
+	list, err := m.client.ListFiles(ctx)
 	return list, m.explain("list the files", err)
 }
 
@@ -43,7 +43,7 @@ func (m *Meter) File(ctx context.Context, name string) (powerspy.File, error) {
 // [powerspy.Client.ReadFile].
 func (m *Meter) FetchFile(ctx context.Context, f powerspy.File, w io.Writer, progress func(int64)) error {
 	local := &localWriter{w: w}
-	err := m.client.ReadFile(ctx, m.generation(), f, local, progress)
+	err := m.client.ReadFile(ctx, f, local, progress)
 	if local.err != nil {
 		return local.err
 	}
@@ -61,6 +61,10 @@ func (l *localWriter) Write(p []byte) (n int, err error) {
 	return n, l.err
 }
 
+// ErrNotACopy means that something is in the place of a copy that can't be one: a
+// symbolic link, a directory.
+var ErrNotACopy = errors.New("what is there is not a regular file")
+
 // A Copy is what a local file is, compared to a file on the SD card.
 type Copy int
 
@@ -69,21 +73,24 @@ const (
 	NoCopy    Copy = iota // nothing is there
 	PartCopy              // it begins alike and ends before: the log has grown since
 	WholeCopy             // it begins alike and has the same size
-	OtherCopy             // it is of another log, or no file
+	OtherCopy             // it is of another log
 )
 
 // CompareFile compares the local file with f: the sizes, and what the first block
 // holds. A day's log that was removed and started again has the old name, and
 // has the old size as well once it has run as long; its first measurements
-// differ. Errors are those of the file system and of [Meter.FetchFile].
+// differ. What is no regular file, such as a symbolic link, is [ErrNotACopy];
+// other errors are those of the file system and of [Meter.FetchFile].
 func (m *Meter) CompareFile(ctx context.Context, f powerspy.File, local string) (Copy, error) {
-	info, err := os.Stat(local)
+	info, err := os.Lstat(local)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return NoCopy, nil
 	case err != nil:
 		return NoCopy, err
-	case !info.Mode().IsRegular() || info.Size() > f.Size:
+	case !info.Mode().IsRegular():
+		return NoCopy, &Error{Kind: ErrUsage, Op: "compare " + f.Name + " with " + local, Err: ErrNotACopy}
+	case info.Size() > f.Size:
 		return OtherCopy, nil
 	case info.Size() > 0:
 		if alike, err := m.beginsAs(ctx, f, local); err != nil || !alike {
@@ -96,14 +103,14 @@ func (m *Meter) CompareFile(ctx context.Context, f powerspy.File, local string) 
 	return WholeCopy, nil
 }
 
-// beginsAs tells whether the first block of f begins as the local file does.
+// beginsAs reports whether the first block of f begins as the local file does.
 func (m *Meter) beginsAs(ctx context.Context, f powerspy.File, local string) (bool, error) {
 	r, err := os.Open(local)
 	if err != nil {
 		return false, err
 	}
 	defer r.Close()
-	err = m.client.ReadFile(ctx, m.generation(), f, comparer{r}, nil)
+	err = m.client.ReadFile(ctx, f, comparer{r}, nil)
 	switch {
 	case errors.Is(err, errAlike):
 		return true, nil
@@ -138,5 +145,5 @@ func (c comparer) Write(block []byte) (int, error) {
 // refuses: [powerspy.ErrRefused]. V1 meters have no SD card:
 // [powerspy.ErrNotSupported].
 func (m *Meter) RemoveFile(ctx context.Context, f powerspy.File) error {
-	return m.explain("remove "+f.Name, m.client.DeleteFile(ctx, m.generation(), f.Name))
+	return m.explain("remove "+f.Name, m.client.DeleteFile(ctx, f.Name))
 }

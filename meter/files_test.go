@@ -114,8 +114,12 @@ func TestCompareFile(t *testing.T) {
 				t.Errorf("%s: got %v, %v, want %v", tt.name, got, err, tt.want)
 			}
 		}
-		for name, want := range map[string]Copy{filepath.Join(dir, "none"): NoCopy, dir: OtherCopy} {
-			if got, err := m.CompareFile(t.Context(), f, name); got != want || err != nil {
+		symlink := filepath.Join(dir, "link")
+		if err := os.Symlink(local, symlink); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]error{filepath.Join(dir, "none"): nil, dir: ErrNotACopy, symlink: ErrNotACopy} {
+			if got, err := m.CompareFile(t.Context(), f, name); got != NoCopy || !errors.Is(err, want) {
 				t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
 			}
 		}

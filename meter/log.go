@@ -42,7 +42,7 @@ func (m *Meter) SetLogPeriod(ctx context.Context, d time.Duration) (time.Duratio
 		return 0, err
 	}
 	return m.logDuration(n), m.logStep(ctx, "set the log period", func(ctx context.Context) error {
-		return m.client.SetLogPeriod(ctx, m.generation(), n)
+		return m.client.SetLogPeriod(ctx, n)
 	})
 }
 
@@ -51,7 +51,7 @@ func (m *Meter) SetLogPeriod(ctx context.Context, d time.Duration) (time.Duratio
 // never set. V1 meters have no SD card: [powerspy.ErrNotSupported].
 func (m *Meter) LogPeriod(ctx context.Context) (d time.Duration, periods int, err error) {
 	err = m.logStep(ctx, "read the log period", func(ctx context.Context) (err error) {
-		periods, err = m.client.LogPeriod(ctx, m.generation())
+		periods, err = m.client.LogPeriod(ctx)
 		return err
 	})
 	return m.logDuration(periods), periods, err
@@ -71,7 +71,7 @@ func (m *Meter) StartLog(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return m.client.StartLog(ctx, m.generation())
+		return m.client.StartLog(ctx)
 	})
 	if err == nil || errors.Is(err, powerspy.ErrNotSupported) || errors.Is(err, powerspy.ErrRefused) {
 		return err
@@ -88,7 +88,7 @@ func (m *Meter) StartLog(ctx context.Context) error {
 func (m *Meter) StopLog(ctx context.Context) error {
 	const op = "stop logging"
 	return m.logStep(ctx, op, func(ctx context.Context) error {
-		err := m.client.StopLog(ctx, m.generation())
+		err := m.client.StopLog(ctx)
 		if errors.Is(err, powerspy.ErrRefused) {
 			return &Error{
 				Kind: ErrNoAnswer, Op: op + " of " + m.target.String(),

@@ -24,6 +24,7 @@ type Meter struct {
 	info        Info
 	calibration powerspy.Calibration
 	release     func() error // gives back what Config.Claim took; nil: nothing
+	notices     []Status     // what a person has not been told yet
 }
 
 // Target returns where the meter was found. It is what to remember for the
@@ -45,9 +46,6 @@ func (m *Meter) explain(op string, err error) error {
 	return explain(op+" of "+m.target.String(), m.target.silent(err))
 }
 
-// generation is what decides about what the meter can do.
-func (m *Meter) generation() powerspy.Generation { return m.info.Identity.Generation() }
-
 // Close closes the link and gives the meter back to others. It does not stop a
 // stream first: see [Stream.Stop]. The error is that of closing or giving back.
 func (m *Meter) Close() error {
@@ -58,10 +56,10 @@ func (m *Meter) Close() error {
 	return err
 }
 
-// initialise reads what is needed to understand the meter's frames, but for
-// what is known of the same meter from an earlier link, which may be nil. A
-// client that died may have left the meter streaming; it is told to stop first.
-func (m *Meter) initialise(ctx context.Context, known *Meter) error {
+// initialise reads what is needed to understand the meter's frames. known is what
+// was learnt of the meter that was there before; nil: nothing. A client that died
+// may have left the meter streaming; it is told to stop first.
+func (m *Meter) initialise(ctx context.Context, known *Facts) error {
 	id, err := m.client.Identity(ctx)
 	if err != nil {
 		return fmt.Errorf("identity: %w", err)
@@ -71,17 +69,18 @@ func (m *Meter) initialise(ctx context.Context, known *Meter) error {
 			return fmt.Errorf("stop an earlier stream: %w", err)
 		}
 	}
-	if known != nil && sameMeter(id, known.info.Identity) {
-		m.calibration, m.info = known.calibration, known.info
-		m.info.Identity = id
-	} else if err := m.readCalibration(ctx, id); err != nil {
+	m.info = Info{Target: m.target, Identity: id}
+	if err := m.readCalibration(ctx, known); err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}
-	return m.readFrequency(ctx)
+	if err := m.readFrequency(ctx); err != nil {
+		return err
+	}
+	return m.checkLock(ctx)
 }
 
 func (m *Meter) readFrequency(ctx context.Context) error {
-	f, err := m.client.Frequency(ctx, m.generation())
+	f, err := m.client.Frequency(ctx)
 	if err != nil {
 		return fmt.Errorf("mains frequency: %w", err)
 	}
@@ -89,13 +88,14 @@ func (m *Meter) readFrequency(ctx context.Context) error {
 	return nil
 }
 
-// sameMeter tells whether two identities are those of one meter.
-func sameMeter(a, b powerspy.Identity) bool {
-	return a.Serial == b.Serial && a.Hardware == b.Hardware && a.Firmware == b.Firmware
-}
-
-func (m *Meter) readCalibration(ctx context.Context, id powerspy.Identity) error {
-	cals, err := m.client.Calibration(ctx)
+// readCalibration reads the calibration and chooses the one in force. What is
+// known of the same meter spares a second reading.
+func (m *Meter) readCalibration(ctx context.Context, known *Facts) error {
+	var remembered *powerspy.Calibrations
+	if known != nil && known.of(m.info.Identity) {
+		remembered = &known.Calibrations
+	}
+	cals, err := m.client.Calibration(ctx, remembered)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,27 @@ func (m *Meter) readCalibration(ctx context.Context, id powerspy.Identity) error
 		return err
 	}
 	m.calibration = cal
-	m.info = Info{Target: m.target, Identity: id, Calibrations: cals, UsesFactory: factory}
+	m.info.Calibrations, m.info.UsesFactory = cals, factory
+	m.compare(known)
+	return nil
+}
+
+// checkLock notices a meter that is not locked to the mains, which two answers
+// have to say.
+func (m *Meter) checkLock(ctx context.Context) error {
+	for range 2 {
+		if m.info.Identity.PLLLocked {
+			return nil
+		}
+		id, err := m.client.Identity(ctx)
+		if err != nil {
+			return fmt.Errorf("identity: %w", err)
+		}
+		m.info.Identity.PLLLocked = id.PLLLocked
+	}
+	if !m.info.Identity.PLLLocked {
+		m.notice("the meter's PLL is not locked to the mains: its readings may be wrong")
+	}
 	return nil
 }
 

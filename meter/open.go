@@ -87,7 +87,7 @@ type route struct {
 	cfg    Config
 	host   host
 	target Target // Bluetooth, Serial, TCP or Simulated
-	known  *Meter // of the last link, whose calibration need not be read again; nil at first
+	info   *Info  // of the meter at the last link; nil at first
 }
 
 // attempts is how often a meter that answers wrongly or not at all is given a
@@ -135,9 +135,10 @@ func (r *route) initialised(ctx context.Context, l powerspy.Link) (*Meter, error
 		target: r.target,
 		client: powerspy.NewClient(l, &powerspy.Config{Retries: retries, Trace: tracer(r.cfg.Trace)}),
 	}
-	err := m.initialise(ctx, r.known)
+	known := r.recalled()
+	err := m.initialise(ctx, known)
 	if err == nil {
-		r.known = m
+		r.learn(m, known)
 		return m, nil
 	}
 	err = explain("talk to "+r.target.String(), r.target.silent(err))
@@ -145,6 +146,38 @@ func (r *route) initialised(ctx context.Context, l powerspy.Link) (*Meter, error
 		err = fmt.Errorf("%w (and closing it: %v)", err, cerr)
 	}
 	return nil, err
+}
+
+// recalled returns what was learnt of the meter that was there before, at the last
+// link or in an earlier run; nil: nothing.
+func (r *route) recalled() *Facts {
+	if r.info != nil {
+		f := r.info.Facts()
+		return &f
+	}
+	if r.cfg.Recall != nil {
+		if f, ok := r.cfg.Recall(r.target); ok {
+			return &f
+		}
+	}
+	return nil
+}
+
+// learn keeps what an open meter told, and passes on what is new.
+func (r *route) learn(m *Meter, known *Facts) {
+	info := m.info
+	r.info = &info
+	facts := info.Facts()
+	if r.cfg.Learnt != nil && (known == nil || !known.equal(facts)) {
+		r.cfg.Learnt(r.target, facts)
+	}
+	if r.cfg.Report == nil {
+		return // a stream tells
+	}
+	for _, s := range m.notices {
+		r.cfg.Report(s)
+	}
+	m.notices = nil
 }
 
 // tracer fits a Config's Trace to package powerspy.

@@ -177,10 +177,10 @@ func (r *rescue) stop(ctx context.Context, stream source) error {
 }
 
 func (r *rescue) info() Info {
-	if r.route.known == nil {
+	if r.route.info == nil {
 		return Info{Target: r.route.target}
 	}
-	return r.route.known.info
+	return *r.route.info
 }
 
 func (r *rescue) close() error {

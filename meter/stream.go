@@ -135,7 +135,7 @@ func (m *Meter) stream(ctx context.Context, cfg StreamConfig, periods int, t *ti
 		return nil, err
 	}
 	op := "start measuring with " + m.target.String()
-	rt, err := m.client.StartRealtime(ctx, g, periods)
+	rt, err := m.client.StartRealtime(ctx, periods)
 	if err != nil {
 		m.stopStray(ctx)
 		return nil, explain(op, err)
@@ -172,6 +172,10 @@ func (m *Meter) stopStray(ctx context.Context) {
 // final: the context's own, or one that matches ErrNoAnswer when the meter
 // falls silent or the link fails. What was held back comes before it.
 func (s *Stream) Next() (Event, error) {
+	if notices := s.m.notices; len(notices) > 0 {
+		s.m.notices = notices[1:]
+		return Event{Kind: StatusEvent, Status: notices[0]}, nil
+	}
 	for {
 		if e, ok := s.events.pop(); ok {
 			return e, nil

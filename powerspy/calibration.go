@@ -3,6 +3,7 @@ package powerspy
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"time"
@@ -45,18 +46,21 @@ type Calibration struct {
 	Date    Date    // of the calibration
 }
 
-// Bounds of a scale that is believed. Real ones are about 0.08 V and 0.0005 A
-// per count; what lies out here is other data read as a float.
+// Bounds of the full scale of a mains meter, that is of 2^15 counts, which a
+// signed sample of 16 bits holds. Real scales, of about 0.08 V and 0.0005 A a
+// count, have 2.7 kV and 18 A there.
 const (
-	minScale = 1e-6
-	maxScale = 1e3
+	fullScale = 1 << 15
+
+	minVolts, maxVolts     = 500, 10_000
+	minAmperes, maxAmperes = 5, 200
 )
 
-// Sane reports whether both scales are positive, finite, and of a size that a
-// meter can have: 1e-6 to 1e3.
+// Sane reports whether both scales are such as a mains meter can have: a full
+// scale of 2^15 counts is 500 V to 10 kV and 5 A to 200 A.
 func (cal Calibration) Sane() bool {
-	ok := func(scale float64) bool { return scale >= minScale && scale <= maxScale }
-	return ok(cal.Voltage) && ok(cal.Current)
+	volts, amperes := cal.Voltage*fullScale, cal.Current*fullScale
+	return volts >= minVolts && volts <= maxVolts && amperes >= minAmperes && amperes <= maxAmperes
 }
 
 // Convert turns the counts of one frame into units (§3.4.6).
@@ -95,20 +99,62 @@ func (c Calibrations) InForce() (cal Calibration, usedFactory bool, err error) {
 }
 
 // Calibration reads both calibrations from the EEPROM (§3.3.6). It does not
-// judge them; see [Calibrations.InForce]. Errors are as for
-// [Client.ReadEEPROM].
-func (c *Client) Calibration(ctx context.Context) (Calibrations, error) {
-	var p [2 * calibrationSize]byte
+// judge them; see [Calibrations.InForce]. remembered, if not nil, is what they
+// were when they were last read: a byte that has not changed is read once, others
+// as [Client.ReadEEPROM] does, whose errors these are.
+func (c *Client) Calibration(ctx context.Context, remembered *Calibrations) (Calibrations, error) {
+	var p calibrationBytes
+	var expected []byte
+	if remembered != nil {
+		known := remembered.encode()
+		expected = known[:]
+	}
 	err := c.request(ctx, "read the calibration", func() error {
-		return c.readEEPROM(ctx, addrFactory, p[:])
+		return c.readEEPROM(ctx, addrFactory, p[:], expected)
 	})
 	if err != nil {
 		return Calibrations{}, err
 	}
+	return p.decode(), nil
+}
+
+// calibrationBytes are both calibrations as they stand in the EEPROM.
+type calibrationBytes [2 * calibrationSize]byte
+
+func (p calibrationBytes) decode() Calibrations {
 	return Calibrations{
 		Factory: decodeCalibration([calibrationSize]byte(p[:calibrationSize])),
 		Current: decodeCalibration([calibrationSize]byte(p[calibrationSize:])),
-	}, nil
+	}
+}
+
+func (c Calibrations) encode() (p calibrationBytes) {
+	c.Factory.put(p[:calibrationSize])
+	c.Current.put(p[calibrationSize:])
+	return p
+}
+
+// MarshalText returns the bytes of the EEPROM from 0x02 to 0x19, in hexadecimal.
+// The error is always nil. It implements [encoding.TextMarshaler].
+func (c Calibrations) MarshalText() ([]byte, error) {
+	p := c.encode()
+	return hex.AppendEncode(nil, p[:]), nil
+}
+
+// UnmarshalText reads what MarshalText returns; all else is [ErrNotUnderstood].
+// It implements [encoding.TextUnmarshaler].
+func (c *Calibrations) UnmarshalText(text []byte) error {
+	var p calibrationBytes
+	ok := len(text) == hex.EncodedLen(len(p))
+	if ok {
+		_, err := hex.Decode(p[:], text)
+		ok = err == nil
+	}
+	if !ok {
+		return newAnswerError(text, fmt.Sprintf("not %d bytes in hexadecimal", len(p)))
+	}
+	*c = p.decode()
+	return nil
 }
 
 // decodeCalibration decodes two IEEE 754 single floats, a 16-bit year, month
@@ -126,4 +172,12 @@ func decodeCalibration(p [calibrationSize]byte) Calibration {
 			Day:   int(p[11]),
 		},
 	}
+}
+
+// put is the reverse of decodeCalibration.
+func (cal Calibration) put(p []byte) {
+	binary.LittleEndian.PutUint32(p[0:], math.Float32bits(float32(cal.Voltage)))
+	binary.LittleEndian.PutUint32(p[4:], math.Float32bits(float32(cal.Current)))
+	binary.LittleEndian.PutUint16(p[8:], uint16(cal.Date.Year))
+	p[10], p[11] = uint8(cal.Date.Month), uint8(cal.Date.Day)
 }

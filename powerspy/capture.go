@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// MaxCaptureLength is the longest capture in mains periods (§3.3.2).
-const MaxCaptureLength = 100
-
 func checkLength(periods int) error {
 	if periods < 1 || periods > MaxCaptureLength {
 		return fmt.Errorf("%d mains periods, not 1 to %d: %w", periods, MaxCaptureLength, ErrOutOfRange)
@@ -34,15 +31,14 @@ func (c *Client) SetCaptureLength(ctx context.Context, periods int) error {
 //
 // NB: V1 meters do not answer. They are asked for their identity instead, which
 // shows that they are there, but not that they have started.
-func (c *Client) StartCapture(ctx context.Context, g Generation) error {
+func (c *Client) StartCapture(ctx context.Context) error {
 	const op = "start the capture"
-	if err := g.check(); err != nil {
-		return &Error{Op: op, Err: err}
-	}
-	if g == V2 {
-		return c.command(ctx, op, "S")
-	}
 	return c.request(ctx, op, func() error {
+		if g, err := c.generation(ctx); err != nil {
+			return err
+		} else if g == V2 {
+			return c.order(ctx, "S")
+		}
 		if err := c.prepare(ctx); err != nil {
 			return err
 		}

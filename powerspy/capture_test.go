@@ -50,7 +50,7 @@ func TestDecodeASCII(t *testing.T) {
 
 // An answer that is not understood is there all the same.
 func TestReadCaptureOdd(t *testing.T) {
-	c := play(t, script(synced, onWant("<A>", "<A20513180>"), onWant("<V0E>", "<6C>"))...)
+	c := play(t, script(synced, onWant("<A>", "<A20513180>"), readsByte)...)
 	cp, err := c.ReadCapture(t.Context(), 1)
 	if !errors.Is(err, ErrNotUnderstood) || cp == nil || string(cp.Raw) != "20513180" || cp.Result != 0x20 {
 		t.Fatalf("unexpected capture: %+v, %v", cp, err)
@@ -116,7 +116,7 @@ func TestReadBinary(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := play(t, script(fences(2), tt.steps, onWant("<V0E>", "<6C>"))...)
+				c := play(t, script(fences(2), tt.steps, readsByte)...)
 				cp, err := c.ReadCaptureBinary(t.Context(), 1)
 				if !errors.Is(err, tt.want) {
 					t.Fatalf("unexpected error: %v, want %v", err, tt.want)
@@ -165,7 +165,7 @@ func TestWaitCapture(t *testing.T) {
 		return steps
 	}
 	synctest.Test(t, func(t *testing.T) {
-		c := play(t, status("WWAC")...)
+		c := play(t, status("WWWAC")...)
 		var seen []byte
 		start := time.Now()
 		if err := c.WaitCapture(t.Context(), func(id Identity) { seen = append(seen, byte(id.Status)) }); err != nil || string(seen) != "WWAC" {
@@ -176,19 +176,19 @@ func TestWaitCapture(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		if err := play(t, status("WR")...).WaitCapture(t.Context(), nil); !errors.Is(err, ErrNotUnderstood) || !strings.Contains(err.Error(), "the meter is ready") {
+		if err := play(t, status("WWR")...).WaitCapture(t.Context(), nil); !errors.Is(err, ErrNotUnderstood) || !strings.Contains(err.Error(), "the meter is ready") {
 			t.Errorf("unexpected error: %v", err)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 		defer cancel()
-		if err := play(t, status("WW")...).WaitCapture(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
+		if err := play(t, status("WWW")...).WaitCapture(ctx, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("unexpected error: %v", err)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		c := play(t, status("W")...)
+		c := play(t, status("WW")...)
 		time.AfterFunc(50*time.Millisecond, func() { _ = c.Close() })
 		if err := c.WaitCapture(t.Context(), nil); !errors.Is(err, ErrClosed) {
 			t.Errorf("unexpected error: %v", err)

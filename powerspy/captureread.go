@@ -157,7 +157,7 @@ func (c *Client) readBinary(ctx context.Context, usual int) ([]byte, error) {
 		if len(got) > maxBinary {
 			return got, newAnswerError(got, fmt.Sprintf("more than %d bytes", maxBinary))
 		}
-		if err := c.await(ctx); err != nil {
+		if err := c.await(ctx, len(got)); err != nil {
 			return nil, err
 		}
 	}

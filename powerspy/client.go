@@ -55,9 +55,9 @@ type Config struct {
 	// DefaultTimeout if zero.
 	Timeout time.Duration
 
-	// Retries is how often [Client.ReadEEPROM], for each byte, and
-	// [Client.Frequency], [Client.Clock] and [Client.ListFiles] ask again when
-	// no answer came in time, or none that was understood. What changes
+	// Retries is how often [Client.ReadEEPROM], for each reading of a byte,
+	// and [Client.Frequency], [Client.Clock] and [Client.ListFiles] ask again
+	// when no answer came in time, or none that was understood. What changes
 	// something on the meter is never repeated. 0: not at all.
 	Retries int
 
@@ -85,6 +85,8 @@ type Client struct {
 	sent     time.Time // just before the latest request was written
 	arrival  time.Time // just after the latest read
 	synced   bool      // no answer to an earlier request can be on its way
+	heard    *Identity // the last one; nil before
+	who      *Identity // the last of those that agree in who the meter is; nil before
 	stale    bool      // the meter streams to a client that is no more
 	failed   error     // the link is dead, and this is why
 	dryReads int       // reads in a row that gave neither bytes nor error

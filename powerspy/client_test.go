@@ -29,7 +29,7 @@ func TestLateAnswer(t *testing.T) {
 		c := play(t, script(synced,
 			[]step{want("<V0E>"), pause(3 * time.Second), send("<11>\n\r")},
 			synced,
-			onWant("<V0E>", "<6C>\n\r"),
+			readsByte,
 		)...)
 		var p [1]byte
 		if err := c.ReadEEPROM(t.Context(), 0x0E, p[:]); !errors.Is(err, ErrNoAnswer) {
@@ -51,8 +51,9 @@ func TestLateAnswers(t *testing.T) {
 			[]step{want("<?>"), pause(DefaultTimeout + 1), send("<" + v2Identity + ">")},
 			[]step{want("<?>")},
 			// The answer to the second ? is taken for that to the third.
-			[]step{want("<V0E>"), send("<" + v2Identity + "><6C>"), pause(0)},
-			onWant("<V0F>", "<02>"),
+			[]step{want("<?>"), send("<" + v2Identity + ">"), want("<V0E>"), send("<" + v2Identity + "><6C>"), pause(0)},
+			onWant("<V0E>", "<6C>"),
+			twice("<V0F>", "<02>"),
 		)...)
 		for range 2 {
 			if _, err := c.Identity(t.Context()); !errors.Is(err, ErrNoAnswer) {
@@ -60,6 +61,7 @@ func TestLateAnswers(t *testing.T) {
 			}
 			<-time.After(time.Second)
 		}
+		identified(t, c)
 		var p [2]byte
 		if err := c.ReadEEPROM(t.Context(), 0x0E, p[:]); err != nil || p != [2]byte{0x6C, 0x02} {
 			t.Fatalf("unexpected bytes: % X, %v", p, err)
@@ -81,24 +83,25 @@ func TestSynchronisesAgain(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := play(t, script(synced, []step{want("<F>")}, tt.answer, synced, onWant("<F>", "<F6C00>"), onWant("<F>", "<Z>"), onWant("<F>", "<F6C00>"))...)
+				answered := twice("<F>", "<F6C00>")
+				c := play(t, script(met, []step{want("<F>")}, tt.answer, synced, answered, onWant("<F>", "<Z>"), answered)...)
 				ctx := t.Context()
 				if tt.ctx > 0 {
 					var cancel context.CancelFunc
 					ctx, cancel = context.WithTimeout(ctx, tt.ctx)
 					defer cancel()
 				}
-				if _, err := c.Frequency(ctx, V2); err == nil {
+				if _, err := c.Frequency(ctx); err == nil {
 					t.Fatal("no error")
 				}
-				if _, err := c.Frequency(t.Context(), V2); err != nil {
+				if _, err := c.Frequency(t.Context()); err != nil {
 					t.Fatalf("failed afterwards: %v", err)
 				}
 				// A refusal is an answer and needs nothing.
-				if _, err := c.Frequency(t.Context(), V2); !errors.Is(err, ErrRefused) {
+				if _, err := c.Frequency(t.Context()); !errors.Is(err, ErrRefused) {
 					t.Fatalf("unexpected error: %v, want %v", err, ErrRefused)
 				}
-				if _, err := c.Frequency(t.Context(), V2); err != nil {
+				if _, err := c.Frequency(t.Context()); err != nil {
 					t.Fatalf("failed after a refusal: %v", err)
 				}
 			})
@@ -108,14 +111,14 @@ func TestSynchronisesAgain(t *testing.T) {
 
 // A context that has ended before anything was sent costs nothing.
 func TestContextBefore(t *testing.T) {
-	c := play(t, script(synced, onWant("<F>", "<F6C00>"))...)
+	c := play(t, script(met, twice("<F>", "<F6C00>"))...)
 	identified(t, c)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Frequency(ctx, V2); !errors.Is(err, context.Canceled) {
+	if _, err := c.Frequency(ctx); !errors.Is(err, context.Canceled) {
 		t.Fatalf("unexpected error: %v, want %v", err, context.Canceled)
 	}
-	if _, err := c.Frequency(t.Context(), V2); err != nil {
+	if _, err := c.Frequency(t.Context()); err != nil {
 		t.Fatalf("failed afterwards: %v", err)
 	}
 }
@@ -192,12 +195,6 @@ func TestLateCancellation(t *testing.T) {
 		host, meter := net.Pipe()
 		l := &gatedLink{Conn: host, entered: make(chan struct{}), gate: make(chan struct{})}
 		c := NewClient(l, nil)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() {
-			_, err := c.Identity(ctx)
-			done <- err
-		}()
 		answer := func() {
 			if _, err := io.ReadFull(meter, make([]byte, len("<?>"))); err != nil {
 				t.Errorf("failed to read: %v", err)
@@ -208,6 +205,19 @@ func TestLateCancellation(t *testing.T) {
 				t.Errorf("failed to write: %v", err)
 			}
 		}
+		go func() {
+			for range 2 {
+				answer()
+				reply()
+			}
+		}()
+		identified(t, c)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.Identity(ctx)
+			done <- err
+		}()
 		answer()
 		cancel()
 		<-l.entered // the watcher is at work, and the answer arrives
@@ -279,7 +289,7 @@ func TestConcurrentRequests(t *testing.T) {
 					t.Errorf("address %#02x holds %#02x", i+j, b)
 				}
 			}
-			if f, err := c.Frequency(t.Context(), V2); f != 50 || err != nil {
+			if f, err := c.Frequency(t.Context()); f != 50 || err != nil {
 				t.Errorf("unexpected frequency: %g, %v", f, err)
 			}
 		})
@@ -324,14 +334,14 @@ func TestTrace(t *testing.T) {
 	cfg := &Config{Trace: func(dir Direction, p []byte) { got = append(got, traced{dir.String(), string(p)}) }}
 	c := playback{steps: []step{
 		want("<?>"), send("\n\r<K>"), send("<" + v2Identity + ">\n\r"),
-		want("<F>"), send("<Z>"),
+		want("<V0E>"), send("<Z>"),
 	}}.start(t, cfg)
-	if _, err := c.Frequency(t.Context(), V2); !errors.Is(err, ErrRefused) {
+	if err := c.ReadEEPROM(t.Context(), 0x0E, make([]byte, 1)); !errors.Is(err, ErrRefused) {
 		t.Fatalf("unexpected error: %v, want %v", err, ErrRefused)
 	}
 	want := []traced{
 		{"sent", "<?>"}, {"received", "\n\r<K>"}, {"received", "<" + v2Identity + ">\n\r"},
-		{"sent", "<F>"}, {"received", "<Z>"},
+		{"sent", "<V0E>"}, {"received", "<Z>"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatalf("unexpected trace (-want +got):\n%s", diff)
@@ -394,11 +404,11 @@ func TestStrings(t *testing.T) {
 
 // What was there before a request cannot be its answer.
 func TestDiscardsEarlierBytes(t *testing.T) {
-	c := play(t, script(synced,
-		onWant("<F>", "<F6C00>\n\r<11><22><3"),
-		onWant("<V0E>", "3><6C>"),
+	c := play(t, script(met,
+		onWant("<F>", "<F6C00>\n\r"), onWant("<F>", "<F6C00>\n\r<11><22><3"),
+		onWant("<V0E>", "3><6C>"), onWant("<V0E>", "<6C>"),
 	)...)
-	if _, err := c.Frequency(t.Context(), V2); err != nil {
+	if _, err := c.Frequency(t.Context()); err != nil {
 		t.Fatalf("failed to read the frequency: %v", err)
 	}
 	var p [1]byte
@@ -430,7 +440,7 @@ func TestEarlyCancellation(t *testing.T) {
 		c := NewClient(l, nil)
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			for _, s := range script(synced, onWant("<J0032>", "<K>")) {
+			for _, s := range script(met, onWant("<J0032>", "<K>")) {
 				if _, err := io.ReadFull(meter, make([]byte, len(s.want))); err != nil {
 					t.Errorf("failed to read: %v", err)
 				}
@@ -455,7 +465,7 @@ func TestEarlyCancellation(t *testing.T) {
 		ctx := arm()
 		hook := l.hook // for Next, not for the start
 		l.hook = nil
-		r, err := c.StartRealtime(ctx, V2, 50)
+		r, err := c.StartRealtime(ctx, 50)
 		if err != nil {
 			t.Fatalf("failed to start: %v", err)
 		}

@@ -6,22 +6,17 @@ import (
 	"time"
 )
 
-// Years that the clock of a meter can hold: since 2000, in one byte (§3.4.8).
-const (
-	MinClockYear = 2000
-	MaxClockYear = 2255
-)
-
 // Clock reads the clock of the meter (request G, §3.4.9), which counts whole
-// seconds and knows no time zone: what it says is taken for a time in loc. V1
-// meters have no clock: the error is [ErrNotSupported].
-func (c *Client) Clock(ctx context.Context, g Generation, loc *time.Location) (time.Time, error) {
+// seconds and knows no time zone: what it says is taken for a time in loc. It is
+// asked once: only a second Clock shows that a digit was damaged. V1 meters have
+// no clock: the error is [ErrNotSupported].
+func (c *Client) Clock(ctx context.Context, loc *time.Location) (time.Time, error) {
 	const op = "read the clock"
-	if err := g.needs(V2); err != nil {
-		return time.Time{}, &Error{Op: op, Err: err}
-	}
 	var t time.Time
 	err := c.request(ctx, op, func() error {
+		if err := c.needs(ctx, V2); err != nil {
+			return err
+		}
 		var fields clockFields
 		err := c.ask(func() error {
 			if err := c.prepare(ctx); err != nil {
@@ -40,7 +35,7 @@ func (c *Client) Clock(ctx context.Context, g Generation, loc *time.Location) (t
 		}
 		var ok bool
 		if t, ok = fields.in(loc); !ok {
-			return newAnswerError(fields.append(nil), "no date and time that there is")
+			return newAnswerError(fields.append(nil), "no such date and time")
 		}
 		return nil
 	})
@@ -54,15 +49,12 @@ func (c *Client) Clock(ctx context.Context, g Generation, loc *time.Location) (t
 // its own location, without the fraction of its second. Years outside of
 // [MinClockYear] to [MaxClockYear] are [ErrOutOfRange]; V1 meters have no
 // clock: the error is [ErrNotSupported].
-func (c *Client) SetClock(ctx context.Context, g Generation, t time.Time) error {
+func (c *Client) SetClock(ctx context.Context, t time.Time) error {
 	const op = "set the clock"
-	if err := g.needs(V2); err != nil {
-		return &Error{Op: op, Err: err}
-	}
 	if year := t.Year(); year < MinClockYear || year > MaxClockYear {
 		return &Error{Op: op, Err: fmt.Errorf("year %d, not %d to %d: %w", year, MinClockYear, MaxClockYear, ErrOutOfRange)}
 	}
-	return c.command(ctx, op, string(clockOf(t).append([]byte("E"))))
+	return c.commandV2(ctx, op, string(clockOf(t).append([]byte("E"))))
 }
 
 // clockFields are year since 2000, month, day, hour, minute and second, one

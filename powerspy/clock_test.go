@@ -45,27 +45,27 @@ func TestParseClock(t *testing.T) {
 
 // A time that there is not is an answer that was not understood, with its bytes.
 func TestClockOdd(t *testing.T) {
-	c := play(t, script(synced, onWant("<G>", "<0D021D000000>"), onWant("<G>", "<0C081E101621>"))...)
-	_, err := c.Clock(t.Context(), V2, time.UTC)
+	c := play(t, script(met, onWant("<G>", "<0D021D000000>"), onWant("<G>", "<0C081E101621>"))...)
+	_, err := c.Clock(t.Context(), time.UTC)
 	var answer *AnswerError
 	if !errors.As(err, &answer) || string(answer.Answer) != "0D021D000000" {
 		t.Errorf("unexpected error: %v", err)
 	}
 	loc := time.FixedZone("", 2*3600)
-	if got, err := c.Clock(t.Context(), V2, loc); err != nil || !got.Equal(time.Date(2012, 8, 30, 14, 22, 33, 0, time.UTC)) {
+	if got, err := c.Clock(t.Context(), loc); err != nil || !got.Equal(time.Date(2012, 8, 30, 14, 22, 33, 0, time.UTC)) {
 		t.Errorf("unexpected time: %v, %v", got, err)
 	}
 }
 
 func TestLogPeriod(t *testing.T) {
-	c := play(t, script(synced, onWant("<V1A>", "<88>"), onWant("<V1B>", "<13>"), onWant("<M0000>", "<K.>"))...)
-	if got, err := c.LogPeriod(t.Context(), V2); got != 5000 || err != nil {
+	c := play(t, script(met, twice("<V1A>", "<88>"), twice("<V1B>", "<13>"), onWant("<M0000>", "<K.>"))...)
+	if got, err := c.LogPeriod(t.Context()); got != 5000 || err != nil {
 		t.Errorf("unexpected period: %d, %v", got, err)
 	}
-	if err := c.SetLogPeriod(t.Context(), V2, 0); err != nil {
+	if err := c.SetLogPeriod(t.Context(), 0); err != nil {
 		t.Errorf("failed to set: %v", err)
 	}
-	if _, err := c.LogPeriod(t.Context(), V1); !errors.Is(err, ErrNotSupported) {
+	if _, err := play(t, meets(V1)...).LogPeriod(t.Context()); !errors.Is(err, ErrNotSupported) {
 		t.Errorf("unexpected error: %v, want %v", err, ErrNotSupported)
 	}
 }

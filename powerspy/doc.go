@@ -32,6 +32,17 @@
 // that can be any, identities among them. They are fenced in by identities
 // instead, and every byte between is accounted for.
 //
+// What arrives may be damaged on the way from the meter, and a damaged digit is a
+// digit none the less. Real-time frames come all the time, and one that is odd
+// shows; but a byte of the EEPROM, the frequency and the identity are asked for
+// once and used for long. A client believes them once two readings agree: see
+// [Client.ReadEEPROM], [Client.Calibration], [Client.Frequency] and
+// [Client.Identity].
+//
+// Meters of two generations differ in their requests. A client learns which one
+// it talks to from the meter's identity: with [Client.Identity] or, if that has
+// not been called, before the first request for which it matters.
+//
 // A client that died may have left the meter in real-time mode. The package
 // ends that before a request that would suffer from it, when the meter's status
 // or a frame tells. Reading the EEPROM or the frequency does not suffer.

@@ -9,24 +9,51 @@ import (
 const eepromSize = 256
 
 // ReadEEPROM fills p with the bytes of the EEPROM from address addr on
-// (request V, §3.3.6), one exchange a byte. No other request comes between
-// them. If p reaches beyond address 0xFF the error is [ErrOutOfRange]; after
-// any error p holds nothing of use.
+// (request V, §3.3.6). A damaged digit would make another byte, and the answer
+// has nothing that tells: a byte counts once two readings of it agree, so that it
+// takes two exchanges or more. No other request comes between them. If no two of
+// some readings agree the error is an [*AnswerError]; if p reaches beyond address
+// 0xFF it is [ErrOutOfRange]. After any error p holds nothing of use.
 func (c *Client) ReadEEPROM(ctx context.Context, addr uint8, p []byte) error {
+	return c.readEEPROMChecked(ctx, addr, p, nil)
+}
+
+// ConfirmEEPROM is ReadEEPROM for a p that holds what the EEPROM is expected to
+// hold, such as what was written to it or read from it before. A byte that reads
+// as it does takes one exchange. Errors are as for ReadEEPROM.
+func (c *Client) ConfirmEEPROM(ctx context.Context, addr uint8, p []byte) error {
+	return c.readEEPROMChecked(ctx, addr, p, p)
+}
+
+func (c *Client) readEEPROMChecked(ctx context.Context, addr uint8, p, expected []byte) error {
 	op := fmt.Sprintf("read EEPROM 0x%02x", addr)
 	if int(addr)+len(p) > eepromSize {
 		return &Error{Op: op, Err: fmt.Errorf("%d bytes: %w", len(p), ErrOutOfRange)}
 	}
-	return c.request(ctx, op, func() error { return c.readEEPROM(ctx, addr, p) })
+	return c.request(ctx, op, func() error { return c.readEEPROM(ctx, addr, p, expected) })
 }
 
-// readEEPROM is ReadEEPROM for the owner of the link.
-func (c *Client) readEEPROM(ctx context.Context, addr uint8, p []byte) error {
+// readEEPROM is ReadEEPROM for the owner of the link. expected is nil, or as
+// long as p, and may be p.
+func (c *Client) readEEPROM(ctx context.Context, addr uint8, p, expected []byte) error {
+	same := func(a, b byte) bool { return a == b }
 	for i := range p {
 		at := addr + uint8(i)
-		if err := c.ask(func() error { return c.readByte(ctx, at, &p[i]) }); err != nil {
+		var known []byte
+		if expected != nil {
+			known = []byte{expected[i]}
+		}
+		seen, ok, err := agree(known, same, func() (b byte, err error) {
+			err = c.ask(func() error { return c.readByte(ctx, at, &b) })
+			return b, err
+		})
+		if err == nil && !ok {
+			err = disagreement(fmt.Appendf(nil, "%02X", seen[len(seen)-1]))
+		}
+		if err != nil {
 			return &Error{Op: fmt.Sprintf("read EEPROM 0x%02x", at), Err: err}
 		}
+		p[i] = seen[len(seen)-1]
 	}
 	return nil
 }

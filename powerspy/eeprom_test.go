@@ -7,11 +7,12 @@ import (
 
 func TestReadEEPROM(t *testing.T) {
 	c := play(t, script(synced,
-		onWant("<V0E>", "<6C>\n\r"),
+		twice("<V0E>", "<6C>\n\r"),
 		// Real-time frames and an identity nobody waits for are no answers.
 		onWant("<V0F>", "<"+goldenFrame+">\n\r<"+goldenIdentity+"><02>"),
-		onWant("<V10>", "<007A1F<A7>"),
-		onWant("<VFF>", "<3D>"),
+		onWant("<V0F>", "<02>"),
+		twice("<V10>", "<007A1F<A7>"),
+		twice("<VFF>", "<3D>"),
 	)...)
 	var p [3]byte
 	if err := c.ReadEEPROM(t.Context(), 0x0E, p[:]); err != nil || p != [3]byte{0x6C, 0x02, 0xA7} {
@@ -42,11 +43,30 @@ func TestReadEEPROMNamesTheByte(t *testing.T) {
 		{"<>", ErrNotUnderstood},
 	}
 	for _, tt := range tests {
-		c := play(t, script(synced, onWant("<V0E>", "<6C>"), onWant("<V0F>", tt.answer))...)
+		c := play(t, script(synced, readsByte, onWant("<V0F>", tt.answer))...)
 		err := c.ReadEEPROM(t.Context(), 0x0E, make([]byte, 4))
 		var e *Error
 		if !errors.Is(err, tt.want) || !errors.As(err, &e) || e.Op != "read EEPROM 0x0f" {
 			t.Errorf("%s: unexpected error: %v, want %v of EEPROM 0x0f", tt.answer, err, tt.want)
 		}
+	}
+}
+
+// A byte counts once two readings agree, of which what is expected is one.
+func TestConfirmEEPROM(t *testing.T) {
+	c := play(t, script(synced,
+		onWant("<V0E>", "<6C>"),                          // as expected
+		onWant("<V0F>", "<82>"), onWant("<V0F>", "<02>"), // damaged once
+		onWant("<V10>", "<A7>"), onWant("<V10>", "<A7>"), // another
+		onWant("<V11>", "<3E>"), onWant("<V11>", "<3F>"), onWant("<V11>", "<3E>"), // another, damaged once
+	)...)
+	p := [4]byte{0x6C, 0x02, 0xFF, 0xFF}
+	if err := c.ConfirmEEPROM(t.Context(), 0x0E, p[:]); err != nil || p != [4]byte{0x6C, 0x02, 0xA7, 0x3E} {
+		t.Errorf("unexpected bytes: % X, %v", p, err)
+	}
+	c = play(t, script(synced, onWant("<V0E>", "<01>"), onWant("<V0E>", "<02>"), onWant("<V0E>", "<03>"), onWant("<V0E>", "<04>"), onWant("<V0E>", "<05>"))...)
+	err := c.ReadEEPROM(t.Context(), 0x0E, p[:1])
+	if !errors.Is(err, ErrNotUnderstood) || err.Error() != `read EEPROM 0x0e: the meter's answer was not understood: <"05">: no two of 5 readings agree` {
+		t.Errorf("unexpected error: %v", err)
 	}
 }

@@ -39,8 +39,9 @@ var (
 	// can say. Nothing was sent.
 	ErrOutOfRange = errors.New("out of range")
 
-	// ErrNotSupported means that meters of the generation given cannot do
-	// it. Nothing was sent. It also matches [errors.ErrUnsupported].
+	// ErrNotSupported means that meters of this generation cannot do it. At
+	// most the identity was asked for. It also matches
+	// [errors.ErrUnsupported].
 	ErrNotSupported error = &sentinel{"not supported by this generation of meter", errors.ErrUnsupported}
 
 	// ErrUncalibrated means that neither calibration of the meter is usable.

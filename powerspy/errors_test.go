@@ -66,10 +66,11 @@ func TestErrorPromise(t *testing.T) {
 		ErrOutOfRange, ErrUncalibrated, ErrNotSupported, context.Canceled, context.DeadlineExceeded,
 	}
 	frequency := func(ctx context.Context, c *Client) error {
-		_, err := c.Frequency(ctx, V2)
+		_, err := c.Frequency(ctx)
 		return err
 	}
 	identity := readResult{text: "<" + v2Identity + ">"}
+	old := readResult{text: "<" + goldenIdentity + ">"} // of V1
 	tests := []struct {
 		name    string
 		link    *faultyLink
@@ -79,7 +80,7 @@ func TestErrorPromise(t *testing.T) {
 		timeout bool
 	}{
 		{name: "end of file", link: &faultyLink{reads: []readResult{{err: io.EOF}}}, want: ErrLink, cause: io.EOF},
-		{name: "reset", link: &faultyLink{reads: []readResult{identity, {err: syscall.ECONNRESET}}}, want: ErrLink, cause: syscall.ECONNRESET},
+		{name: "reset", link: &faultyLink{reads: []readResult{identity, identity, {err: syscall.ECONNRESET}}}, want: ErrLink, cause: syscall.ECONNRESET},
 		// The kernel's ETIMEDOUT is no deadline of ours.
 		{name: "link timed out", link: &faultyLink{reads: []readResult{{err: &net.OpError{Op: "read", Err: syscall.ETIMEDOUT}}}}, want: ErrLink, cause: syscall.ETIMEDOUT},
 		{name: "dry reads", link: &faultyLink{reads: []readResult{{}}}, want: ErrLink, cause: io.ErrNoProgress},
@@ -88,9 +89,9 @@ func TestErrorPromise(t *testing.T) {
 		{name: "write deadline", link: &faultyLink{write: os.ErrDeadlineExceeded}, want: ErrNoAnswer, cause: os.ErrDeadlineExceeded, timeout: true},
 		{name: "no deadlines", link: &faultyLink{deadline: os.ErrNoDeadline}, want: ErrLink, cause: os.ErrNoDeadline},
 		{name: "no answer", link: &faultyLink{}, want: ErrNoAnswer, cause: os.ErrDeadlineExceeded, timeout: true},
-		{name: "refused", link: &faultyLink{reads: []readResult{identity, {text: "<Z>"}}}, want: ErrRefused},
-		{name: "not understood", link: &faultyLink{reads: []readResult{identity, {text: "<K>"}}}, want: ErrNotUnderstood},
-		{name: "bytes with the end", link: &faultyLink{reads: []readResult{identity, {text: "<Z>", err: io.EOF}}}, want: ErrRefused},
+		{name: "refused", link: &faultyLink{reads: []readResult{identity, identity, {text: "<Z>"}}}, want: ErrRefused},
+		{name: "not understood", link: &faultyLink{reads: []readResult{identity, identity, {text: "<K>"}}}, want: ErrNotUnderstood},
+		{name: "bytes with the end", link: &faultyLink{reads: []readResult{identity, identity, {text: "<Z>", err: io.EOF}}}, want: ErrRefused},
 		{name: "context canceled", link: &faultyLink{}, want: context.Canceled, do: func(ctx context.Context, c *Client) error {
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
@@ -104,12 +105,12 @@ func TestErrorPromise(t *testing.T) {
 		{name: "closed", link: &faultyLink{}, want: ErrClosed, cause: os.ErrClosed, do: func(ctx context.Context, c *Client) error {
 			return errors.Join(c.Close(), frequency(ctx, c))
 		}},
-		{name: "out of range", link: &faultyLink{}, want: ErrOutOfRange, do: func(ctx context.Context, c *Client) error {
-			_, err := c.StartRealtime(ctx, V1, 101)
+		{name: "out of range", link: &faultyLink{reads: []readResult{old, old}}, want: ErrOutOfRange, do: func(ctx context.Context, c *Client) error {
+			_, err := c.StartRealtime(ctx, 101)
 			return err
 		}},
-		{name: "not supported", link: &faultyLink{}, want: ErrNotSupported, cause: errors.ErrUnsupported, do: func(ctx context.Context, c *Client) error {
-			_, err := c.Clock(ctx, V1, time.UTC)
+		{name: "not supported", link: &faultyLink{reads: []readResult{old, old}}, want: ErrNotSupported, cause: errors.ErrUnsupported, do: func(ctx context.Context, c *Client) error {
+			_, err := c.Clock(ctx, time.UTC)
 			return err
 		}},
 		{name: "capture not understood", link: &faultyLink{reads: []readResult{identity, {text: "<A!>"}}}, want: ErrNotUnderstood, do: func(ctx context.Context, c *Client) error {
@@ -124,12 +125,12 @@ func TestErrorPromise(t *testing.T) {
 			_, err := read(ctx, c, 10)
 			return err
 		}},
-		{name: "streaming", link: &faultyLink{reads: []readResult{identity, {text: "<K>"}}}, want: ErrStreaming, do: func(ctx context.Context, c *Client) error {
-			_, err := c.StartRealtime(ctx, V2, 50)
+		{name: "streaming", link: &faultyLink{reads: []readResult{identity, identity, {text: "<K>"}}}, want: ErrStreaming, do: func(ctx context.Context, c *Client) error {
+			_, err := c.StartRealtime(ctx, 50)
 			return errors.Join(err, frequency(ctx, c))
 		}},
-		{name: "stream cut", link: &faultyLink{reads: []readResult{identity, {text: "<K>"}, {err: io.EOF}}}, want: ErrLink, cause: io.EOF, do: func(ctx context.Context, c *Client) error {
-			r, err := c.StartRealtime(ctx, V2, 50)
+		{name: "stream cut", link: &faultyLink{reads: []readResult{identity, identity, {text: "<K>"}, {err: io.EOF}}}, want: ErrLink, cause: io.EOF, do: func(ctx context.Context, c *Client) error {
+			r, err := c.StartRealtime(ctx, 50)
 			if err != nil {
 				return err
 			}

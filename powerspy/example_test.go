@@ -32,7 +32,7 @@ func Example() {
 			log.Fatal(err)
 		}
 	}
-	both, err := c.Calibration(ctx)
+	both, err := c.Calibration(ctx, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	r, err := c.StartRealtime(ctx, id.Generation(), 50)
+	r, err := c.StartRealtime(ctx, 50)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -73,11 +73,7 @@ func ExampleClient_ReadCaptureBinary() {
 	c := powerspy.NewClient(link, nil)
 	defer c.Close()
 
-	id, err := c.Identity(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	both, err := c.Calibration(ctx)
+	both, err := c.Calibration(ctx, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -85,7 +81,7 @@ func ExampleClient_ReadCaptureBinary() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	hertz, err := c.Frequency(ctx, id.Generation())
+	hertz, err := c.Frequency(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -101,7 +97,7 @@ func ExampleClient_ReadCaptureBinary() {
 	if err := c.SetTrigger(ctx, powerspy.Trigger{Enabled: true, Thresholds: thresholds}); err != nil {
 		log.Fatal(err)
 	}
-	if err := c.StartCapture(ctx, id.Generation()); err != nil {
+	if err := c.StartCapture(ctx); err != nil {
 		log.Fatal(err)
 	}
 	if err := c.WaitCapture(ctx, nil); err != nil {
@@ -132,17 +128,13 @@ func ExampleClient_ReadFile() {
 	c := powerspy.NewClient(link, nil)
 	defer c.Close()
 
-	id, err := c.Identity(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	list, err := c.ListFiles(ctx, id.Generation())
+	list, err := c.ListFiles(ctx)
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, f := range list.Files {
 		var content bytes.Buffer
-		err := c.ReadFile(ctx, id.Generation(), f, &content, func(written int64) {
+		err := c.ReadFile(ctx, f, &content, func(written int64) {
 			fmt.Printf("%s: %d of %d bytes\n", f.Name, written, f.Size)
 		})
 		if err != nil {
@@ -175,7 +167,7 @@ func ExampleNewClient() {
 	}
 	fmt.Printf("serial number %d, told in %d bytes\n", id.Serial, counted.received)
 	// Output:
-	// serial number 4567, told in 25 bytes
+	// serial number 4567, told in 50 bytes
 }
 
 type countingLink struct {

@@ -55,7 +55,7 @@ func (c *Client) exchange(ctx context.Context, request string, judge func(frame 
 		// A long answer has its time anew while it keeps coming.
 		if n := c.scan.partialLength(); n > longest {
 			longest = n
-			if err := c.await(ctx); err != nil {
+			if err := c.await(ctx, n); err != nil {
 				return err
 			}
 		}
@@ -98,9 +98,23 @@ func (c *Client) exchangeLong(ctx context.Context, request string, limit int, ju
 	return c.exchange(ctx, request, judge)
 }
 
-// await gives the meter its time to say more from now on.
-func (c *Client) await(ctx context.Context) error {
-	if err := c.link.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+// An answer of many bytes has Config.Timeout between its pieces and, so that it
+// ends also when they are small, patience times that and a second for each
+// slowest bytes in all. Meters send some ten thousand bytes a second.
+const (
+	patience = 5
+	slowest  = 512
+)
+
+// await gives the meter its time to say more from now on, after it has said got
+// bytes in answer to the latest request.
+func (c *Client) await(ctx context.Context, got int) error {
+	deadline := time.Now().Add(c.timeout)
+	end := c.sent.Add(patience*c.timeout + time.Duration(got)*time.Second/slowest)
+	if end.Before(deadline) {
+		deadline = end
+	}
+	if err := c.link.SetReadDeadline(deadline); err != nil {
 		return c.fail(err)
 	}
 	return ctx.Err() // for the order see send
@@ -140,12 +154,25 @@ func (c *Client) ask(f func() error) (err error) {
 
 // command makes a request that is answered by <K> or <Z>.
 func (c *Client) command(ctx context.Context, op, request string) error {
+	return c.request(ctx, op, func() error { return c.order(ctx, request) })
+}
+
+// commandV2 is command for what only meters of the second generation can do.
+func (c *Client) commandV2(ctx context.Context, op, request string) error {
 	return c.request(ctx, op, func() error {
-		if err := c.prepare(ctx); err != nil {
+		if err := c.needs(ctx, V2); err != nil {
 			return err
 		}
-		return c.exchange(ctx, request, judgeDone)
+		return c.order(ctx, request)
 	})
+}
+
+// order is command for the owner of the link.
+func (c *Client) order(ctx context.Context, request string) error {
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	return c.exchange(ctx, request, judgeDone)
 }
 
 // isDone reports whether frame says that the meter did it. The specification

@@ -30,41 +30,52 @@ func TestHertz(t *testing.T) {
 
 func TestFrequency(t *testing.T) {
 	tests := []struct {
-		g      Generation
-		answer string
-		want   float64
-		err    error
+		g       Generation
+		answers []string // the last one again and again
+		want    float64
+		err     error
 	}{
-		{V1, "<F4E20>", 50, nil},
-		{V2, "<F6C00>", 50, nil},
-		{V2, "<" + goldenFrame + ">\n\r<F6C00>", 50, nil},
-		{V2, "<" + goldenIdentity + ">\n\r<F6C00>", 50, nil},
-		{V1, "<F61A8>", 40, nil},
-		{V1, "<F61A9>", 0, ErrNotUnderstood},
-		{V1, "<F37CD>", 0, ErrNotUnderstood}, // 70.003 Hz
-		{V1, "<F1F40>", 0, ErrNotUnderstood},
-		{V2, "<F1F40>", 0, ErrNotUnderstood},
-		{V2, "<F0000>", 0, ErrNotUnderstood},
-		{V2, "<FFFFF>", 0, ErrNotUnderstood},
-		{V2, "<F6c00>", 0, ErrNotUnderstood},
-		{V2, "<F6C0>", 0, ErrNotUnderstood},
-		{V2, "<6C00>", 0, ErrNotUnderstood},
-		{V2, "<K>", 0, ErrNotUnderstood},
-		{V2, "<Z>", 0, ErrRefused},
+		{V1, []string{"<F4E20>"}, 50, nil},
+		{V2, []string{"<F6C00>"}, 50, nil},
+		{V2, []string{"<" + goldenFrame + ">\n\r<F6C00>"}, 50, nil},
+		{V2, []string{"<" + goldenIdentity + ">\n\r<F6C00>"}, 50, nil},
+		{V1, []string{"<F61A8>"}, 40, nil},
+		// One digit of one answer is damaged.
+		{V2, []string{"<F7800>", "<F6C00>"}, 50, nil}, // 45 Hz
+		{V2, []string{"<F6C00>", "<F5C00>", "<F6C00>"}, 50, nil},
+		{V2, []string{"<F1C00>", "<F6C00>"}, 50, nil},
+		{V2, []string{"<F6D00>", "<F6C00>"}, 50, nil},
+		{V2, []string{"<F6C10>", "<F6C00>"}, 50, nil},
+		// The mains wander: the last of two is told.
+		{V2, []string{"<F6C05>", "<F6C00>"}, 50, nil},
+		// They are not steady at all: the median of five.
+		{V2, []string{"<F6A00>", "<F6E00>", "<F6C00>", "<F6B00>", "<F6D00>"}, 50, nil},
+		{V1, []string{"<F61A9>"}, 0, ErrNotUnderstood},
+		{V1, []string{"<F37CD>"}, 0, ErrNotUnderstood}, // 70.003 Hz
+		{V1, []string{"<F1F40>"}, 0, ErrNotUnderstood},
+		{V2, []string{"<F1F40>"}, 0, ErrNotUnderstood},
+		{V2, []string{"<F0000>"}, 0, ErrNotUnderstood},
+		{V2, []string{"<FFFFF>"}, 0, ErrNotUnderstood},
+		{V2, []string{"<F6c00>"}, 0, ErrNotUnderstood},
+		{V2, []string{"<F6C0>"}, 0, ErrNotUnderstood},
+		{V2, []string{"<6C00>"}, 0, ErrNotUnderstood},
+		{V2, []string{"<K>"}, 0, ErrNotUnderstood},
+		{V2, []string{"<Z>"}, 0, ErrRefused},
 	}
 	for _, tt := range tests {
-		t.Run(fmt.Sprint(tt.g, tt.answer), func(t *testing.T) {
-			c := play(t, script(synced, onWant("<F>", tt.answer))...)
-			got, err := c.Frequency(t.Context(), tt.g)
+		t.Run(fmt.Sprint(tt.g, tt.answers), func(t *testing.T) {
+			asked := 0
+			c := respond(t, func(request string) string {
+				if request == "<?>" {
+					return "<" + identities[tt.g] + ">"
+				}
+				asked++
+				return tt.answers[min(asked, len(tt.answers))-1]
+			})
+			got, err := c.Frequency(t.Context())
 			if got != tt.want || !errors.Is(err, tt.err) {
 				t.Fatalf("unexpected frequency: %g, %v, want %g, %v", got, err, tt.want, tt.err)
 			}
 		})
-	}
-}
-
-func TestFrequencyUnknownGeneration(t *testing.T) {
-	if _, err := play(t).Frequency(t.Context(), 3); !errors.Is(err, ErrOutOfRange) {
-		t.Fatalf("unexpected error: %v, want %v", err, ErrOutOfRange)
 	}
 }

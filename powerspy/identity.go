@@ -36,8 +36,7 @@ func (s Status) String() string {
 	return fmt.Sprintf("Status(%q)", byte(s))
 }
 
-// A Generation tells meters apart whose protocol differs. To methods that take
-// one, values other than [V1] and [V2] are [ErrOutOfRange].
+// A Generation tells meters apart whose protocol differs.
 type Generation uint8
 
 // Generations.
@@ -105,9 +104,28 @@ func parseIdentity(frame []byte) (Identity, bool) {
 	}, true
 }
 
+// append appends the identity as the meter sends it, with PP 01 for locked.
+func (id Identity) append(b []byte) []byte {
+	b = append(append(b, identityPrefix...), byte(id.Status))
+	var locked uint32
+	if id.PLLLocked {
+		locked = 1
+	}
+	b = appendHex(b, locked, 2)
+	b = appendHex(b, uint32(id.Trigger), 2)
+	b = appendHex(b, uint32(id.Firmware), 2)
+	b = appendHex(b, uint32(id.Hardware), 2)
+	return appendHex(b, uint32(id.Serial), 4)
+}
+
 // Identity asks the meter who it is (request ?, §3.3.1). It also synchronises
 // the client, and so is the first thing to ask over a new link. What answers
 // but is no PowerSpy gives [ErrNotUnderstood] or [ErrNoAnswer].
+//
+// A damaged digit could make another meter of this one. The firmware, the
+// hardware and the serial number therefore count once two answers in a row agree
+// in them: the first Identity of a client takes two exchanges or more, a later
+// one is compared with it. If none do the error is an [*AnswerError].
 //
 // After an Identity that was given up, the next may return the answer that
 // came late: only the status and the trigger in it can differ.
@@ -115,10 +133,55 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	const op = "identify the meter"
 	var id Identity
 	err := c.request(ctx, op, func() (err error) {
-		id, err = c.identify(ctx)
+		id, err = c.meet(ctx)
 		return err
 	})
 	return id, err
+}
+
+// SameMeter reports whether two identities are of one meter: they agree in
+// firmware, hardware and serial number.
+func (id Identity) SameMeter(other Identity) bool {
+	return id.Firmware == other.Firmware && id.Hardware == other.Hardware && id.Serial == other.Serial
+}
+
+// meet is Identity for the owner of the link.
+func (c *Client) meet(ctx context.Context) (Identity, error) {
+	var id Identity
+	for range readings {
+		var err error
+		if id, err = c.identify(ctx); err != nil {
+			return Identity{}, err
+		}
+		if c.who != nil && id.SameMeter(*c.who) {
+			return id, nil
+		}
+	}
+	return Identity{}, disagreement(id.append(nil))
+}
+
+// generation returns the generation of the meter, which is asked for its
+// identity if that is not known yet.
+func (c *Client) generation(ctx context.Context) (Generation, error) {
+	if c.who == nil {
+		if _, err := c.meet(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return c.who.Generation(), nil
+}
+
+// needs fails for a meter that is not of the only generation that can do
+// something.
+func (c *Client) needs(ctx context.Context, only Generation) error {
+	g, err := c.generation(ctx)
+	if err != nil {
+		return err
+	}
+	if g != only {
+		return fmt.Errorf("%v: %w", g, ErrNotSupported)
+	}
+	return nil
 }
 
 // identify exchanges ? for an identity. Since nothing else looks like one, it
@@ -171,6 +234,10 @@ func (c *Client) identify(ctx context.Context) (Identity, error) {
 func (c *Client) identified(id Identity) {
 	// The meter answers in order, so all else has been answered.
 	c.synced = true
+	if c.who != nil && id.SameMeter(*c.who) || c.heard != nil && id.SameMeter(*c.heard) {
+		c.who = &id
+	}
+	c.heard = &id
 	if id.Status == Streaming {
 		c.stale = true
 	}

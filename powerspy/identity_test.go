@@ -2,6 +2,7 @@ package powerspy
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,7 +49,7 @@ func TestIdentityFindsItsAnswer(t *testing.T) {
 	for _, tt := range tests {
 		for chop := range 8 { // 0 is all at once
 			t.Run(tt.name, func(t *testing.T) {
-				c := playback{chop: chop, steps: onWant("<?>", tt.before+"<"+goldenIdentity+">")}.start(t, nil)
+				c := playback{chop: chop, steps: script(onWant("<?>", tt.before+"<"+goldenIdentity+">"), onWant("<?>", "<"+goldenIdentity+">"))}.start(t, nil)
 				got, err := c.Identity(t.Context())
 				if want := (Identity{Complete, true, 0xFF, 0x35, 0x02, 1}); err != nil || got != want {
 					t.Fatalf("chopped to %d: %+v, %v, want %+v", chop, got, err, want)
@@ -93,7 +94,7 @@ func TestIdentityFails(t *testing.T) {
 func TestIdentityFailsAtOnce(t *testing.T) {
 	for answer, want := range map[string]error{"<Z>": ErrRefused, "<Z.>": ErrRefused, "<K>": ErrNotUnderstood, "<ERROR>": ErrNotUnderstood} {
 		synctest.Test(t, func(t *testing.T) {
-			c := play(t, script(synced, onWant("<?>", answer))...)
+			c := play(t, script(met, onWant("<?>", answer))...)
 			if _, err := c.Identity(t.Context()); err != nil {
 				t.Fatalf("failed to synchronise: %v", err)
 			}
@@ -103,5 +104,46 @@ func TestIdentityFailsAtOnce(t *testing.T) {
 				t.Fatalf("%s: unexpected error after %v: %v, want %v", answer, took, err, want)
 			}
 		})
+	}
+}
+
+// A damaged digit makes no other meter of this one: neither at first nor later.
+func TestIdentityAgrees(t *testing.T) {
+	const right = "<POWERSPYR0100350204D2>" // V1
+	tests := []struct {
+		name    string
+		answers []string
+		asks    int // in two calls
+		want    string
+	}{
+		{"sound", []string{right}, 3, right},
+		{"hardware", []string{"<POWERSPYR0100350304D2>", right}, 4, right},
+		{"hardware, the second time", []string{right, "<POWERSPYR0100350304D2>", right}, 5, right},
+		{"serial number", []string{"<POWERSPYR01003502F4D2>", right}, 4, right},
+		{"later", []string{right, right, "<POWERSPYR01003502F4D2>", right}, 4, right},
+		{"another meter", []string{right, right, "<POWERSPYR010035030001>"}, 4, "<POWERSPYR010035030001>"},
+		{"the status is no matter", []string{right, "<POWERSPYW0101350204D2>"}, 3, "<POWERSPYW0101350204D2>"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			asked := 0
+			c := respond(t, func(string) string {
+				asked++
+				return tt.answers[min(asked, len(tt.answers))-1]
+			})
+			identified(t, c)
+			id, err := c.Identity(t.Context())
+			if got := "<" + string(id.append(nil)) + ">"; got != tt.want || err != nil || asked != tt.asks {
+				t.Errorf("got %s after %d answers: %v; want %s after %d", got, asked, err, tt.want, tt.asks)
+			}
+		})
+	}
+	asked := 0
+	c := respond(t, func(string) string {
+		asked++
+		return fmt.Sprintf("<POWERSPYR01003503%04X>", asked)
+	})
+	if _, err := c.Identity(t.Context()); !errors.Is(err, ErrNotUnderstood) || asked != readings {
+		t.Errorf("unexpected error after %d answers: %v", asked, err)
 	}
 }

@@ -161,5 +161,21 @@ const (
 	v2Identity     = "POWERSPYR0100350304D2"
 )
 
-// synced is how a script begins that is not about synchronising.
-var synced = onWant("<?>", "<"+v2Identity+">")
+// identities is the identity of a meter of some generation.
+var identities = map[Generation]string{V1: goldenIdentity, V2: v2Identity}
+
+// synced is how a script begins that is not about synchronising; met, where the
+// client has to know the meter.
+var (
+	synced = onWant("<?>", "<"+v2Identity+">")
+	met    = meets(V2)
+)
+
+// meets is how a client comes to know a meter.
+func meets(g Generation) []step { return twice("<?>", "<"+identities[g]+">") }
+
+// twice is what is read until two readings agree.
+func twice(w, s string) []step { return script(onWant(w, s), onWant(w, s)) }
+
+// readsByte is how a script ends that shows that the client is of use.
+var readsByte = twice("<V0E>", "<6C>")

@@ -26,7 +26,8 @@ func (c *Client) receive() ([]byte, error) {
 }
 
 // readFull fills p with the bytes that come next and returns how many of them
-// came. The meter's time begins anew whenever some do.
+// came. The meter's time begins anew whenever some do, within the bounds of
+// await.
 func (c *Client) readFull(ctx context.Context, p []byte) (n int, err error) {
 	for n < len(p) {
 		got, err := c.receive()
@@ -36,7 +37,7 @@ func (c *Client) readFull(ctx context.Context, p []byte) (n int, err error) {
 		k := copy(p[n:], got)
 		c.scan.feed(got[k:])
 		n += k
-		if err := c.await(ctx); err != nil {
+		if err := c.await(ctx, n); err != nil {
 			return n, err
 		}
 	}
@@ -134,12 +135,12 @@ func (c *Client) skip(ctx context.Context, want []byte) error {
 	return nil
 }
 
-// isTransient tells whether trying again may help.
+// isTransient reports whether trying again may help.
 func isTransient(err error) bool {
 	return errors.Is(err, ErrNoAnswer) || errors.Is(err, ErrNotUnderstood)
 }
 
-// holdsFrame tells whether there is a real-time frame in p.
+// holdsFrame reports whether there is a real-time frame in p.
 func holdsFrame(p []byte) bool {
 	s := scanner{pending: p}
 	for {
@@ -153,13 +154,13 @@ func holdsFrame(p []byte) bool {
 	}
 }
 
-// isLineEnd tells whether p is what meters send between frames: nothing, or a
+// isLineEnd reports whether p is what meters send between frames: nothing, or a
 // line end of one or two bytes, LF CR for most.
 func isLineEnd(p []byte) bool {
 	return len(p) <= 2 && len(bytes.Trim(p, "\r\n")) == 0
 }
 
-// isRefusal tells whether p is <Z> with nothing but a line end after it.
+// isRefusal reports whether p is <Z> with nothing but a line end after it.
 func isRefusal(p []byte) bool {
 	p = bytes.TrimRight(p, "\r\n")
 	return len(p) > 2 && p[0] == '<' && p[len(p)-1] == '>' && isRefused(p[1:len(p)-1])

@@ -50,21 +50,21 @@ type Realtime struct {
 //
 // If StartRealtime fails other than with [ErrRefused], the meter may be
 // streaming none the less: call [Client.Stop].
-func (c *Client) StartRealtime(ctx context.Context, g Generation, periods int) (*Realtime, error) {
+func (c *Client) StartRealtime(ctx context.Context, periods int) (*Realtime, error) {
 	const op = "start the real-time stream"
-	if err := g.check(); err != nil {
-		return nil, &Error{Op: op, Err: err}
-	}
-	if limit := g.MaxPeriods(); periods < 1 || periods > limit {
-		return nil, &Error{Op: op, Err: fmt.Errorf("windows of %d mains periods, not 1 to %d: %w", periods, limit, ErrOutOfRange)}
-	}
-	digits := 4
-	if g == V1 {
-		digits = 2
-	}
-
 	r := &Realtime{client: c, ctx: ctx, periods: periods}
 	err := c.request(ctx, op, func() error {
+		g, err := c.generation(ctx)
+		if err != nil {
+			return err
+		}
+		if limit := g.MaxPeriods(); periods < 1 || periods > limit {
+			return fmt.Errorf("windows of %d mains periods, not 1 to %d: %w", periods, limit, ErrOutOfRange)
+		}
+		digits := 4
+		if g == V1 {
+			digits = 2
+		}
 		if err := c.synchronise(ctx); err != nil {
 			return err
 		}

@@ -6,12 +6,12 @@ import "context"
 // the error is [ErrNotSupported]. Since V1 meters do not answer, nil means no
 // more than that the request was sent; what was set before, such as the
 // trigger, is lost.
-func (c *Client) Reset(ctx context.Context, g Generation) error {
+func (c *Client) Reset(ctx context.Context) error {
 	const op = "reset the meter"
-	if err := g.needs(V1); err != nil {
-		return &Error{Op: op, Err: err}
-	}
 	return c.request(ctx, op, func() error {
+		if err := c.needs(ctx, V1); err != nil {
+			return err
+		}
 		if err := c.synchronise(ctx); err != nil {
 			return err
 		}

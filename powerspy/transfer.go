@@ -12,10 +12,6 @@ import (
 // blockSize is the size of a block of a file (§3.4.15).
 const blockSize = 2048
 
-// MaxFileSize is the size of the longest file that can be asked for: a block
-// number has four digits, and the < and > around the content count.
-const MaxFileSize = 0x10000*blockSize - 2
-
 // blockRetries is how often a block that did not come whole is asked for again.
 const blockRetries = 3
 
@@ -28,7 +24,8 @@ const blockRetries = 3
 // [ErrOutOfRange].
 //
 // A block that does not come within Config.Timeout, or not whole, is asked for
-// again up to three times; what comes late is told apart. Nil means that the
+// again up to three times; what comes late is told apart. One that comes at
+// under some hundred bytes a second is given up, too. Nil means that the
 // file has exactly the size it should, from its < to its >. After an error
 // what has been written is of no use. A file that is no more, or shorter or
 // longer than its size, is an error: [ErrRefused], [ErrNoAnswer] or
@@ -36,11 +33,8 @@ const blockRetries = 3
 //
 // All other requests wait until the file has been read. Ending ctx ends the
 // transfer between two bytes and leaves the client usable.
-func (c *Client) ReadFile(ctx context.Context, g Generation, f File, w io.Writer, progress func(written int64)) error {
+func (c *Client) ReadFile(ctx context.Context, f File, w io.Writer, progress func(written int64)) error {
 	op := fmt.Sprintf("read file %q", f.Name)
-	if err := g.needs(V2); err != nil {
-		return &Error{Op: op, Err: err}
-	}
 	name, err := stem(f.Name)
 	if err != nil {
 		return &Error{Op: op, Err: err}
@@ -49,7 +43,19 @@ func (c *Client) ReadFile(ctx context.Context, g Generation, f File, w io.Writer
 		return &Error{Op: op, Err: fmt.Errorf("%d bytes, not 0 to %d: %w", f.Size, MaxFileSize, ErrOutOfRange)}
 	}
 	t := transfer{client: c, name: name, stream: f.Size + 2}
-	return c.request(ctx, op, func() error { return t.run(ctx, w, progress) })
+	return c.request(ctx, op, func() error {
+		if c.who == nil {
+			// What aligns the link tells what meter it is.
+			if err := t.align(ctx); err != nil {
+				return err
+			}
+			t.aligned = c.who != nil
+		}
+		if err := c.needs(ctx, V2); err != nil {
+			return err
+		}
+		return t.run(ctx, w, progress)
+	})
 }
 
 // A transfer reads the blocks of one file. What the meter sends for block k is
@@ -107,6 +113,8 @@ func (t *transfer) run(ctx context.Context, w io.Writer, progress func(int64)) e
 	return nil
 }
 
+func (t *transfer) align(ctx context.Context) error { return t.client.alignTo(ctx, &t.gap) }
+
 func (t *transfer) blocks() int { return int((t.stream + blockSize - 1) / blockSize) }
 
 // length returns the length of block k.
@@ -119,7 +127,7 @@ func (t *transfer) block(ctx context.Context, k int) ([]byte, error) {
 	for range 1 + blockRetries {
 		fenced := !t.aligned || k == 0 || k == t.blocks()-1
 		if !t.aligned {
-			if err := t.client.alignTo(ctx, &t.gap); err != nil {
+			if err := t.align(ctx); err != nil {
 				return nil, t.failed(k, err)
 			}
 		}

@@ -45,7 +45,7 @@ func pieces(content string) (blocks []string) {
 // read reads a file of some size and returns what has been written.
 func read(ctx context.Context, c *Client, size int) (string, error) {
 	var b bytes.Buffer
-	err := c.ReadFile(ctx, V2, File{"120906.DAT", int64(size)}, &b, nil)
+	err := c.ReadFile(ctx, File{"120906.DAT", int64(size)}, &b, nil)
 	return b.String(), err
 }
 
@@ -156,7 +156,7 @@ func TestReadFileTrouble(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := play(t, script(tt.steps, onWant("<?>", "<"+v2Identity+">"), onWant("<V0E>", "<6C>"))...)
+				c := play(t, script(tt.steps, onWant("<?>", "<"+v2Identity+">"), readsByte)...)
 				got, err := read(t.Context(), c, size)
 				if !errors.Is(err, tt.want) || err == nil && got != plain(size) {
 					t.Errorf("got %d bytes: %v, want %v", len(got), err, tt.want)
@@ -178,12 +178,12 @@ func TestReadFileTrouble(t *testing.T) {
 func TestReadFileZ(t *testing.T) {
 	c := play(t, script(fences(2), onWant(x0, "<Z>\n\r"), fenced)...)
 	var b bytes.Buffer
-	if err := c.ReadFile(t.Context(), V2, File{"120906.DAT", 1}, &b, nil); err != nil || b.String() != "Z" {
+	if err := c.ReadFile(t.Context(), File{"120906.DAT", 1}, &b, nil); err != nil || b.String() != "Z" {
 		t.Errorf("got %q, %v", b.String(), err)
 	}
 	// An empty one does not.
 	c = play(t, script(fences(2), onWant(x0, "<Z>\n\r"), fenced)...)
-	if err := c.ReadFile(t.Context(), V2, File{"120906.DAT", 0}, &b, nil); !errors.Is(err, ErrRefused) {
+	if err := c.ReadFile(t.Context(), File{"120906.DAT", 0}, &b, nil); !errors.Is(err, ErrRefused) {
 		t.Errorf("unexpected error: %v, want %v", err, ErrRefused)
 	}
 }
@@ -193,7 +193,7 @@ func TestReadFileContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := pieces(plain(5000))
 		c := play(t, script(fences(2), onWant(x0, b[0]), fenced,
-			onWant(x1, b[1][:1000]), []step{pause(time.Second), send(b[1][1000:])}, onWant("<?>", "<"+v2Identity+">"), onWant("<V0E>", "<6C>"))...)
+			onWant(x1, b[1][:1000]), []step{pause(time.Second), send(b[1][1000:])}, onWant("<?>", "<"+v2Identity+">"), readsByte)...)
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 		defer cancel()
 		start := time.Now()
@@ -220,9 +220,9 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 
 func TestReadFileWriter(t *testing.T) {
 	b := pieces(plain(5000))
-	c := play(t, script(fences(2), onWant(x0, b[0]), fenced, onWant(x1, b[1]), onWant("<?>", "<"+v2Identity+">"), onWant("<V0E>", "<6C>"))...)
+	c := play(t, script(fences(2), onWant(x0, b[0]), fenced, onWant(x1, b[1]), onWant("<?>", "<"+v2Identity+">"), readsByte)...)
 	var told []int64
-	err := c.ReadFile(t.Context(), V2, File{"120906.DAT", 5000}, &fullDisk{3000}, func(n int64) { told = append(told, n) })
+	err := c.ReadFile(t.Context(), File{"120906.DAT", 5000}, &fullDisk{3000}, func(n int64) { told = append(told, n) })
 	if !errors.Is(err, io.ErrShortBuffer) || !strings.Contains(err.Error(), `read file "120906.DAT": write after 2047 bytes: `) || len(told) != 1 || told[0] != 2047 {
 		t.Errorf("unexpected error: %v, told %v", err, told)
 	}

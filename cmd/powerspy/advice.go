@@ -147,6 +147,7 @@ var advices = []advice{
 	// The meter.
 	when(meter.ErrRestored, ""),
 	when(meter.ErrNotRestored, "write the bytes of the backup again"),
+	when(meter.ErrClockErratic, "try again; `--debug` shows the bytes"),
 	when(meter.ErrNotLogging, "`powerspy files list`, typed twice, shows whether a file still grows"),
 	when(meter.ErrFactoryCalibration, "type `powerspy info` to see both, and have the meter calibrated"),
 	when(powerspy.ErrUncalibrated, "type `powerspy info --debug` to see it, and have the meter calibrated"),
@@ -163,6 +164,12 @@ var advices = []advice{
 	when(meter.ErrPowerCycle, "try it by hand"),
 
 	// Files.
+	when(meter.ErrNotACopy, "move it away, or give another directory"),
+	whenA(func(*existsError) string { return "give another file, or add --force to replace it" }),
+	whenA(func(*otherKindError) string { return "give another path" }),
+	whenA(func(e *missingDirectoryError) string {
+		return "make it first: `mkdir -p " + shellQuote(e.directory) + "`"
+	}),
 	when(logfile.ErrNotText, "give another file"),
 	whenA(func(*output.ShapeError) string {
 		return "give another file, or the --format, --unit, --fields and --time that it has"

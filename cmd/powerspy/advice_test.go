@@ -93,6 +93,7 @@ func TestAdvice(t *testing.T) {
 
 		{fmt.Errorf("%w; %w", powerspy.ErrRefused, meter.ErrRestored), ""},
 		{fmt.Errorf("%w; %w: %w", powerspy.ErrRefused, meter.ErrNotRestored, powerspy.ErrNoAnswer), "write the bytes of the backup again"},
+		{meter.ErrClockErratic, "`--debug` shows the bytes"},
 		{meter.ErrNotLogging, "`powerspy files list`, typed twice"},
 		{meter.ErrFactoryCalibration, "`powerspy info`"},
 		{powerspy.ErrUncalibrated, "`powerspy info --debug`"},
@@ -108,6 +109,10 @@ func TestAdvice(t *testing.T) {
 		{kind(meter.ErrNoAnswer, meter.ErrNoStepHelped), "unplug the meter"},
 		{kind(meter.ErrPowerCycle, errors.New("exit status 1")), "by hand"},
 
+		{meter.ErrNotACopy, "move it away"},
+		{&existsError{"f"}, "add --force"},
+		{&otherKindError{"f", "a directory"}, "give another path"},
+		{&missingDirectoryError{"a b/f", "a b"}, "`mkdir -p 'a b'`"},
 		{logfile.ErrNotText, "another file"},
 		{&output.ShapeError{There: "x", Ours: "y"}, "give another file, or the --format"},
 		{&logfile.NoDirectoryError{Directory: "none", Err: syscall.ENOENT}, "`mkdir -p none`"},

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -262,10 +262,8 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 	if err != nil {
 		return nil, advise(fmt.Errorf("%s: %w", link, err), "stop that, or give --tty another path")
 	}
-	if release == nil {
-		if _, err := os.Stat(link); err == nil {
-			return nil, c.Usagef("%s is there already, and without a lock nobody can tell whether another bridge uses it; remove it, or give --tty another path", link)
-		}
+	locked := release != nil
+	if !locked {
 		release = func() error { return nil }
 	}
 	defer func() {
@@ -273,11 +271,10 @@ func (s *session) makeTTY(c *cli.Context) (_ *front, err error) {
 			err = errors.Join(err, release())
 		}
 	}()
-	if info, err := os.Lstat(link); err == nil && info.Mode()&os.ModeSymlink == 0 {
-		return nil, c.Usagef("%s exists and is not a symbolic link; give --tty another path", link)
-	}
-	if there, err := os.Readlink(link); err == nil && !strings.HasPrefix(there, "/dev/pts/") {
-		return nil, c.Usagef("%s leads to %s, which is not a bridge's; give --tty another path", link, there)
+	if err := checkLink(link, locked); errors.Is(err, fs.ErrExist) {
+		return nil, c.Usagef("%w; give --tty another path", err)
+	} else if err != nil {
+		return nil, err
 	}
 	l, err := pseudo.Listen(link)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"powerspy2/internal/atomicfile"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/waveform"
 	"powerspy2/meter"
@@ -36,9 +35,10 @@ Examples, a picture of two periods, and the inrush of what is switched on:
 		}, limitFlags(), []*cli.Flag{
 			{Name: "pretrigger", Takes: cli.Count{Max: powerspy.MaxCaptureLength, Of: "mains periods"}, Usage: "keep `PERIODS` from before the trigger"},
 			{Name: "timeout", Takes: cli.Duration{Examples: "10s, 1m, 1h"}, Usage: "give up after `DURATION`", Default: "wait until Ctrl-C"},
-			{Name: outputFlag, Takes: cli.File{}, Aliases: []string{"o"}, Usage: "write the CSV to `FILE`", Default: "standard output"},
+			{Name: outputFlag, Takes: cli.File{}, Aliases: []string{"o"}, Usage: "write the CSV to `FILE`; - is standard output", Default: "standard output"},
 			{Name: "plot", Takes: cli.File{}, Usage: "draw it to `FILE` (.png or .svg)"},
 			{Name: "raw", Takes: cli.File{}, Usage: "save the meter's raw answer to `FILE`"},
+			force(),
 			pin(),
 		}, a.globalFlags()),
 		Action: a.capture,
@@ -85,7 +85,7 @@ func (a *app) capture(c *cli.Context) error {
 		capture, err := m.Capture(wait, cfg)
 		s.progress.End()
 		if name := c.String("raw"); name != "" && capture != nil {
-			err = errors.Join(err, writeFile(name, string(capture.Raw)))
+			err = errors.Join(err, captureFile(c, name).writeText(a.env, string(capture.Raw)))
 		}
 		if errors.Is(err, context.DeadlineExceeded) && wait.Err() != nil && ctx.Err() == nil {
 			return captureLate(timeout, last, thresholds)
@@ -95,11 +95,11 @@ func (a *app) capture(c *cli.Context) error {
 		}
 		samples := capture.Samples(m.Calibration(), m.Info().Frequency)
 		if name := c.String("plot"); name != "" {
-			err = savePlot(name, format, captureTitle(m.Info(), n, thresholds), samples)
+			err = a.savePlot(captureFile(c, name), format, captureTitle(m.Info(), n, thresholds), samples)
 		}
 		// What was captured may not come again: one output does not wait for
 		// the other to work.
-		return errors.Join(err, a.saveCapture(outputName(c), captureCSV(samples)))
+		return errors.Join(err, captureFile(c, cmp.Or(c.String(outputFlag), standardOutput)).writeText(a.env, captureCSV(samples)))
 	})
 }
 
@@ -107,24 +107,27 @@ func (a *app) capture(c *cli.Context) error {
 // not come again.
 func checkCaptureFiles(c *cli.Context) error {
 	flagOf := map[string]string{}
+	if !c.IsSet(outputFlag) {
+		flagOf[standardOutput] = outputFlag
+	}
 	for _, flag := range []string{outputFlag, "plot", "raw"} {
 		if !c.IsSet(flag) {
 			continue
 		}
 		name := c.String(flag)
-		if flag == outputFlag && name == standardOutput {
-			continue
-		}
 		if other := flagOf[filepath.Clean(name)]; other != "" {
 			return c.Usagef("--%s and --%s name the same file, %s", other, flag, name)
 		}
 		flagOf[filepath.Clean(name)] = flag
-		if err := atomicfile.Check(name); err != nil {
+		if err := captureFile(c, name).check(); err != nil {
 			return fmt.Errorf("%s: %w", flag, err)
 		}
 	}
 	return nil
 }
+
+// captureFile is a file that a capture is to make.
+func captureFile(c *cli.Context, name string) newFile { return newFile{name, c.Bool(forceFlag)} }
 
 // captureLate is the error of a capture that took too long, with what the
 // meter did last.
@@ -151,28 +154,12 @@ func captureTitle(info meter.Info, periods int, t powerspy.Thresholds) string {
 	return title
 }
 
-func savePlot(name string, f waveform.Format, title string, samples []powerspy.CaptureSample) error {
-	err := atomicfile.Write(name, 0o666, func(w io.Writer) error { return waveform.Draw(w, f, title, samples) })
+func (a *app) savePlot(to newFile, f waveform.Format, title string, samples []powerspy.CaptureSample) error {
+	err := to.write(a.env, func(w io.Writer) error { return waveform.Draw(w, f, title, samples) })
 	if err != nil {
 		return fmt.Errorf("plot: %w", err)
 	}
 	return nil
-}
-
-// saveCapture writes text to the named file, or to standard output.
-func (a *app) saveCapture(name, text string) error {
-	if name != "" {
-		return writeFile(name, text)
-	}
-	_, err := io.WriteString(a.env.stdout, text)
-	return err
-}
-
-func writeFile(name, text string) error {
-	return atomicfile.Write(name, 0o666, func(w io.Writer) error {
-		_, err := io.WriteString(w, text)
-		return err
-	})
 }
 
 func captureCSV(samples []powerspy.CaptureSample) string {

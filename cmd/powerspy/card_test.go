@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"powerspy2/powerspy/sim"
 )
 
 // entries lists what is in a directory, hidden or not.
@@ -61,7 +65,7 @@ func TestInterruptedTransfer(t *testing.T) {
 	if err := os.WriteFile(old, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	interrupt(syscall.SIGTERM, "get", "120902.DAT", old)
+	interrupt(syscall.SIGTERM, "get", "--force", "120902.DAT", old)
 	if got, err := os.ReadFile(old); string(got) != "old" {
 		t.Errorf("the older file is %q, %v", got, err)
 	}
@@ -156,5 +160,82 @@ func TestAnotherLog(t *testing.T) {
 	}
 	if got := entries(t, dir); !slices.Equal(got, []string{"120901.DAT", "120901.DAT.1"}) {
 		t.Errorf("there are %q", got)
+	}
+}
+
+// A kill -9 in the middle of a file leaves half of it under a hidden name, which
+// the next run removes.
+func TestKilledTransfer(t *testing.T) {
+	device := serveSim(t, "delay=5ms,jitter=0s,stall=0,busy=wait,files=5000/200000")
+	dir := t.TempDir()
+	p := start(t, "files", "get-all", "-v", "--device", device, dir)
+	p.told("> <X120902 0003>") // and nobody reads on, so that it can't get to the end
+	p.signal(syscall.SIGKILL)
+	p.wait()
+	if left := entries(t, dir); len(left) != 2 || !strings.HasPrefix(left[0], ".120902.DAT") || left[1] != "120901.DAT" {
+		t.Fatalf("left are %q", left)
+	}
+	printed(t, "files", "get-all", "-q", "--device", device, dir)
+	if left := entries(t, dir); !slices.Equal(left, []string{"120901.DAT", "120902.DAT"}) {
+		t.Errorf("there are %q", left)
+	}
+}
+
+// serveMeter serves a simulated meter for the time of the test.
+func serveMeter(t *testing.T, m *sim.Meter) (device string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- m.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("the simulator: %v", err)
+		}
+	})
+	return "tcp://" + l.Addr().String()
+}
+
+// What a card says can't reach outside of the directory, nor the terminal.
+func TestHostileCard(t *testing.T) {
+	m := sim.New(sim.Config{})
+	bad := []string{"..", ".bashrc", "../../x.DAT", "\x1b[2J\a.DAT", "a\x00b.DAT", "120901.dat", "120901.TXT", "......DAT", "\u202e9876.DAT", "120901.DAT\n"}
+	files := []sim.File{{Name: "120901.DAT", Content: []byte("good")}}
+	for _, name := range bad {
+		files = append(files, sim.File{Name: name, Content: []byte("bad")})
+	}
+	m.SetFiles(files)
+	device := serveMeter(t, m)
+	outside := t.TempDir()
+	dir := filepath.Join(outside, "logs")
+	if err := os.WriteFile(filepath.Join(outside, ".bashrc"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "files", "get-all", "--device", device, dir)
+	said, err := io.ReadAll(p.stderr)
+	if got := p.wait(); got.ExitCode() != 0 || err != nil {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got := entries(t, dir); !slices.Equal(got, []string{"120901.DAT"}) {
+		t.Errorf("in the directory there are %q", got)
+	}
+	if got := entries(t, outside); !slices.Equal(got, []string{".bashrc", "logs"}) {
+		t.Errorf("outside there are %q", got)
+	}
+	if strings.ContainsFunc(string(said), func(r rune) bool { return r != '\n' && r < ' ' || r > '~' }) || !strings.Contains(string(said), `skipped an entry of the list that is no log: "..:3"`) {
+		t.Errorf("it told %q", said)
+	}
+	for _, args := range [][]string{{"get", "..", "-o", "x"}, {"get", ".bashrc"}, {"remove", "--yes", "../../x.DAT"}} {
+		p := start(t, append([]string{"files", args[0], "--device", device}, args[1:]...)...)
+		if got := p.wait(); got.ExitCode() != 2 {
+			t.Errorf("%q: %v", args, got)
+		}
+	}
+	if got := len(m.Files()); got != len(files) {
+		t.Errorf("%d of %d files are left on the card", got, len(files))
 	}
 }

@@ -24,8 +24,11 @@ Examples:
     powerspy clock set 2026-03-01T12:00:00`,
 	}, &cli.Command{
 		Name:  "get",
-		Usage: "show the meter's time, this machine's and how far the meter is ahead",
-		Description: `Example:
+		Usage: "show the meter's time, this machine's, and how far the meter is ahead",
+		Description: `The clock shows whole seconds, so it is watched until the turn of one, which
+tells the offset to the time that a question and its answer take.
+
+Example:
 
     powerspy clock get`,
 		Action: a.inZone(a.clockGet),
@@ -42,7 +45,10 @@ Example:
 	}, &cli.Command{
 		Name:  "sync",
 		Usage: "set the clock from this machine's, at the turn of a second",
-		Description: `Example:
+		Description: `Shows how far the meter was ahead before and is ahead after. What is left after
+is about the time that a request takes to the meter.
+
+Example:
 
     powerspy clock sync`,
 		Action: a.inZone(a.clockSync),
@@ -51,12 +57,13 @@ Example:
 
 func (a *app) clockGet(c *cli.Context) error {
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
-		s.progress.Working("reading the clock")
+		s.progress.Working("watching the clock for the turn of a second")
 		r, err := m.Clock(ctx)
 		s.progress.End()
 		if err != nil {
 			return err
 		}
+		s.tellStopped(r)
 		_, err = fmt.Fprintf(a.env.stdout, "%-13s %s\n%-13s %s\n%-13s %s\n", "meter", r.Meter.Format(time.DateTime),
 			"this machine", r.Here.Format(time.DateTime), "offset", offsetText(r))
 		return err
@@ -84,14 +91,23 @@ func (a *app) clockSync(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
+		s.tellStopped(after)
 		_, err = fmt.Fprintf(a.env.stdout, "%-13s %s\n%-13s %s\n", "offset before", offsetText(before), "offset after", offsetText(after))
 		return err
 	})
 }
 
-// offsetText says how far the meter is ahead, as exactly as it can be known.
+// tellStopped tells of a clock that does not go on.
+func (s *session) tellStopped(r meter.ClockReading) {
+	if r.Stopped {
+		s.progress.Line("the meter's clock has stopped; `powerspy clock sync` sets it")
+	}
+}
+
+// offsetText says how far the meter is ahead, and how sure that is.
 func offsetText(r meter.ClockReading) string {
-	return fmt.Sprintf("%+.1f s (within %.1f s)", r.Offset().Seconds(), meter.ClockResolution.Seconds())
+	const step = 10 * time.Millisecond
+	return fmt.Sprintf("%+.2f s (within %.2f s)", r.Offset.Round(step).Seconds(), (r.Within + step - 1).Truncate(step).Seconds())
 }
 
 // timeLayouts are the forms of ISO 8601 that are accepted.

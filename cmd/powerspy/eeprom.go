@@ -3,15 +3,15 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"powerspy2/internal/atomicfile"
 	"powerspy2/internal/cli"
 	"powerspy2/meter"
 )
@@ -43,12 +43,16 @@ Examples:
 		Action: a.eepromRead,
 	}, &cli.Command{
 		Name:  "backup",
-		Usage: "save all bytes to a new file",
+		Usage: "save all bytes to a file",
 		Args:  []cli.Arg{{Name: "FILE", What: "a file", Optional: true, Takes: cli.File{}}},
-		Description: `Example:
+		Description: `A file that exists is not replaced unless --force is given: an older backup may
+be the only good one.
 
-    powerspy eeprom backup meter.bin`,
-		Flags:  []*cli.Flag{{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "write to `FILE`, as the argument does"}},
+Examples:
+
+    powerspy eeprom backup meter.bin
+    powerspy eeprom backup -o - | xxd`,
+		Flags:  []*cli.Flag{outputTo("write to `FILE`, as the argument does; - is standard output"), force()},
 		Action: a.eepromBackup,
 	}, &cli.Command{
 		Name:  "write",
@@ -134,7 +138,7 @@ func (a *app) eepromBackup(c *cli.Context) error {
 		return c.Usagef("eeprom backup needs a file")
 	}
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
-		_, err := s.backup(ctx, m, name)
+		_, err := s.backup(ctx, m, newFile{name, c.Bool(forceFlag)})
 		return err
 	})
 }
@@ -151,7 +155,7 @@ func (a *app) eepromWrite(c *cli.Context) error {
 	case !c.Bool("i-understand"):
 		return c.Usagef("wrong bytes can make the meter useless; add --i-understand to write")
 	case meter.TouchesCalibration(addr, len(p)) && !c.Bool("calibration"):
-		return c.Usagef("addresses 02 to 19 are the calibration, without which the meter measures wrongly; add --calibration to write there")
+		return c.Usagef("addresses 02 to 19 hold the calibration, and wrong bytes there make every reading wrong; add --calibration to write them")
 	}
 	name := c.String("backup")
 	return a.withMeter(c, func(ctx context.Context, s *session, m *meter.Meter) error {
@@ -162,7 +166,10 @@ func (a *app) eepromWrite(c *cli.Context) error {
 			}
 			name = filepath.Join(dir, fmt.Sprintf("eeprom-%d-%s.bin", m.Info().Identity.Serial, time.Now().Format("20060102-150405.000")))
 		}
-		all, err := s.backup(ctx, m, name)
+		all, err := s.backup(ctx, m, newFile{name: name})
+		if errors.Is(err, fs.ErrExist) {
+			return advise(err, "give --backup another file")
+		}
 		if err != nil {
 			return err
 		}
@@ -177,24 +184,18 @@ func (a *app) eepromWrite(c *cli.Context) error {
 	})
 }
 
-// backup saves the EEPROM to a file that must not be there yet: an older backup
-// may be the only good one.
-func (s *session) backup(ctx context.Context, m *meter.Meter, name string) ([]byte, error) {
-	if _, err := os.Lstat(name); err == nil {
-		return nil, fmt.Errorf("backup %s: %w; name another file", name, os.ErrExist)
-	}
-	if err := atomicfile.Check(name); err != nil {
+// backup saves the EEPROM to a file.
+func (s *session) backup(ctx context.Context, m *meter.Meter, f newFile) ([]byte, error) {
+	// It takes half a minute to read: what keeps it from being written is told
+	// before.
+	if err := f.check(); err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
 	}
 	p, err := s.readEEPROM(ctx, m)
 	if err != nil {
 		return nil, err
 	}
-	err = atomicfile.Write(name, 0o666, func(w io.Writer) error {
-		_, err := w.Write(p)
-		return err
-	})
-	if err != nil {
+	if err := f.writeText(s.env, string(p)); err != nil {
 		return nil, fmt.Errorf("backup: %w", err)
 	}
 	return p, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 
 	"golang.org/x/term"
 
-	"powerspy2/internal/atomicfile"
 	"powerspy2/internal/cli"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -40,14 +40,16 @@ Examples:
 		Name:  "get",
 		Usage: "fetch a file",
 		Args:  []cli.Arg{{Name: "NAME", What: "the name of a file"}, {Name: "FILE", What: "a file or directory to write", Optional: true, Takes: cli.File{}}},
-		Description: `The file appears under its name when it is whole; FILE may be a directory, and -
-is standard output.
+		Description: `The file appears when it is whole, under NAME unless told otherwise; FILE may be
+a directory, and - is standard output. A file that exists is not replaced unless
+--force is given.
 
 Examples:
 
     powerspy files get 120906.DAT
-    powerspy files get 120906.DAT -o log.dat`,
-		Flags:  []*cli.Flag{{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "write to `FILE`, as the argument does"}},
+    powerspy files get 120906.DAT -o log.dat
+    powerspy files get 120906.DAT -o - | head`,
+		Flags:  []*cli.Flag{outputTo("write to `FILE`, as the argument does; - is standard output"), force()},
 		Action: a.filesGet,
 	}, &cli.Command{
 		Name:  "get-all",
@@ -56,8 +58,10 @@ Examples:
 		Description: `Files that are there already are skipped, so that what was interrupted goes on
 where it was: those of the right size that begin as the meter's do. A log that
 has grown is fetched again. What is there of another log keeps its content, and
-becomes NAME.1 or the next free number. A file that the meter refuses does not
-keep the others from being fetched.
+becomes NAME.1 or the next free number. A file that the meter refuses, or whose
+place something else than a file has, does not keep the others from being
+fetched. What the card has under other names than those of logs (six characters
+and .DAT) is told and left alone.
 
 Example:
 
@@ -82,12 +86,15 @@ func (a *app) filesList(c *cli.Context) error {
 			return err
 		}
 		if c.Bool("raw") {
-			_, err := fmt.Fprintf(a.env.stdout, "%s\n", list.Raw)
+			// A terminal would obey what a card can hold.
+			format := "%s\n"
+			if a.env.stdoutTerminal {
+				format = "%q\n"
+			}
+			_, err := fmt.Fprintf(a.env.stdout, format, list.Raw)
 			return err
 		}
-		for _, odd := range list.Odd {
-			s.progress.Line("the list has an entry that is not understood: %q; see --raw", odd)
-		}
+		s.tellOdd(list)
 		var b strings.Builder
 		for _, f := range list.Files {
 			fmt.Fprintf(&b, "%-10s %10d\n", f.Name, f.Size)
@@ -108,18 +115,22 @@ func (a *app) filesGet(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
-		if dst == standardOutput {
-			return m.FetchFile(ctx, f, a.env.stdout, nil)
+		to := newFile{cmp.Or(dst, f.Name), c.Bool(forceFlag)}
+		if info, err := os.Stat(to.name); err == nil && info.IsDir() && dst != "" {
+			to.name = filepath.Join(dst, f.Name)
 		}
-		// Not whatever the card says: a name with a slash would lie elsewhere.
-		base := filepath.Base(f.Name)
-		if dst == "" {
-			dst = base
-		} else if info, err := os.Stat(dst); err == nil && info.IsDir() {
-			dst = filepath.Join(dst, base)
+		if err := to.check(); err != nil {
+			return fmt.Errorf("fetch %s: %w", f.Name, err)
 		}
-		return s.fetch(ctx, m, f, f.Name, dst)
+		return s.fetch(ctx, m, f, f.Name, to)
 	})
+}
+
+// tellOdd tells what the list of files has beside them, made harmless.
+func (s *session) tellOdd(list *powerspy.FileList) {
+	for _, odd := range list.Odd {
+		s.progress.Line("skipped an entry of the list that is no log: %q", odd)
+	}
 }
 
 func (s *session) listFiles(ctx context.Context, m *meter.Meter) (*powerspy.FileList, error) {
@@ -141,14 +152,15 @@ func (a *app) filesGetAll(c *cli.Context) error {
 		if err != nil {
 			return err
 		}
+		s.tellOdd(list)
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return fmt.Errorf("make the directory %s: %w", dir, cause(err))
 		}
 		var skipped []error
 		for i, f := range list.Files {
 			title := fmt.Sprintf("file %d of %d, %s", i+1, len(list.Files), f.Name)
-			err := s.fetchNew(ctx, m, f, title, filepath.Join(dir, filepath.Base(f.Name)))
-			if errors.Is(err, powerspy.ErrRefused) || errors.Is(err, powerspy.ErrOutOfRange) {
+			err := s.fetchNew(ctx, m, f, title, filepath.Join(dir, f.Name))
+			if errors.Is(err, powerspy.ErrRefused) || errors.Is(err, powerspy.ErrOutOfRange) || errors.Is(err, meter.ErrNotACopy) {
 				s.progress.Line("%s", sentence(err))
 				skipped = append(skipped, err)
 			} else if err != nil {
@@ -181,7 +193,8 @@ func (s *session) fetchNew(ctx context.Context, m *meter.Meter, f powerspy.File,
 		}
 		s.progress.Line("%s was of another log, and is now %s", dst, kept)
 	}
-	return s.fetch(ctx, m, f, title, dst)
+	// What is replaced now is the beginning of the same log.
+	return s.fetch(ctx, m, f, title, newFile{dst, true})
 }
 
 // setAside gives a file the first free name of NAME.1, NAME.2...
@@ -195,18 +208,20 @@ func setAside(name string) (kept string, err error) {
 }
 
 // fetch fetches a file and tells how far it is, under the title.
-func (s *session) fetch(ctx context.Context, m *meter.Meter, f powerspy.File, title, dst string) error {
+func (s *session) fetch(ctx context.Context, m *meter.Meter, f powerspy.File, title string, to newFile) error {
 	progress := s.progress.Transfer(title, f.Size)
-	err := atomicfile.Write(dst, 0o666, func(w io.Writer) error { return m.FetchFile(ctx, f, w, progress) })
+	err := to.write(s.env, func(w io.Writer) error { return m.FetchFile(ctx, f, w, progress) })
 	s.progress.End()
 	var local *fs.PathError
 	switch {
-	case errors.As(err, &local) && local.Path == dst:
-		return fmt.Errorf("fetch %s to %s: %w", f.Name, dst, local.Err)
+	case errors.As(err, &local) && local.Path == to.name:
+		return fmt.Errorf("fetch %s to %s: %w", f.Name, to.name, local.Err)
 	case err != nil:
 		return err
+	case to.name == standardOutput:
+		return nil
 	}
-	s.progress.Line("%s: %d bytes written to %s", title, f.Size, dst)
+	s.progress.Line("%s: %d bytes written to %s", title, f.Size, to.name)
 	return nil
 }
 

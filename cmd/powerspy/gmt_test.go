@@ -231,7 +231,7 @@ func TestRunIsLost(t *testing.T) {
 				if strings.Count(told.String(), "\n") != 1 || !strings.HasPrefix(told.String(), "powerspy: measure with sim:") {
 					t.Errorf("it told %q", &told)
 				}
-				if took := time.Since(begun); took > tt.ends || rows < 4*9 {
+				if took := time.Since(begun); took > tt.ends || rows < 4*8 {
 					t.Errorf("%d rows in %v", rows, took)
 				}
 			})

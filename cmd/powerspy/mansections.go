@@ -16,12 +16,18 @@ Locks, which keep a second command from disturbing a measurement, and the device
 of powerspy bridge. A user without a runtime directory has it in the directory
 for temporary files, as powerspy-UID.
 
+    $XDG_CACHE_HOME/powerspy/meters.json (~/.cache/powerspy/meters.json)
+
+Serial numbers and calibrations of the meters that were used last, which make the
+next start shorter. It may be deleted at any time.
+
     $XDG_STATE_HOME/powerspy/ (~/.local/state/powerspy/)
 
 Backups of powerspy eeprom, and the readings of the service.`
 	}},
 	{Name: "environment", Text: func() string {
 		return `    POWERSPY_DEVICE   the meter, as --device; empty is the same as not set
+    XDG_CACHE_HOME    see FILES
     XDG_CONFIG_HOME   see FILES
     XDG_RUNTIME_DIR   see FILES
     XDG_STATE_HOME    see FILES

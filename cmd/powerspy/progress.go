@@ -45,7 +45,11 @@ var spinner = [...]string{"|", "/", "-", "\\"}
 // Report begins a phase, and so ends the one before.
 func (p *progress) Report(s meter.Status) {
 	p.End()
-	if p.quiet || s.Phase == meter.Streaming {
+	switch {
+	case p.quiet, s.Phase == meter.Streaming:
+		return
+	case s.Phase == meter.Noticed:
+		p.Line("%s", s.Text)
 		return
 	}
 	if !p.terminal {

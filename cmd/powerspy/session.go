@@ -61,6 +61,14 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 		s.progress.Line("going on without the configuration: %v", err)
 	}
 	s.meter.Remembered = s.config.Targets()
+	facts := loadMemory(a.env.getenv)
+	s.meter.Recall = facts.recall
+	s.meter.Learnt = func(t meter.Target, f meter.Facts) {
+		// It is a cache: only the next start is slower.
+		if err := facts.learn(t, f); err != nil && c.Bool(verboseFlag) {
+			s.progress.Line("the calibration of %s is not remembered: %v", t, err)
+		}
+	}
 	s.meter.Claim = s.claim
 	return s, nil
 }

@@ -134,6 +134,12 @@ func (a *app) simTCP(c *cli.Context, m *sim.Meter, address string) error {
 }
 
 func (a *app) simPTY(c *cli.Context, m *sim.Meter) (err error) {
+	if link := c.String("link"); link != "" {
+		// Before there is a terminal of ours, to which an old link may lead.
+		if err := checkLink(link, false); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(c.Context)
 	path, wait, err := m.ServePTY(ctx)
 	if err != nil {

@@ -42,7 +42,8 @@ func Check(name string) error {
 	return f.Cleanup()
 }
 
-// create creates a temporary file beside the one that name leads to.
+// create creates a temporary file beside the one that name leads to, and removes
+// what killed writers of it left behind.
 func create(name string, perm fs.FileMode) (*renameio.PendingFile, error) {
 	real, err := filepath.EvalSymlinks(name)
 	switch {
@@ -61,10 +62,12 @@ func create(name string, perm fs.FileMode) (*renameio.PendingFile, error) {
 	default:
 		return nil, named(err, "", name)
 	}
+	sweep(real)
 	f, err := renameio.NewPendingFile(real, renameio.WithTempDir(filepath.Dir(real)), renameio.WithPermissions(perm))
 	if err != nil {
 		return nil, named(err, "", name)
 	}
+	hold(f.File)
 	return f, nil
 }
 

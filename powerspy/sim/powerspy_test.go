@@ -36,7 +36,7 @@ func TestClient(t *testing.T) {
 				if err != nil || id.Serial != 4567 {
 					t.Fatalf("got %+v, %v", id, err)
 				}
-				cals, err := c.Calibration(ctx)
+				cals, err := c.Calibration(ctx, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -44,11 +44,11 @@ func TestClient(t *testing.T) {
 				if err != nil || factory {
 					t.Fatalf("got %+v, %t, %v", cal, factory, err)
 				}
-				f, err := c.Frequency(ctx, id.Generation())
+				f, err := c.Frequency(ctx)
 				if err != nil || math.Abs(f-m.Frequency(time.Now())) > 0.005 {
 					t.Errorf("got %g Hz, %v", f, err)
 				}
-				rt, err := c.StartRealtime(ctx, id.Generation(), 5)
+				rt, err := c.StartRealtime(ctx, 5)
 				if err != nil {
 					t.Fatal(err)
 				}

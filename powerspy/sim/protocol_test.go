@@ -47,11 +47,11 @@ func TestFileLife(t *testing.T) {
 		ctx := t.Context()
 		m := sim.New(sim.Config{})
 		c := connect(t, m)
-		if list, err := c.ListFiles(ctx, powerspy.V2); err != nil || len(list.Files) != 0 {
+		if list, err := c.ListFiles(ctx); err != nil || len(list.Files) != 0 {
 			t.Errorf("got %+v, %v", list, err)
 		}
 		m.SetFiles([]sim.File{{Name: "120906.DAT", Content: []byte("hello")}, {Name: "120907.DAT"}})
-		list, err := c.ListFiles(ctx, powerspy.V2)
+		list, err := c.ListFiles(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,10 +59,10 @@ func TestFileLife(t *testing.T) {
 		if diff := cmp.Diff(want, list.Files); diff != "" || len(list.Odd) > 0 {
 			t.Errorf("unexpected files (-want +got):\n%s", diff)
 		}
-		if err := c.DeleteFile(ctx, powerspy.V2, "120907.DAT"); err != nil {
+		if err := c.DeleteFile(ctx, "120907.DAT"); err != nil {
 			t.Error(err)
 		}
-		if err := c.DeleteFile(ctx, powerspy.V2, "120907.DAT"); !errors.Is(err, powerspy.ErrRefused) {
+		if err := c.DeleteFile(ctx, "120907.DAT"); !errors.Is(err, powerspy.ErrRefused) {
 			t.Errorf("deleted twice: %v", err)
 		}
 		if files := m.Files(); len(files) != 1 || files[0].Name != "120906.DAT" {
@@ -79,7 +79,7 @@ func TestFileLife(t *testing.T) {
 			{powerspy.File{Name: "120906.DAT", Size: 6}, powerspy.ErrNotUnderstood},
 			{powerspy.File{Name: "120906.DAT", Size: 3000}, powerspy.ErrNotUnderstood},
 		} {
-			if err := c.ReadFile(ctx, powerspy.V2, tt.file, new(bytes.Buffer), nil); !errors.Is(err, tt.want) {
+			if err := c.ReadFile(ctx, tt.file, new(bytes.Buffer), nil); !errors.Is(err, tt.want) {
 				t.Errorf("%+v: %v, want %v", tt.file, err, tt.want)
 			}
 		}
@@ -94,30 +94,30 @@ func TestLogLife(t *testing.T) {
 		c := connect(t, m)
 		set := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 		if err := errors.Join(
-			c.SetClock(ctx, powerspy.V2, set), c.SetLogPeriod(ctx, powerspy.V2, 100), c.StartLog(ctx, powerspy.V2),
+			c.SetClock(ctx, set), c.SetLogPeriod(ctx, 100), c.StartLog(ctx),
 		); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(61 * time.Second)
-		if got, err := c.Clock(ctx, powerspy.V2, time.UTC); err != nil || got.Sub(set) != 61*time.Second {
+		if got, err := c.Clock(ctx, time.UTC); err != nil || got.Sub(set) != 61*time.Second {
 			t.Errorf("got %v, %v", got, err)
 		}
-		if n, err := c.LogPeriod(ctx, powerspy.V2); n != 100 || err != nil {
+		if n, err := c.LogPeriod(ctx); n != 100 || err != nil {
 			t.Errorf("got %d, %v", n, err)
 		}
-		if err := c.StopLog(ctx, powerspy.V2); err != nil || m.Logging() {
+		if err := c.StopLog(ctx); err != nil || m.Logging() {
 			t.Error(err)
 		}
-		list, err := c.ListFiles(ctx, powerspy.V2)
+		list, err := c.ListFiles(ctx)
 		if err != nil || len(list.Files) != 1 || list.Files[0].Name != "261125.DAT" {
 			t.Fatalf("got %+v, %v", list, err)
 		}
 		var b bytes.Buffer
-		if err := c.ReadFile(ctx, powerspy.V2, list.Files[0], &b, nil); err != nil || strings.Count(b.String(), "\r\n") != 30 {
+		if err := c.ReadFile(ctx, list.Files[0], &b, nil); err != nil || strings.Count(b.String(), "\r\n") != 30 {
 			t.Errorf("%d entries: %v", strings.Count(b.String(), "\r\n"), err)
 		}
 		m.SetFaults(sim.Faults{LogHang: true})
-		if err := c.StartLog(ctx, powerspy.V2); !errors.Is(err, powerspy.ErrNoAnswer) {
+		if err := c.StartLog(ctx); !errors.Is(err, powerspy.ErrNoAnswer) {
 			t.Errorf("unexpected error: %v", err)
 		}
 		if _, err := c.Identity(ctx); !errors.Is(err, powerspy.ErrNoAnswer) {
@@ -137,7 +137,7 @@ func TestCapture(t *testing.T) {
 				cfg.Generation = sim.Generation(gen)
 				m := sim.New(cfg)
 				c := connect(t, m)
-				cals, err := c.Calibration(ctx)
+				cals, err := c.Calibration(ctx, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -150,7 +150,7 @@ func TestCapture(t *testing.T) {
 				if err := errors.Join(
 					c.SetCaptureLength(ctx, periods),
 					c.SetTrigger(ctx, powerspy.Trigger{Enabled: true, Pretrigger: before, Thresholds: counts}),
-					c.StartCapture(ctx, gen),
+					c.StartCapture(ctx),
 				); err != nil {
 					t.Fatal(err)
 				}
@@ -208,41 +208,41 @@ func TestAfterCrash(t *testing.T) {
 		"T": func(ctx context.Context, c *powerspy.Client) error { return c.SetTrigger(ctx, powerspy.Trigger{}) },
 		"W": func(ctx context.Context, c *powerspy.Client) error { return c.WriteEEPROM(ctx, 0xF0, []byte{1, 2, 3}) },
 		"V": func(ctx context.Context, c *powerspy.Client) error { return c.ReadEEPROM(ctx, 0, make([]byte, 16)) },
-		"S": func(ctx context.Context, c *powerspy.Client) error { return c.StartCapture(ctx, v2) },
+		"S": func(ctx context.Context, c *powerspy.Client) error { return c.StartCapture(ctx) },
 		"C": func(ctx context.Context, c *powerspy.Client) error { return c.CancelCapture(ctx) },
-		"E": func(ctx context.Context, c *powerspy.Client) error { return c.SetClock(ctx, v2, time.Now()) },
-		"M": func(ctx context.Context, c *powerspy.Client) error { return c.SetLogPeriod(ctx, v2, 50) },
+		"E": func(ctx context.Context, c *powerspy.Client) error { return c.SetClock(ctx, time.Now()) },
+		"M": func(ctx context.Context, c *powerspy.Client) error { return c.SetLogPeriod(ctx, 50) },
 		"O and P": func(ctx context.Context, c *powerspy.Client) error {
-			return errors.Join(c.StartLog(ctx, v2), c.StopLog(ctx, v2))
+			return errors.Join(c.StartLog(ctx), c.StopLog(ctx))
 		},
-		"Y": func(ctx context.Context, c *powerspy.Client) error { return c.DeleteFile(ctx, v2, "120901.DAT") },
+		"Y": func(ctx context.Context, c *powerspy.Client) error { return c.DeleteFile(ctx, "120901.DAT") },
 		"J": func(ctx context.Context, c *powerspy.Client) error {
-			r, err := c.StartRealtime(ctx, v2, 5)
+			r, err := c.StartRealtime(ctx, 5)
 			if err != nil {
 				return err
 			}
 			return r.Stop(ctx)
 		},
 		"F": func(ctx context.Context, c *powerspy.Client) error {
-			_, err := c.Frequency(ctx, v2)
+			_, err := c.Frequency(ctx)
 			return err
 		},
 		"G": func(ctx context.Context, c *powerspy.Client) error {
-			_, err := c.Clock(ctx, v2, time.UTC)
+			_, err := c.Clock(ctx, time.UTC)
 			return err
 		},
 		"U": func(ctx context.Context, c *powerspy.Client) error {
-			list, err := c.ListFiles(ctx, v2)
+			list, err := c.ListFiles(ctx)
 			if err == nil && len(list.Files) != 2 {
 				err = fmt.Errorf("got %+v", list)
 			}
 			return err
 		},
 		"X": func(ctx context.Context, c *powerspy.Client) error {
-			return c.ReadFile(ctx, v2, powerspy.File{Name: "120902.DAT", Size: 5000}, new(bytes.Buffer), nil)
+			return c.ReadFile(ctx, powerspy.File{Name: "120902.DAT", Size: 5000}, new(bytes.Buffer), nil)
 		},
 		"A and B": func(ctx context.Context, c *powerspy.Client) error {
-			if err := errors.Join(c.SetCaptureLength(ctx, 2), c.StartCapture(ctx, v2), c.WaitCapture(ctx, nil)); err != nil {
+			if err := errors.Join(c.SetCaptureLength(ctx, 2), c.StartCapture(ctx), c.WaitCapture(ctx, nil)); err != nil {
 				return err
 			}
 			_, err := c.ReadCapture(ctx, 2)
@@ -259,7 +259,7 @@ func TestAfterCrash(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if _, err := powerspy.NewClient(crashed, nil).StartRealtime(t.Context(), v2, 1); err != nil {
+					if _, err := powerspy.NewClient(crashed, nil).StartRealtime(t.Context(), 1); err != nil {
 						t.Fatal(err)
 					}
 					time.Sleep(time.Second)
@@ -294,16 +294,16 @@ func TestFirstGeneration(t *testing.T) {
 		cfg := spec(t, "gen=1")
 		m := sim.New(cfg)
 		c := connect(t, m)
-		if err := errors.Join(c.SetCaptureLength(ctx, 50), c.StartCapture(ctx, powerspy.V1)); err != nil {
+		if err := errors.Join(c.SetCaptureLength(ctx, 50), c.StartCapture(ctx)); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Reset(ctx, powerspy.V1); err != nil {
+		if err := c.Reset(ctx); err != nil {
 			t.Error(err)
 		}
 		if id, err := c.Identity(ctx); err != nil || id.Status != powerspy.Ready {
 			t.Errorf("got %+v, %v", id, err)
 		}
-		if err := c.StartLog(ctx, powerspy.V1); !errors.Is(err, powerspy.ErrNotSupported) {
+		if err := c.StartLog(ctx); !errors.Is(err, powerspy.ErrNotSupported) {
 			t.Errorf("unexpected error: %v", err)
 		}
 	})

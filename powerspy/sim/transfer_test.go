@@ -22,7 +22,7 @@ func transfer(t *testing.T, c *powerspy.Client, m *sim.Meter) {
 		var b bytes.Buffer
 		var told int64
 		file := powerspy.File{Name: f.Name, Size: int64(len(f.Content))}
-		if err := c.ReadFile(t.Context(), powerspy.V2, file, &b, func(n int64) { told = n }); err != nil {
+		if err := c.ReadFile(t.Context(), file, &b, func(n int64) { told = n }); err != nil {
 			t.Errorf("%d bytes: %v", file.Size, err)
 			continue
 		}
@@ -59,7 +59,7 @@ func TestTransferNeverWrong(t *testing.T) {
 			c := connect(t, m)
 			for _, f := range m.Files() {
 				var b bytes.Buffer
-				err := c.ReadFile(t.Context(), powerspy.V2, powerspy.File{Name: f.Name, Size: int64(len(f.Content))}, &b, nil)
+				err := c.ReadFile(t.Context(), powerspy.File{Name: f.Name, Size: int64(len(f.Content))}, &b, nil)
 				switch {
 				case err != nil:
 					bad++
@@ -149,7 +149,7 @@ func TestTransferThroughput(t *testing.T) {
 				c := connect(t, m)
 				var b bytes.Buffer
 				begun = time.Now()
-				if err := c.ReadFile(t.Context(), powerspy.V2, powerspy.File{Name: f.Name, Size: int64(len(f.Content))}, &b, nil); err != nil {
+				if err := c.ReadFile(t.Context(), powerspy.File{Name: f.Name, Size: int64(len(f.Content))}, &b, nil); err != nil {
 					t.Fatal(err)
 				}
 				whole := time.Since(begun)

@@ -76,7 +76,7 @@ func TestCommandFileThroughput(t *testing.T) {
 		quicker(&bare, func() error { return readBlocks(link, f) })
 		quicker(&whole, func() error {
 			var b bytes.Buffer
-			err := c.ReadFile(ctx, powerspy.V2, powerspy.File{Name: f.Name, Size: size}, &b, nil)
+			err := c.ReadFile(ctx, powerspy.File{Name: f.Name, Size: size}, &b, nil)
 			if err == nil && !bytes.Equal(b.Bytes(), f.Content) {
 				t.Error("other bytes")
 			}

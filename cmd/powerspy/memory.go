@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"powerspy2/internal/atomicfile"
+	"powerspy2/meter"
+)
+
+// A memory is what earlier runs learnt of meters: a cache, whose loss costs the
+// next start a second or two.
+type memory struct {
+	path   string // empty: this user has no place for one
+	meters []remembered
+}
+
+// A remembered is what was learnt of the meter at a device. The newest come
+// first.
+type remembered struct {
+	Device string `json:"device"`
+	meter.Facts
+}
+
+// maxRemembered bounds the cache: ports of simulated meters come and go.
+const maxRemembered = 64
+
+// loadMemory reads the cache. One that is not there, or damaged, is empty: what
+// it says counts only together with what the meter says.
+func loadMemory(getenv func(string) string) *memory {
+	m := &memory{path: memoryPath(getenv)}
+	if m.path == "" {
+		return m
+	}
+	if text, err := os.ReadFile(m.path); err != nil || json.Unmarshal(text, &m.meters) != nil {
+		m.meters = nil
+	}
+	return m
+}
+
+// memoryPath is where the cache is (XDG Base Directory Specification).
+func memoryPath(getenv func(string) string) string {
+	dir := getenv("XDG_CACHE_HOME")
+	if !filepath.IsAbs(dir) {
+		home := getenv("HOME")
+		if home == "" {
+			return ""
+		}
+		dir = filepath.Join(home, ".cache")
+	}
+	return filepath.Join(dir, "powerspy", "meters.json")
+}
+
+func (m *memory) recall(t meter.Target) (meter.Facts, bool) {
+	i := slices.IndexFunc(m.meters, func(r remembered) bool { return r.Device == t.Device() })
+	if i < 0 {
+		return meter.Facts{}, false
+	}
+	return m.meters[i].Facts, true
+}
+
+// learn keeps what was learnt of the meter at a target. A simulated one in this
+// process is new in each run.
+func (m *memory) learn(t meter.Target, f meter.Facts) error {
+	if m.path == "" || t.Kind == meter.Simulated {
+		return nil
+	}
+	// Another run may have learnt something meanwhile.
+	if text, err := os.ReadFile(m.path); err == nil {
+		var now []remembered
+		if json.Unmarshal(text, &now) == nil {
+			m.meters = now
+		}
+	}
+	m.meters = slices.DeleteFunc(m.meters, func(r remembered) bool { return r.Device == t.Device() })
+	m.meters = slices.Insert(m.meters, 0, remembered{Device: t.Device(), Facts: f})
+	m.meters = m.meters[:min(len(m.meters), maxRemembered)]
+	text, err := json.MarshalIndent(m.meters, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(m.path), 0o700); err != nil {
+		return err
+	}
+	return atomicfile.Write(m.path, 0o600, func(w io.Writer) error {
+		_, err := w.Write(append(text, '\n'))
+		return err
+	})
+}

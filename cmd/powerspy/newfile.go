@@ -1,0 +1,158 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"powerspy2/internal/atomicfile"
+	"powerspy2/internal/cli"
+)
+
+// The one rule for files that a command makes, in one place: what is there
+// already stays unless --force is given, and what is no regular file stays in any
+// case, a symbolic link among them, which may be somebody else's. Results of
+// measurements that go on (measure --output) are appended to instead: see
+// outputFile.
+
+const forceFlag = "force"
+
+func force() *cli.Flag {
+	return &cli.Flag{Name: forceFlag, Usage: "replace a file that exists"}
+}
+
+// outputTo is the flag that names the file to write.
+func outputTo(usage string) *cli.Flag {
+	return &cli.Flag{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: usage}
+}
+
+// A newFile is a file that a command is to make.
+type newFile struct {
+	name  string // standardOutput is standard output
+	force bool   // replace a regular file
+}
+
+// An existsError is a file that stays as it is.
+type existsError struct{ path string }
+
+func (e *existsError) Error() string { return e.path + " exists already" }
+func (e *existsError) Unwrap() error { return fs.ErrExist }
+
+// An otherKindError is something that is never replaced.
+type otherKindError struct{ path, kind string }
+
+func (e *otherKindError) Error() string { return fmt.Sprintf("%s is %s", e.path, e.kind) }
+func (e *otherKindError) Unwrap() error { return fs.ErrExist }
+
+// A missingDirectoryError is a file whose directory is not there.
+type missingDirectoryError struct{ path, directory string }
+
+func (e *missingDirectoryError) Error() string {
+	return fmt.Sprintf("can't create %s: the directory %s does not exist", e.path, e.directory)
+}
+func (e *missingDirectoryError) Unwrap() error { return fs.ErrNotExist }
+
+// check says what keeps the file from being written, as far as that shows
+// beforehand.
+func (f newFile) check() error {
+	if f.name == standardOutput {
+		return nil
+	}
+	info, err := os.Lstat(f.name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		dir := filepath.Dir(f.name)
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return &missingDirectoryError{f.name, dir}
+		}
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return &otherKindError{f.name, fileKind(f.name, info.Mode())}
+	case !f.force:
+		return &existsError{f.name}
+	}
+	return atomicfile.Check(f.name)
+}
+
+// write writes the file, whole or not at all. What has come to be there since
+// check stays, too.
+func (f newFile) write(e env, content func(io.Writer) error) error {
+	if f.name == standardOutput {
+		return content(e.stdout)
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	return atomicfile.Write(f.name, 0o666, content)
+}
+
+// writeText is write for what is known.
+func (f newFile) writeText(e env, text string) error {
+	return f.write(e, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
+}
+
+// fileKind says what a thing that is no regular file is.
+func fileKind(name string, mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		if to, err := os.Readlink(name); err == nil {
+			return fmt.Sprintf("a symbolic link to %q", to)
+		}
+		return "a symbolic link"
+	case mode.IsDir():
+		return "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case mode&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return "a device"
+}
+
+// checkLink says why a symbolic link to a terminal of ours can't be made: only
+// one that an earlier run left behind is replaced. It leads to a terminal, which
+// is there no more, unless a lock shows that the link is nobody else's.
+func checkLink(link string, locked bool) error {
+	info, err := os.Lstat(link)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		dir := filepath.Dir(link)
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return &missingDirectoryError{link, dir}
+		}
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().IsRegular():
+		return &otherKindError{link, "a file"}
+	case info.Mode()&fs.ModeSymlink == 0:
+		return &otherKindError{link, fileKind(link, info.Mode())}
+	}
+	to, err := os.Readlink(link)
+	if err != nil || !strings.HasPrefix(to, "/dev/pts/") {
+		return &otherKindError{link, fileKind(link, info.Mode())}
+	}
+	if _, err := os.Stat(to); err == nil && !locked {
+		return &otherKindError{link, fmt.Sprintf("a symbolic link to the terminal %s, which is in use", to)}
+	}
+	return nil
+}
+
+// shellQuote quotes what a shell would not take as one word.
+func shellQuote(word string) string {
+	plain := func(r rune) bool {
+		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune("/._-+,=@%", r)
+	}
+	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}

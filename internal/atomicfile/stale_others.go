@@ -1,0 +1,9 @@
+//go:build !unix
+
+package atomicfile
+
+import "os"
+
+func hold(*os.File) {}
+
+func sweep(string) {}
