@@ -7,7 +7,6 @@ import (
 	"net"
 	"time"
 
-	"powerspy2/bdaddr"
 	"powerspy2/rfcomm"
 )
 
@@ -49,9 +48,13 @@ func (r *route) rebond(ctx context.Context) error {
 // dialChannel connects to the remembered channel, else to the usual one, else
 // to the one in the meter's service record. The channel that answered is kept
 // in t.
-func dialChannel(ctx context.Context, r radio, local bdaddr.Address, t *Target) (net.Conn, error) {
+func (c *Config) dialChannel(ctx context.Context, r radio, t *Target) (net.Conn, error) {
+	cfg := &rfcomm.Config{Local: t.Adapter, Forerunner: c.Forerunner}
+	if t.Unpaired {
+		cfg.Security = rfcomm.SecurityLow
+	}
 	try := func(channel uint8) (net.Conn, error) {
-		c, err := r.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, &rfcomm.Config{Local: local})
+		c, err := r.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, cfg)
 		if err == nil {
 			t.Channel = channel
 		}
@@ -61,11 +64,11 @@ func dialChannel(ctx context.Context, r radio, local bdaddr.Address, t *Target) 
 	if first == 0 {
 		first = usualChannel
 	}
-	c, err := try(first)
+	l, err := try(first)
 	if !errors.Is(err, rfcomm.ErrRefused) || errors.Is(err, rfcomm.ErrOccupied) {
-		return c, err
+		return l, err
 	}
-	channel, serr := r.FindChannel(ctx, local, t.Address, serialPort)
+	channel, serr := r.FindChannel(ctx, t.Address, serialPort, cfg)
 	switch {
 	case errors.Is(serr, rfcomm.ErrNoService):
 		return nil, serr

@@ -273,7 +273,7 @@ func (p *patient) checkConnection(ctx context.Context) (_ string, err error) {
 		p.attach(l)
 		return p.target.String() + " is open", nil
 	}
-	l, err := dialChannel(ctx, p.host.radio, p.place.adapter.Address, &p.target)
+	l, err := p.cfg.dialChannel(ctx, p.host.radio, &p.target)
 	if err != nil {
 		return "", explainConnect("connection", err, p.host.radio)
 	}

@@ -40,6 +40,8 @@ type fakeHost struct {
 	stuck    bool         // the kernel's RFCOMM
 	restart  func() error // of the service; nil: nobody may
 	log      []string
+	watchers []*fakeWatcher
+	calls    int // to BlueZ, by whatever method
 }
 
 // change changes the host while others use it.
@@ -47,6 +49,92 @@ func (h *fakeHost) change(f func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f()
+	h.tell()
+}
+
+// tell wakes those who watch.
+func (h *fakeHost) tell() {
+	for _, w := range h.watchers {
+		select {
+		case w.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// A fakeWatcher tells of the adapters and of BlueZ's coming and going.
+type fakeWatcher struct {
+	h       *fakeHost
+	changed chan struct{}
+	queue   []bluez.Event
+	up      bool
+	told    []bluez.Adapter
+}
+
+func (h *fakeHost) Watch(context.Context) (watcher, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls++
+	w := &fakeWatcher{h: h, changed: make(chan struct{}, 1)}
+	if w.look(); !w.up {
+		w.queue = []bluez.Event{{Kind: bluez.DaemonDown}}
+	}
+	h.watchers = append(h.watchers, w)
+	return w, nil
+}
+
+// look queues what has changed.
+func (w *fakeWatcher) look() {
+	up := w.h.noBus == nil
+	switch {
+	case w.up && !up:
+		w.queue = append(w.queue, bluez.Event{Kind: bluez.DaemonDown})
+		w.told = nil
+	case !w.up && up:
+		w.queue = append(w.queue, bluez.Event{Kind: bluez.DaemonUp})
+	}
+	if w.up = up; !up {
+		return
+	}
+	for _, a := range w.told {
+		if !slices.ContainsFunc(w.h.adapters, func(b bluez.Adapter) bool { return a.ID == b.ID }) {
+			w.queue = append(w.queue, bluez.Event{Kind: bluez.AdapterRemoved, Adapter: a})
+		}
+	}
+	for _, a := range w.h.adapters {
+		switch i := slices.IndexFunc(w.told, func(b bluez.Adapter) bool { return a.ID == b.ID }); {
+		case i < 0:
+			w.queue = append(w.queue, bluez.Event{Kind: bluez.AdapterAdded, Adapter: a})
+		case w.told[i] != a:
+			w.queue = append(w.queue, bluez.Event{Kind: bluez.AdapterChanged, Adapter: a})
+		}
+	}
+	w.told = slices.Clone(w.h.adapters)
+}
+
+func (w *fakeWatcher) Buffered() int { return len(w.queue) }
+
+func (w *fakeWatcher) Next(ctx context.Context) (bluez.Event, error) {
+	for len(w.queue) == 0 {
+		select {
+		case <-ctx.Done():
+			return bluez.Event{}, ctx.Err()
+		case <-w.changed:
+		}
+		w.h.mu.Lock()
+		w.look()
+		w.h.mu.Unlock()
+	}
+	e := w.queue[0]
+	w.queue = w.queue[1:]
+	return e, nil
+}
+
+func (w *fakeWatcher) Close() error {
+	w.h.mu.Lock()
+	defer w.h.mu.Unlock()
+	w.h.watchers = slices.DeleteFunc(w.h.watchers, func(o *fakeWatcher) bool { return o == w })
+	return nil
 }
 
 type fakeDevice struct {
@@ -80,12 +168,14 @@ func (h *fakeHost) find(a bdaddr.Address) *fakeDevice {
 func (h *fakeHost) Adapters(context.Context) ([]bluez.Adapter, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.calls++
 	return slices.Clone(h.adapters), h.denied
 }
 
 func (h *fakeHost) Devices(context.Context) ([]bluez.Device, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.calls++
 	var ds []bluez.Device
 	for _, d := range h.air {
 		if d.known {
@@ -181,6 +271,7 @@ func (h *fakeHost) SetPowered(_ context.Context, id string, on bool) error {
 			h.adapters[i].Powered = on
 		}
 	}
+	h.tell()
 	return nil
 }
 
@@ -234,7 +325,7 @@ func (h *fakeHost) Dial(ctx context.Context, remote rfcomm.Addr, _ *rfcomm.Confi
 // pageTime is how long the kernel calls a device, on the bubble's clock.
 const pageTime = 5120 * time.Millisecond
 
-func (h *fakeHost) FindChannel(_ context.Context, _, a bdaddr.Address, _ uint16) (uint8, error) {
+func (h *fakeHost) FindChannel(_ context.Context, a bdaddr.Address, _ uint16, _ *rfcomm.Config) (uint8, error) {
 	return h.find(a).channel, nil
 }
 
@@ -450,6 +541,7 @@ func (h *fakeHost) host() host {
 			}
 			return h, nil
 		},
+		watch: h.Watch,
 		radio: h,
 		restart: func(context.Context) error {
 			h.mu.Lock()

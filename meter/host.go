@@ -11,7 +11,8 @@ import (
 
 // A host is the Bluetooth of a machine.
 type host struct {
-	bus     func(context.Context) (daemon, error) // connects to BlueZ
+	bus     func(context.Context) (daemon, error)  // connects to BlueZ
+	watch   func(context.Context) (watcher, error) // watches BlueZ, whether it is there or not
 	radio   radio
 	restart func(context.Context) error // restarts the Bluetooth service
 }
@@ -24,6 +25,13 @@ var system = host{
 			return nil, explainBlueZ("reach the Bluetooth service", err)
 		}
 		return c, nil
+	},
+	watch: func(ctx context.Context) (watcher, error) {
+		w, err := bluez.Watch(ctx)
+		if err != nil {
+			return nil, err // not a nil *bluez.Watcher in a watcher
+		}
+		return w, nil
 	},
 	radio:   kernel{},
 	restart: bluez.RestartService,
@@ -44,10 +52,19 @@ type daemon interface {
 
 var _ daemon = (*bluez.Client)(nil)
 
+// A watcher tells what happens to BlueZ and its adapters.
+type watcher interface {
+	Next(ctx context.Context) (bluez.Event, error)
+	Buffered() int
+	Close() error
+}
+
+var _ watcher = (*bluez.Watcher)(nil)
+
 // A radio is what connecting needs of the kernel.
 type radio interface {
 	Dial(ctx context.Context, remote rfcomm.Addr, cfg *rfcomm.Config) (net.Conn, error)
-	FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error)
+	FindChannel(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *rfcomm.Config) (uint8, error)
 	Present(ctx context.Context, local, remote bdaddr.Address) (string, error)
 	Holders() ([]rfcomm.Holder, error)
 	// Alive is ErrKernelStuck when the kernel's RFCOMM is dead.
@@ -65,8 +82,8 @@ func (kernel) Dial(ctx context.Context, remote rfcomm.Addr, cfg *rfcomm.Config) 
 	return c, nil
 }
 
-func (kernel) FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
-	return rfcomm.FindChannel(ctx, local, remote, uuid)
+func (kernel) FindChannel(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *rfcomm.Config) (uint8, error) {
+	return rfcomm.FindChannel(ctx, remote, uuid, cfg)
 }
 
 func (kernel) Present(ctx context.Context, local, remote bdaddr.Address) (string, error) {

@@ -52,9 +52,11 @@ type Target struct {
 	Alias   string         // a name of the user's own for a remembered meter, may be empty
 	Adapter bdaddr.Address // Bluetooth: the adapter to use; zero: whichever knows the meter
 	Channel uint8          // Bluetooth: RFCOMM channel, 1 to 30; 0: 1, or what the meter's service record says
-	Path    string         // Serial: path of the device
-	Host    string         // TCP: host:port
-	Sim     string         // Simulated: parameters, see package sim
+	// Unpaired: Bluetooth: it refuses to pair, and is connected to without: anybody could listen.
+	Unpaired bool
+	Path     string // Serial: path of the device
+	Host     string // TCP: host:port
+	Sim      string // Simulated: parameters, see package sim
 
 	sim *simulated // Simulated: the meter, for ParseTarget's targets and their copies
 }
