@@ -279,14 +279,27 @@ func (h *fakeHost) Close() error { return nil }
 
 func (h *fakeHost) Present(_ context.Context, _, a bdaddr.Address) (string, error) {
 	h.mu.Lock()
-	d := h.find(a)
-	here := d != nil && !d.away
-	h.mu.Unlock()
-	if here {
+	defer h.mu.Unlock()
+	if d := h.page(a); d != nil {
 		return d.Name, nil
 	}
-	time.Sleep(pageTime)
 	return "", rfcomm.ErrAbsent
+}
+
+// page calls a device until it answers, as it does also when it comes back
+// meanwhile; nil: it does not. h.mu is held.
+func (h *fakeHost) page(a bdaddr.Address) *fakeDevice {
+	for began := time.Now(); ; {
+		if d := h.find(a); d != nil && !d.away {
+			return d
+		}
+		if time.Since(began) >= pageTime {
+			return nil
+		}
+		h.mu.Unlock()
+		time.Sleep(pageTime / 64)
+		h.mu.Lock()
+	}
 }
 
 func (h *fakeHost) Dial(ctx context.Context, remote rfcomm.Addr, _ *rfcomm.Config) (net.Conn, error) {
@@ -299,10 +312,7 @@ func (h *fakeHost) Dial(ctx context.Context, remote rfcomm.Addr, _ *rfcomm.Confi
 		return nil, rfcomm.ErrKernelStuck
 	case !slices.ContainsFunc(h.adapters, func(a bluez.Adapter) bool { return a.Powered }):
 		return nil, rfcomm.ErrAdapterDown
-	case d == nil || d.away:
-		h.mu.Unlock()
-		time.Sleep(pageTime)
-		h.mu.Lock()
+	case h.page(remote.Address) == nil:
 		return nil, rfcomm.ErrAbsent
 	case d.forgot || !d.Paired:
 		return nil, rfcomm.ErrKeyRefused

@@ -234,6 +234,8 @@ func (r *rescue) refuse(ctx context.Context, s Step, reason error) string {
 		return "the meter is not reached by Bluetooth"
 	case others:
 		return "somebody else uses the meter"
+	case s > Rebond && (is(rfcomm.ErrAbsent) || is(bluez.ErrPageTimeout)):
+		return "the meter is out of reach, which is no fault of this machine"
 	case s == Relink && isKeyRefused(reason):
 		return "the meter refuses the key"
 	case s == Rebond && isKeyRefused(reason):

@@ -26,9 +26,14 @@ func TestRefuse(t *testing.T) {
 		{name: "silent", reason: dead, want: []Step{Drain, Reconnect, Relink, ResetAdapter, RestartService}},
 		{name: "no link", reason: dead, none: true, want: []Step{Reconnect, Relink, ResetAdapter, RestartService}},
 		{
-			name: "no radio link", reason: rfcomm.ErrAbsent, none: true,
+			name: "no radio link", reason: dead, none: true,
 			change: func(h *fakeHost) { h.air[0].Connected = false },
 			want:   []Step{Reconnect, ResetAdapter, RestartService},
+		},
+		{
+			name: "out of reach", rec: Recovery{PowerCycle: func(context.Context) error { return nil }}, reason: rfcomm.ErrAbsent, none: true,
+			change: func(h *fakeHost) { h.air[0].Connected = false },
+			want:   []Step{Reconnect, PowerCycle},
 		},
 		{
 			name: "another device is connected", reason: dead, change: func(h *fakeHost) { h.air = append(h.air, other) },
