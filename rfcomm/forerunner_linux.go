@@ -65,12 +65,18 @@ func (h *host) failedConnectKills() bool {
 	return !known
 }
 
-// spawnForerunner runs the process and returns what it says.
-func spawnForerunner(ctx context.Context, local, remote bdaddr.Address) error {
+// forerunnerCommand makes the process. It shares nothing with this one that could end it early.
+func forerunnerCommand(local, remote bdaddr.Address) *exec.Cmd {
 	cmd := exec.Command("/proc/self/exe", local.String(), remote.String())
 	cmd.Args[0] = forerunnerName
 	cmd.Env, cmd.Dir = []string{}, "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+// spawnForerunner runs the process and returns what it says.
+func spawnForerunner(ctx context.Context, local, remote bdaddr.Address) error {
+	cmd := forerunnerCommand(local, remote)
 	stdout, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

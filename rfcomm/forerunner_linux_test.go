@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"powerspy2/bdaddr"
@@ -213,6 +214,19 @@ func TestParseReport(t *testing.T) {
 		if errors.As(err, &serr) {
 			t.Errorf("%q is taken for %v", line, err)
 		}
+	}
+}
+
+// The command line names no program that others look for by name (pgrep -f), as the Green Metrics Tool does before it
+// starts one of its own.
+func TestForerunnerCommand(t *testing.T) {
+	cmd := forerunnerCommand(testAdapter, testMeter)
+	want := []string{"bluetooth-forerunner", testAdapter.String(), testMeter.String()}
+	if diff := cmp.Diff(want, cmd.Args); diff != "" {
+		t.Errorf("unexpected command line (-want +got):\n%s", diff)
+	}
+	if !cmd.SysProcAttr.Setsid {
+		t.Error("Ctrl-C reaches it")
 	}
 }
 
