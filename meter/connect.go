@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"powerspy2/bluez"
 	"powerspy2/rfcomm"
 )
 
@@ -25,24 +26,23 @@ func isKeyRefused(err error) bool { return errors.Is(err, rfcomm.ErrKeyRefused) 
 
 // rebond forgets the key of a Bluetooth meter that it refuses, and pairs anew.
 func (r *route) rebond(ctx context.Context) error {
-	d, err := r.host.bus(ctx)
-	if err != nil {
-		return err
-	}
-	defer d.Close() // nothing is lost when hanging up fails
-	f := &finder{cfg: &r.cfg, daemon: d, radio: r.host.radio}
-	a, err := f.adapter(ctx, r.target)
-	if err != nil {
-		return err
-	}
-	if err := d.Remove(ctx, a.ID, r.target.Address); err != nil && !isUnknown(err) {
-		return explainBlueZ("forget the refused key of "+r.target.String(), err)
-	}
-	p, err := f.appear(ctx, r.target, a)
-	if err != nil {
-		return err
-	}
-	return f.pair(ctx, p, r.target)
+	return r.withBlueZ(ctx, func(f *finder, a bluez.Adapter) error {
+		if !a.Powered {
+			return r.host.adapterOff(a)
+		}
+		if err := f.daemon.Remove(ctx, a.ID, r.target.Address); err != nil && !isUnknown(err) {
+			return explainBlueZ("forget the refused key of "+r.target.String(), err)
+		}
+		s, err := f.appear(ctx, r.target, a)
+		if err != nil {
+			return err
+		}
+		if err := f.pair(ctx, s, r.target); err != nil {
+			return err
+		}
+		r.ours, r.trusted, r.target.Unpaired = true, false, false
+		return nil
+	})
 }
 
 // dialChannel connects to the remembered channel, else to the usual one, else

@@ -2,7 +2,9 @@ package meter
 
 import (
 	"context"
+	"io/fs"
 	"net"
+	"os"
 
 	"powerspy2/bdaddr"
 	"powerspy2/bluez"
@@ -14,6 +16,7 @@ type host struct {
 	bus     func(context.Context) (daemon, error)  // connects to BlueZ
 	watch   func(context.Context) (watcher, error) // watches BlueZ, whether it is there or not
 	radio   radio
+	files   fs.FS                       // what the machine shows of itself: its root directory
 	restart func(context.Context) error // restarts the Bluetooth service
 }
 
@@ -22,7 +25,7 @@ var system = host{
 	bus: func(ctx context.Context) (daemon, error) {
 		c, err := bluez.Dial(ctx)
 		if err != nil {
-			return nil, explainBlueZ("reach the Bluetooth service", err)
+			return nil, err // not a nil *bluez.Client in a daemon
 		}
 		return c, nil
 	},
@@ -34,6 +37,7 @@ var system = host{
 		return w, nil
 	},
 	radio:   kernel{},
+	files:   os.DirFS("/"),
 	restart: bluez.RestartService,
 }
 
@@ -67,7 +71,8 @@ type radio interface {
 	FindChannel(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *rfcomm.Config) (uint8, error)
 	Present(ctx context.Context, local, remote bdaddr.Address) (string, error)
 	Holders() ([]rfcomm.Holder, error)
-	// Alive is ErrKernelStuck when the kernel's RFCOMM is dead.
+	// Alive is ErrKernelStuck when the kernel's RFCOMM is dead, ErrNotSupported
+	// when there is none.
 	Alive() error
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"powerspy2/bluez"
 	"powerspy2/powerspy"
 	"powerspy2/rfcomm"
 )
@@ -172,7 +173,7 @@ func isFinal(err error) bool {
 		}
 	}
 	var pin *PINError
-	return errors.As(err, &pin)
+	return errors.As(err, &pin) && !errors.Is(pin, bluez.ErrAuthCanceled)
 }
 
 // mayPass tells an error of a meter that is there and may get over it.

@@ -9,9 +9,6 @@ import (
 	"powerspy2/powerspy/sim"
 )
 
-// NamePrefix starts the advertised name of every PowerSpy.
-const NamePrefix = "PowerSpy"
-
 // A Kind is the way in which a meter is reached.
 type Kind uint8
 
