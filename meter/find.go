@@ -12,7 +12,7 @@ import (
 
 	"powerspy2/bdaddr"
 	"powerspy2/bluez"
-	"powerspy2/internal/visible"
+	"powerspy2/internal/harmless"
 )
 
 const (
@@ -173,7 +173,7 @@ func (f *finder) answering(ctx context.Context, t Target, paired []sighting, ada
 		if first == nil {
 			first = err
 		}
-		t.Name = cmp.Or(visible.Text(name), t.Name)
+		t.Name = cmp.Or(harmless.Text(name), t.Name)
 		return err == nil
 	}
 	for _, s := range paired {

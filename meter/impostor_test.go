@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"powerspy2/bluez"
-	"powerspy2/internal/visible"
+	"powerspy2/internal/harmless"
 	"powerspy2/powerspy"
 	"powerspy2/rfcomm"
 )
@@ -97,7 +97,7 @@ func TestOpenImpostor(t *testing.T) {
 		},
 		{
 			name: "speaks another language", air: []*fakeDevice{with(func(d *fakeDevice) { d.meterConfig = "garbage-answer=?" })},
-			err: powerspy.ErrNotUnderstood, log: []string{"discover hci0", "pair with 1234", "dial 1", "remove"},
+			err: powerspy.ErrNotUnderstood, log: []string{"discover hci0", "pair with 1234", "dial 1", "dial 1", "remove"},
 		},
 		{
 			name: "silent, which a meter may be", air: []*fakeDevice{with(func(d *fakeDevice) { d.meterConfig = "mute=?" })},
@@ -176,7 +176,7 @@ func TestNamesAreHarmless(t *testing.T) {
 		h := &fakeHost{t: t, adapters: []bluez.Adapter{testAdapter}, air: []*fakeDevice{d, other}}
 		check := func(where, s string) {
 			t.Helper()
-			if err := visible.Check(s); err != nil {
+			if err := harmless.Check(s); err != nil {
 				t.Errorf("%s: %q is shown: %v", where, s, err)
 			}
 		}

@@ -8,7 +8,7 @@ import (
 
 	"powerspy2/bdaddr"
 	"powerspy2/bluez"
-	"powerspy2/internal/visible"
+	"powerspy2/internal/harmless"
 )
 
 // A sighting is a device as one adapter knows it.
@@ -20,7 +20,7 @@ type sighting struct {
 // saw makes a sighting. Names are anybody's choice, and made harmless here, where
 // they come in.
 func saw(a bluez.Adapter, d bluez.Device) sighting {
-	d.Name, d.Alias = visible.Text(d.Name), visible.Text(d.Alias)
+	d.Name, d.Alias = harmless.Text(d.Name), harmless.Text(d.Alias)
 	return sighting{a, d}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"powerspy2/internal/atomicfile"
+	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
 
@@ -160,7 +161,7 @@ func (m *Meter) entry() entry {
 		e.Device = m.Device()
 		return e
 	}
-	e.Name, e.Address, e.Channel = m.Name, m.Address.String(), int64(m.Channel)
+	e.Name, e.Address, e.Channel, e.Unpaired = harmless.Text(m.Name), m.Address.String(), int64(m.Channel), m.Unpaired
 	if !m.Adapter.IsZero() {
 		e.Adapter = m.Adapter.String()
 	}

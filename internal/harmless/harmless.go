@@ -1,11 +1,11 @@
-// Package visible makes text from outside harmless to show and to store: names
+// Package harmless makes text from outside harmless to show and to store: names
 // that devices give themselves, which anybody in radio range can choose, and
 // what other programs wrote.
 //
 // A control or escape character in it could drive a terminal or end a line, an
 // override of the writing direction or an invisible character make it look like
 // something else (Unicode Technical Report 36, Unicode Security Considerations).
-package visible
+package harmless
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ func Text(s string) string {
 	var b strings.Builder
 	for len(s) > 0 {
 		r, size := utf8.DecodeRuneInString(s)
-		if harmless(r, size) {
+		if shown(r, size) {
 			b.WriteString(s[:size])
 		} else {
 			quoted := strconv.Quote(s[:size])
@@ -38,8 +38,8 @@ func Text(s string) string {
 
 // Errors of Check.
 var (
-	errUTF8    = errors.New("not UTF-8")
-	errControl = errors.New("a control or invisible character")
+	errUTF8    = errors.New("it is not UTF-8")
+	errControl = errors.New("it has characters that can't be seen")
 )
 
 // Check returns what is wrong with a text that Text would change.
@@ -49,7 +49,7 @@ func Check(s string) error {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			return errUTF8
-		case !harmless(r, size):
+		case !shown(r, size):
 			return errControl
 		}
 		s = s[size:]
@@ -57,9 +57,9 @@ func Check(s string) error {
 	return nil
 }
 
-// harmless tells whether a rune of so many bytes can be shown as it is. The
+// shown tells whether a rune of so many bytes can be shown as it is. The
 // format characters, which those that set the writing direction are among, and
 // the separators of lines are not graphic.
-func harmless(r rune, size int) bool {
+func shown(r rune, size int) bool {
 	return strconv.IsGraphic(r) && !(r == utf8.RuneError && size == 1)
 }
