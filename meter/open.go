@@ -31,7 +31,7 @@ func open(ctx context.Context, cfg Config, h host) (*Meter, error) {
 	}
 	m, err := r.open(ctx)
 	if err != nil {
-		return nil, giveBack(release, err)
+		return nil, unclaim(release, err)
 	}
 	m.release = release
 	return m, nil

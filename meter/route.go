@@ -33,7 +33,7 @@ func locate(ctx context.Context, cfg Config, h host) (*Route, error) {
 		return nil, err
 	}
 	if err := r.prove(ctx); err != nil {
-		return nil, giveBack(release, err)
+		return nil, unclaim(release, err)
 	}
 	return &Route{route: r, release: release}, nil
 }
@@ -49,7 +49,7 @@ func (r *Route) Target() Target { return r.route.target }
 func (r *Route) Dial(ctx context.Context) (powerspy.Link, error) {
 	l, err := r.route.link(ctx)
 	if isKeyRefused(err) {
-		if err = r.route.heal(ctx); err == nil {
+		if err = r.route.pairAnew(ctx); err == nil {
 			err = r.route.prove(ctx)
 		}
 		if err == nil {
@@ -119,20 +119,20 @@ const attempts = 2
 // may get lost on a link that is fine.
 const retries = 1
 
-// healed is link, and heals a key that a Bluetooth meter refuses (it was reset,
-// or paired with too many others since).
-func (r *route) healed(ctx context.Context) (powerspy.Link, error) {
+// pairedLink is link, and pairs anew with a Bluetooth meter that refuses this
+// machine's key (it was reset, or paired with too many others since).
+func (r *route) pairedLink(ctx context.Context) (powerspy.Link, error) {
 	l, err := r.link(ctx)
 	if !isKeyRefused(err) {
 		return l, err
 	}
-	if err := r.heal(ctx); err != nil {
+	if err := r.pairAnew(ctx); err != nil {
 		return nil, err
 	}
 	return r.link(ctx)
 }
 
-func (r *route) heal(ctx context.Context) error {
+func (r *route) pairAnew(ctx context.Context) error {
 	r.cfg.report(Pairing, "%s has forgotten this machine, pairing again", r.target)
 	return r.rebond(ctx)
 }
@@ -140,7 +140,7 @@ func (r *route) heal(ctx context.Context) error {
 // open connects and makes a meter of it.
 func (r *route) open(ctx context.Context) (*Meter, error) {
 	for try := 1; ; try++ {
-		l, err := r.healed(ctx)
+		l, err := r.pairedLink(ctx)
 		if err != nil {
 			r.disown(ctx, err)
 			return nil, err

@@ -141,7 +141,7 @@ func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h
 		return s, nil
 	}
 	if ctx.Err() != nil || isFinal(err) || rec.GiveUpAfter == 0 && !mayPass(err) {
-		return nil, giveBack(release, errors.Join(err, rescue.close()))
+		return nil, unclaim(release, errors.Join(err, rescue.close()))
 	}
 	s.stream = nil // not a nil *Stream in a source
 	s.outage(err)
