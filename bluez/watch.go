@@ -77,7 +77,8 @@ type Watcher struct {
 const opWatch = "watch"
 
 // Watch is Client.Watch on a connection of the watcher's own, which also works
-// while BlueZ is not on the bus, and ends with Close.
+// while BlueZ is not on the bus, and ends with Close. Without a bus the error is
+// ErrNoBus.
 func Watch(ctx context.Context) (*Watcher, error) { return watchOn(ctx, dbus.ConnectSystemBus) }
 
 // watchOn is Watch on the bus that connect connects to.

@@ -80,8 +80,8 @@ const (
 // A PINError is a PIN, or several, that a meter refused: no use in trying them
 // again, unless it only broke off. It comes with ErrPairing.
 type PINError struct {
-	Source PINSource
-	Err    error // how it refused the last one: bluez.ErrAuthFailed, ErrAuthRejected or ErrAuthCanceled
+	Source PINSource // of the PINs that were tried
+	Err    error     // how it refused the last one: bluez.ErrAuthFailed, ErrAuthRejected or ErrAuthCanceled
 }
 
 // Unwrap returns how the last PIN was refused.

@@ -18,10 +18,11 @@ func IsPowerSpy(name string) bool { return strings.HasPrefix(name, NamePrefix) }
 // An ImpostorError is a device that has a meter's name and is something else. It
 // comes with ErrNotFound.
 type ImpostorError struct {
-	Target Target
+	Target Target // the device
 	What   string // such as "it is a phone"
 }
 
+// Error says which device it is, and what it is.
 func (e *ImpostorError) Error() string {
 	return fmt.Sprintf("%s is no PowerSpy: %s", e.Target, e.What)
 }
