@@ -59,7 +59,7 @@ func TestIntegrationUnpaired(t *testing.T) {
 }
 
 // A keyboard with the name of a meter is not paired with.
-func TestIntegrationImpostor(t *testing.T) {
+func TestCommandImpostor(t *testing.T) {
 	m := Shared(t)
 	keyboard := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) { constant(d, s); d.Class = 0x2540 })
 	for _, args := range [][]string{{"measure", "--count", "1"}, {"setup", "--device", "PowerSpy"}} {
@@ -75,7 +75,7 @@ func TestIntegrationImpostor(t *testing.T) {
 }
 
 // What has a meter's name and answers as none is not left paired or trusted.
-func TestIntegrationNoMeter(t *testing.T) {
+func TestCommandNoMeter(t *testing.T) {
 	m := Shared(t)
 	device := m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) { constant(d, s); s.Faults.Garbage = "?" })
 	checkStatus(t, Run(t, Cmd{Args: []string{"setup"}}), 6)
@@ -87,7 +87,7 @@ func TestIntegrationNoMeter(t *testing.T) {
 }
 
 // A name that would drive a terminal drives none.
-func TestIntegrationNames(t *testing.T) {
+func TestCommandNames(t *testing.T) {
 	m := Shared(t)
 	m.AddMeter(t, func(d *air.DeviceConfig, s *sim.Config) { constant(d, s); d.Name = "PowerSpy \x1b[2J\a\u202ex" })
 	for _, args := range [][]string{{"scan"}, {"setup"}, {"measure", "--count", "1"}, {"info"}, {"doctor"}} {
@@ -105,7 +105,8 @@ func TestIntegrationNames(t *testing.T) {
 // and set up for it.
 func TestIntegrationTwoAdapters(t *testing.T) {
 	m := Shared(t)
-	second := air.New(air.Config{Address: bdaddr.Address{0x00, 0x1a, 0x7d, 0xda, 0x71, 0x14}, InquiryUnit: quickInquiry})
+	second := air.New(air.Config{Address: bdaddr.Address{0x00, 0x1a, 0x7d, 0xda, 0x71, 0x14}})
+	second.SetInquiryUnit(quickInquiry)
 	simCfg := sim.DefaultConfig()
 	constant(nil, &simCfg)
 	s := sim.New(simCfg)
