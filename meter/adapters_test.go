@@ -57,12 +57,12 @@ func TestOpenTwoAdapters(t *testing.T) {
 		},
 		{
 			name: "paired on both", adapters: both, air: []*fakeDevice{paired(), onSecond(paired())},
-			want: "hci0", log: []string{"dial 1"}, told: "through hci0", max: time.Second,
+			want: "hci0", log: []string{"dial 1"}, told: "through hci0", max: 2 * time.Second,
 		},
 		{
 			name: "paired on both, remembered by the second", adapters: both, cfg: Config{Remembered: remembered(secondAdapter)},
 			air:  []*fakeDevice{paired(), onSecond(paired())},
-			want: "hci1", log: []string{"dial 1"}, max: time.Second,
+			want: "hci1", log: []string{"dial 1"}, max: 2 * time.Second,
 		},
 		{
 			name: "paired on both, answers the second", adapters: both, cfg: Config{Remembered: remembered(testAdapter)},

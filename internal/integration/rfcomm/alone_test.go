@@ -17,6 +17,12 @@ import (
 	"powerspy2/rfcomm"
 )
 
+// The test binary is the forerunner of its tests.
+func TestMain(m *testing.M) {
+	rfcomm.ForerunnerMain()
+	os.Exit(m.Run())
+}
+
 // ownAir makes an adapter of the synthetic air for a test that leaves the kernel spoilt, and switches it on, without BlueZ.
 func ownAir(t *testing.T) *air.Controller {
 	t.Helper()
