@@ -14,9 +14,10 @@ import (
 const (
 	agentManagerPath = rootPath
 
-	// capability is what an agent says that it can do: take a PIN. BlueZ asks
-	// for a legacy PIN whatever it says.
-	capability = "KeyboardOnly"
+	// capability is what an agent says that it can do. Devices that pair by
+	// Secure Simple Pairing then do so without a number to type or to compare
+	// ("Just Works"); BlueZ asks for the PIN of an older one whatever is said.
+	capability = "NoInputNoOutput"
 
 	opAgent = "register a pairing agent"
 )
@@ -43,17 +44,23 @@ var (
 	errCanceled = dbus.NewError("org.bluez.Error.Canceled", nil)
 )
 
-// agent answers BlueZ's questions about pairing. What it is not there for, it
-// rejects. It keeps no PIN.
-type agent struct {
-	c    *Client
-	path dbus.ObjectPath
-
+// An answerer decides what an agent answers.
+type answerer struct {
 	// pin is asked for the PIN of a device, and must return soon after its
 	// context has ended.
 	pin func(context.Context, dbus.ObjectPath) (string, error)
+	// confirms tells whether a device may pair without a PIN.
+	confirms func(dbus.ObjectPath) bool
 	// authorize tells whether devices may connect to services of ours.
 	authorize bool
+}
+
+// agent answers BlueZ's questions about pairing. What it is not there for, it
+// rejects. It keeps no PIN.
+type agent struct {
+	answerer
+	c    *Client
+	path dbus.ObjectPath
 
 	ctx    context.Context // of the whole agent
 	cancel context.CancelFunc
@@ -65,7 +72,7 @@ type agent struct {
 }
 
 // registerAgent offers an agent to BlueZ. It must be ended.
-func (c *Client) registerAgent(ctx context.Context, pin func(context.Context, dbus.ObjectPath) (string, error), authorize bool) (*agent, error) {
+func (c *Client) registerAgent(ctx context.Context, answers answerer) (*agent, error) {
 	c.mu.Lock()
 	busy := c.agent
 	c.agent = true
@@ -74,7 +81,7 @@ func (c *Client) registerAgent(ctx context.Context, pin func(context.Context, db
 		// BlueZ takes one of each client.
 		return nil, &Error{Op: opAgent, Err: ErrInProgress}
 	}
-	a := &agent{c: c, pin: pin, authorize: authorize}
+	a := &agent{c: c, answerer: answers}
 	a.ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	a.path = c.export("agent", agentMethods{a}, agentInterface)
 	if _, err := c.call(ctx, agentManagerPath, agentManagerInterface+".RegisterAgent", a.path, capability); err != nil {
@@ -175,7 +182,30 @@ func (m agentMethods) Cancel(sender dbus.Sender) *dbus.Error {
 // Release says that BlueZ has dropped the agent.
 func (m agentMethods) Release(sender dbus.Sender) *dbus.Error { return m.Cancel(sender) }
 
-// The rest belongs to newer kinds of pairing.
+// RequestConfirmation lets a device pair by a number that both sides have and
+// nobody can compare here.
+func (m agentMethods) RequestConfirmation(sender dbus.Sender, device dbus.ObjectPath, _ uint32) *dbus.Error {
+	return m.confirm(sender, device)
+}
+
+// RequestAuthorization lets a device pair without anything to compare.
+func (m agentMethods) RequestAuthorization(sender dbus.Sender, device dbus.ObjectPath) *dbus.Error {
+	return m.confirm(sender, device)
+}
+
+func (m agentMethods) confirm(sender dbus.Sender, device dbus.ObjectPath) *dbus.Error {
+	_, done, ok := m.a.begin(sender)
+	if !ok {
+		return errRejected
+	}
+	defer done()
+	if !m.a.confirms(device) {
+		return errRejected
+	}
+	return nil
+}
+
+// The rest wants a keyboard or a display, which this agent says it has not.
 
 // DisplayPinCode is rejected.
 func (agentMethods) DisplayPinCode(dbus.ObjectPath, string) *dbus.Error { return errRejected }
@@ -185,12 +215,6 @@ func (agentMethods) RequestPasskey(dbus.ObjectPath) (uint32, *dbus.Error) { retu
 
 // DisplayPasskey is rejected.
 func (agentMethods) DisplayPasskey(dbus.ObjectPath, uint32, uint16) *dbus.Error { return errRejected }
-
-// RequestConfirmation is rejected.
-func (agentMethods) RequestConfirmation(dbus.ObjectPath, uint32) *dbus.Error { return errRejected }
-
-// RequestAuthorization is rejected.
-func (agentMethods) RequestAuthorization(dbus.ObjectPath) *dbus.Error { return errRejected }
 
 // An Agent answers the PIN for devices that want to pair with this machine.
 type Agent struct {
@@ -209,17 +233,21 @@ type Agent struct {
 // a time, the one of Pair included: else the error is ErrInProgress. The agent
 // ends with the daemon.
 func (c *Client) RegisterDefaultAgent(ctx context.Context, pin func(bdaddr.Address) string) (*Agent, error) {
-	a, err := c.registerAgent(ctx, func(_ context.Context, device dbus.ObjectPath) (string, error) {
-		addr, err := deviceAddress(device)
-		if err != nil {
-			return "", err
-		}
-		p := pin(addr)
-		if !validPIN(p) {
-			return "", errPIN
-		}
-		return p, nil
-	}, true)
+	a, err := c.registerAgent(ctx, answerer{
+		pin: func(_ context.Context, device dbus.ObjectPath) (string, error) {
+			addr, err := deviceAddress(device)
+			if err != nil {
+				return "", err
+			}
+			p := pin(addr)
+			if !validPIN(p) {
+				return "", errPIN
+			}
+			return p, nil
+		},
+		confirms:  func(dbus.ObjectPath) bool { return false },
+		authorize: true,
+	})
 	if err != nil {
 		return nil, err
 	}

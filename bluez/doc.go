@@ -2,7 +2,7 @@
 // Linux, over D-Bus.
 //
 // It covers what a program needs to reach a Bluetooth Classic serial device:
-// adapters, discovery, pairing with a PIN, trust, and the property changes of
+// adapters, discovery, pairing (with a PIN, or without), trust, and the property changes of
 // adapters and devices in the order in which they happened. For the other end
 // of such a link it registers a serial port profile and a pairing agent.
 //

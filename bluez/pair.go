@@ -18,10 +18,13 @@ const (
 	pairTimeout = 75 * time.Second
 )
 
-// Pair pairs with a device that asks for a PIN, as those before Bluetooth 2.1
-// do (org.bluez.Device1, Pair; org.bluez.Agent1, RequestPinCode). BlueZ has 75
-// s for it (ErrNoAnswer), 60 s of them for the PIN. The device must be known:
-// found by Discover not long ago, or paired before.
+// Pair pairs with a device (org.bluez.Device1, Pair). One that asks for a PIN,
+// as those before Bluetooth 2.1 do, gets it (org.bluez.Agent1, RequestPinCode);
+// one that pairs by Secure Simple Pairing needs none, and what it asks is
+// confirmed (RequestConfirmation, RequestAuthorization). All this is for the
+// device that is being paired: no other gets a PIN or a confirmation meanwhile.
+// BlueZ has 75 s for it (ErrNoAnswer), 60 s of them for the PIN. The device must
+// be known: found by Discover not long ago, or paired before.
 //
 // pin is called, from another goroutine, when the device asks; it may be asked
 // never, or more than once. Its context ends when the answer is no longer
@@ -41,22 +44,25 @@ func (c *Client) Pair(ctx context.Context, adapter string, addr bdaddr.Address, 
 	}
 	// Written before the answer to the daemon, read after the daemon's.
 	pinErr := make(chan error, 1)
-	a, err := c.registerAgent(ctx, func(ctx context.Context, asked dbus.ObjectPath) (string, error) {
-		if asked != device {
-			return "", errors.New("not the device being paired")
-		}
-		p, err := pin(ctx)
-		if err == nil && !validPIN(p) {
-			err = errPIN
-		}
-		if err != nil && ctx.Err() == nil {
-			select {
-			case pinErr <- err:
-			default: // the first one is what matters
+	a, err := c.registerAgent(ctx, answerer{
+		pin: func(ctx context.Context, asked dbus.ObjectPath) (string, error) {
+			if asked != device {
+				return "", errors.New("not the device being paired")
 			}
-		}
-		return p, err
-	}, false)
+			p, err := pin(ctx)
+			if err == nil && !validPIN(p) {
+				err = errPIN
+			}
+			if err != nil && ctx.Err() == nil {
+				select {
+				case pinErr <- err:
+				default: // the first one is what matters
+				}
+			}
+			return p, err
+		},
+		confirms: func(asked dbus.ObjectPath) bool { return asked == device },
+	})
 	if err != nil {
 		return wrap(opPair, addr.String(), err)
 	}

@@ -125,7 +125,7 @@ func TestPairOnlyTheDevice(t *testing.T) {
 	b, f, c := startPairing(t)
 	stranger := b.connect(t)
 	asked := 0
-	strange := make(chan error, 1)
+	strange := make(chan error, 2)
 	var answers []string
 	f.on("Pair", func(call *fakeCall) {
 		agent := f.agents[call.sender]
@@ -138,8 +138,9 @@ func TestPairOnlyTheDevice(t *testing.T) {
 			{"RequestPasskey", []any{meterPath}},
 			{"DisplayPinCode", []any{meterPath, "1234"}},
 			{"DisplayPasskey", []any{meterPath, uint32(1), uint16(1)}},
-			{"RequestConfirmation", []any{meterPath, uint32(1)}},
-			{"RequestAuthorization", []any{meterPath}},
+			{"RequestConfirmation", []any{otherPath, uint32(1)}},
+			{"RequestConfirmation", []any{meterPath + "/x", uint32(1)}},
+			{"RequestAuthorization", []any{otherPath}},
 			{"AuthorizeService", []any{meterPath, serialPortUUID}},
 		}
 		for i, q := range questions {
@@ -150,7 +151,9 @@ func TestPairOnlyTheDevice(t *testing.T) {
 				}
 				// The agent stays until Pair is answered.
 				go func() {
-					strange <- stranger.Object(call.sender, agent).Call("org.bluez.Agent1.RequestPinCode", 0, meterPath).Err
+					object := stranger.Object(call.sender, agent)
+					strange <- object.Call("org.bluez.Agent1.RequestPinCode", 0, meterPath).Err
+					strange <- object.Call("org.bluez.Agent1.RequestConfirmation", 0, meterPath, uint32(1)).Err
 					f.do(func() { call.reply() })
 				}()
 			}, call.sender, agent, "org.bluez.Agent1."+q.member, q.args...)
@@ -163,12 +166,14 @@ func TestPairOnlyTheDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := <-strange; err == nil {
-		t.Error("the agent answered a stranger")
+	for range cap(strange) {
+		if err := <-strange; err == nil {
+			t.Error("the agent answered a stranger")
+		}
 	}
 	f.do(func() {
-		if len(answers) != 8 {
-			t.Fatalf("got %d answers, want 8", len(answers))
+		if len(answers) != 9 {
+			t.Fatalf("got %d answers, want 9", len(answers))
 		}
 		for i, name := range answers {
 			if name != rejected {
@@ -178,6 +183,47 @@ func TestPairOnlyTheDevice(t *testing.T) {
 	})
 	if asked != 0 {
 		t.Errorf("the PIN was asked for %d times", asked)
+	}
+}
+
+// A device that pairs by Secure Simple Pairing is confirmed, by whichever
+// question, and no PIN is asked for.
+func TestPairSimple(t *testing.T) {
+	for _, question := range []string{"RequestConfirmation", "RequestAuthorization"} {
+		t.Run(question, func(t *testing.T) {
+			_, f, c := startPairing(t)
+			var capability any
+			f.do(func() {
+				register := f.handlers["RegisterAgent"]
+				f.handlers["RegisterAgent"] = func(call *fakeCall) { capability = call.body[1]; register(call) }
+				f.handlers["Pair"] = func(call *fakeCall) {
+					args := []any{meterPath}
+					if question == "RequestConfirmation" {
+						args = append(args, uint32(123456))
+					}
+					f.ask(func(a answer) {
+						if a.name != "" {
+							call.fail("org.bluez.Error.AuthenticationFailed", "Authentication Failed")
+							return
+						}
+						call.reply()
+					}, call.sender, f.agents[call.sender], "org.bluez.Agent1."+question, args...)
+				}
+			})
+			err := c.Pair(testContext(t), "hci0", meterAddress, func(context.Context) (string, error) {
+				t.Error("a PIN was asked for")
+				return "1234", nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			f.do(func() {
+				if capability != "NoInputNoOutput" {
+					t.Errorf("the agent can do %v", capability)
+				}
+			})
+			checkNoAgent(t, f, c)
+		})
 	}
 }
 

@@ -63,6 +63,7 @@ type Event struct {
 type Watcher struct {
 	c   *Client
 	sub *subscription
+	own bool // c is the watcher's alone, and ends with it
 
 	owner   string // unique name of BlueZ, "" while it is not there
 	up      bool   // BlueZ is there and its objects have been read
@@ -74,6 +75,27 @@ type Watcher struct {
 }
 
 const opWatch = "watch"
+
+// Watch is Client.Watch on a connection of the watcher's own, which also works
+// while BlueZ is not on the bus, and ends with Close. Without a bus the error is
+// ErrNoBus.
+func Watch(ctx context.Context) (*Watcher, error) { return watchOn(ctx, dbus.ConnectSystemBus) }
+
+// watchOn is Watch on the bus that connect connects to.
+func watchOn(ctx context.Context, connect func(...dbus.ConnOption) (*dbus.Conn, error)) (*Watcher, error) {
+	c, err := dialBus(ctx, connect)
+	if err != nil {
+		return nil, wrap(opWatch, "", err)
+	}
+	w, err := c.Watch(ctx)
+	if err != nil {
+		// What went wrong first is what the caller needs to know.
+		_ = c.Close()
+		return nil, err
+	}
+	w.own = true
+	return w, nil
+}
 
 // Watch begins to watch. The first events tell what is there: DaemonUp, the
 // adapters and the devices, or DaemonDown. The context bounds Watch only. A
@@ -140,10 +162,17 @@ func (w *Watcher) next(ctx context.Context) (Event, error) {
 	}
 }
 
+// Buffered returns how many events Next returns without waiting. Right after
+// Watch these are the ones that tell what is there.
+func (w *Watcher) Buffered() int { return len(w.queue) }
+
 // Close ends the watch. It may be called while Next waits. The error is always
-// nil.
+// nil unless the watcher's own connection cannot be closed.
 func (w *Watcher) Close() error {
 	w.sub.end(context.Background())
+	if w.own {
+		return w.c.Close()
+	}
 	return nil
 }
 

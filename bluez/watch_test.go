@@ -199,6 +199,44 @@ func TestWatchDaemon(t *testing.T) {
 }
 
 // A daemon that left before it could be asked is not reported as there.
+// A watcher of its own needs no daemon to begin, tells at once what is there,
+// and hangs up when it is closed.
+func TestWatchOwn(t *testing.T) {
+	b := startBus(t)
+	connect := func(opts ...dbus.ConnOption) (*dbus.Conn, error) { return dbus.Connect(b.address, opts...) }
+	w, err := watchOn(testContext(t), connect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := w.Buffered(); n != 1 {
+		t.Errorf("%d events without a daemon", n)
+	}
+	checkEvents(t, w, "DaemonDown")
+	if n := w.Buffered(); n != 0 {
+		t.Errorf("%d events that nobody waited for", n)
+	}
+	startFake(t, b)
+	checkEvents(t, w, "DaemonUp", "AdapterAdded hci0")
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	if w.c.conn.Connected() {
+		t.Error("the connection is left open")
+	}
+	b.checkNotActivated(t)
+
+	if w, err = watchOn(testContext(t), connect); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	if n := w.Buffered(); n != 2 {
+		t.Errorf("%d events, want the daemon and its adapter", n)
+	}
+	if _, err := watchOn(testContext(t), func(...dbus.ConnOption) (*dbus.Conn, error) { return nil, errors.New("no bus") }); !errors.Is(err, ErrNoBus) {
+		t.Errorf("without a bus: %v", err)
+	}
+}
+
 func TestWatchDaemonShort(t *testing.T) {
 	b := startBus(t)
 	f := startFake(t, b)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"powerspy2/bluez"
 	"powerspy2/rfcomm"
 )
 
@@ -77,20 +78,31 @@ const (
 )
 
 // A PINError is a PIN, or several, that a meter refused: no use in trying them
-// again. It comes with ErrPairing.
+// again, unless it only broke off. It comes with ErrPairing.
 type PINError struct {
 	Source PINSource // of the PINs that were tried
+	Err    error     // how it refused the last one: bluez.ErrAuthFailed, ErrAuthRejected or ErrAuthCanceled
 }
+
+// Unwrap returns how the last PIN was refused.
+func (e *PINError) Unwrap() error { return e.Err }
 
 // Error says which PINs.
 func (e *PINError) Error() string {
+	what := "the PINs that were typed"
 	switch e.Source {
 	case GivenPIN:
-		return "the meter refused the PIN that was given"
+		what = "the PIN that was given"
 	case UsualPINs:
-		return "the meter refused the usual PINs " + strings.Join(usualPINs, " and ")
+		what = "the usual PINs " + strings.Join(usualPINs, " and ")
 	}
-	return "the meter refused the PINs that were typed"
+	switch {
+	case errors.Is(e.Err, bluez.ErrAuthCanceled):
+		return "the meter broke off pairing when it had got " + what + ", as it may for a wrong PIN"
+	case errors.Is(e.Err, bluez.ErrAuthRejected):
+		return "the meter refuses to pair, also with " + what
+	}
+	return "the meter refused " + what
 }
 
 // A BusyError is a meter that another program on this machine is connected to.

@@ -24,8 +24,8 @@ func (c *Config) claim(t Target) (release func() error, err error) {
 	return release, nil
 }
 
-// giveBack gives a meter back after a failure, and returns that one.
-func giveBack(release func() error, err error) error {
+// unclaim gives a meter back after a failure, and returns that one.
+func unclaim(release func() error, err error) error {
 	if rerr := release(); rerr != nil {
 		return fmt.Errorf("%w (and giving it back: %v)", err, rerr)
 	}

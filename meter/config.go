@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"powerspy2/bdaddr"
+	"powerspy2/rfcomm"
 )
 
 // A Config says which meter is wanted and how to talk with the person who
@@ -45,6 +46,11 @@ type Config struct {
 	// Report is told what is going on. It is never called concurrently. May
 	// be nil.
 	Report func(Status)
+	// Forerunner raises the radio link before a Bluetooth meter is connected to,
+	// on kernels that may not survive a connect that fails. It is
+	// rfcomm.SpawnForerunner in a program whose main begins with
+	// rfcomm.ForerunnerMain. Nil: that is risked.
+	Forerunner rfcomm.Forerunner
 	// Trace is shown the bytes exchanged with the meter. May be nil. It must
 	// not keep p.
 	Trace func(sent bool, p []byte)

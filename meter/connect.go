@@ -7,7 +7,7 @@ import (
 	"net"
 	"time"
 
-	"powerspy2/bdaddr"
+	"powerspy2/bluez"
 	"powerspy2/rfcomm"
 )
 
@@ -26,32 +26,35 @@ func isKeyRefused(err error) bool { return errors.Is(err, rfcomm.ErrKeyRefused) 
 
 // rebond forgets the key of a Bluetooth meter that it refuses, and pairs anew.
 func (r *route) rebond(ctx context.Context) error {
-	d, err := r.host.bus(ctx)
-	if err != nil {
-		return err
-	}
-	defer d.Close() // nothing is lost when hanging up fails
-	f := &finder{cfg: &r.cfg, daemon: d, radio: r.host.radio}
-	a, err := f.adapter(ctx, r.target)
-	if err != nil {
-		return err
-	}
-	if err := d.Remove(ctx, a.ID, r.target.Address); err != nil && !isUnknown(err) {
-		return explainBlueZ("forget the refused key of "+r.target.String(), err)
-	}
-	p, err := f.appear(ctx, r.target, a)
-	if err != nil {
-		return err
-	}
-	return f.pair(ctx, p, r.target)
+	return r.withBlueZ(ctx, func(f *finder, a bluez.Adapter) error {
+		if !a.Powered {
+			return r.host.adapterOff(a)
+		}
+		if err := f.daemon.Remove(ctx, a.ID, r.target.Address); err != nil && !isUnknown(err) {
+			return explainBlueZ("forget the refused key of "+r.target.String(), err)
+		}
+		s, err := f.appear(ctx, r.target, a)
+		if err != nil {
+			return err
+		}
+		if err := f.pair(ctx, s, r.target); err != nil {
+			return err
+		}
+		r.ours, r.trusted, r.target.Unpaired = true, false, false
+		return nil
+	})
 }
 
 // dialChannel connects to the remembered channel, else to the usual one, else
 // to the one in the meter's service record. The channel that answered is kept
 // in t.
-func dialChannel(ctx context.Context, r radio, local bdaddr.Address, t *Target) (net.Conn, error) {
+func (c *Config) dialChannel(ctx context.Context, r radio, t *Target) (net.Conn, error) {
+	cfg := &rfcomm.Config{Local: t.Adapter, Forerunner: c.Forerunner}
+	if t.Unpaired {
+		cfg.Security = rfcomm.SecurityLow
+	}
 	try := func(channel uint8) (net.Conn, error) {
-		c, err := r.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, &rfcomm.Config{Local: local})
+		c, err := r.Dial(ctx, rfcomm.Addr{Address: t.Address, Channel: channel}, cfg)
 		if err == nil {
 			t.Channel = channel
 		}
@@ -61,11 +64,11 @@ func dialChannel(ctx context.Context, r radio, local bdaddr.Address, t *Target) 
 	if first == 0 {
 		first = usualChannel
 	}
-	c, err := try(first)
+	l, err := try(first)
 	if !errors.Is(err, rfcomm.ErrRefused) || errors.Is(err, rfcomm.ErrOccupied) {
-		return c, err
+		return l, err
 	}
-	channel, serr := r.FindChannel(ctx, local, t.Address, serialPort)
+	channel, serr := r.FindChannel(ctx, t.Address, serialPort, cfg)
 	switch {
 	case errors.Is(serr, rfcomm.ErrNoService):
 		return nil, serr

@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"powerspy2/bluez"
+	"powerspy2/internal/harmless"
 	"powerspy2/powerspy"
-	"powerspy2/rfcomm"
 )
 
 // A Check is one line of a diagnosis.
@@ -23,18 +23,16 @@ type Check struct {
 	Err     error  // what is wrong, with its kind; nil unless it failed
 }
 
-// A patient is what a diagnosis has learnt so far.
-type patient struct {
+// A diagnosis is what its checks have learnt so far.
+type diagnosis struct {
 	cfg    *Config
 	host   host
-	sys    fs.FS
-	kernel func() error // state of the kernel's RFCOMM
+	target Target
 
-	target   Target
 	adapters []string // of the kernel
-	daemon   daemon
-	all      []bluez.Adapter
-	place    place
+	finder   *finder  // nil until BlueZ answers
+	denied   error    // by the D-Bus policy, before that
+	on       []bluez.Adapter
 	meter    *Meter
 	release  func() error // gives back the meter that was claimed; nil: none was
 }
@@ -42,268 +40,231 @@ type patient struct {
 // errSkip ends a check that has nothing to say of this target.
 var errSkip = errors.New("not needed")
 
-// A step does one check. It returns what was seen, errSkip, or what is wrong.
-type step struct {
-	name string
-	run  func(*patient, context.Context) (string, error)
+// A check returns what was seen, errSkip, or what is wrong.
+type check struct {
+	name  string
+	radio bool // it is about Bluetooth, and skipped for a meter that is reached otherwise
+	run   func(*diagnosis, context.Context) (string, error)
 }
 
-var steps = []step{
-	{"kernel", (*patient).checkKernel},
-	{"adapter", (*patient).checkAdapter},
-	{"rfkill", (*patient).checkRfkill},
-	{"service", (*patient).checkService},
-	{"rights", (*patient).checkRights},
-	{"power", (*patient).checkPower},
-	{"pairing", (*patient).checkPairing},
-	{"reach", (*patient).checkReach},
-	{"connection", (*patient).checkConnection},
-	{"identity", (*patient).checkIdentity},
-	{"calibration", (*patient).checkCalibration},
-	{"mains", (*patient).checkMains},
+// checks are in the order in which measuring needs what they look at.
+var checks = []check{
+	{"kernel", true, (*diagnosis).kernel},
+	{"adapter", true, (*diagnosis).adapter},
+	{"rfkill", true, (*diagnosis).rfkill},
+	{"service", true, (*diagnosis).service},
+	{"rights", true, (*diagnosis).rights},
+	{"power", true, (*diagnosis).power},
+	{"pairing", true, (*diagnosis).pairing},
+	{"reach", true, (*diagnosis).reach},
+	{"connection", false, (*diagnosis).connection},
+	{"identity", false, (*diagnosis).identity},
+	{"calibration", false, (*diagnosis).calibration},
+	{"mains", false, (*diagnosis).mains},
 }
 
 // Diagnose checks, from the kernel up to the meter's calibration, what
 // measuring needs, and reports each check as it is done. It changes nothing:
 // it neither pairs nor switches anything on. The error is that of the first
 // check that failed, and matches one of the sentinels of this package; nil when
-// all is well.
+// all is well. Of a machine that is not ready it is the error that [Open] and
+// [Scan] end with.
 func Diagnose(ctx context.Context, cfg Config, report func(Check)) error {
-	p := &patient{
-		cfg: &cfg, host: system, sys: sysfs(),
-		kernel: func() error { _, err := rfcomm.KernelState(); return err },
-	}
-	return p.diagnose(ctx, report)
+	return diagnose(ctx, cfg, report, system)
 }
 
-func (p *patient) diagnose(ctx context.Context, report func(Check)) error {
-	if err := p.cfg.Validate(); err != nil {
+func diagnose(ctx context.Context, cfg Config, report func(Check), h host) error {
+	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	p.target = p.cfg.Target
-	if r, ok := recall(p.target, p.cfg.Remembered); ok {
-		p.target = r
+	d := &diagnosis{cfg: &cfg, host: h, target: cfg.Target}
+	if r, ok := recall(d.target, cfg.Remembered); ok {
+		d.target = r
 	}
-	defer p.close()
+	defer d.close()
 	var first error
-	for _, t := range steps {
+	for _, c := range checks {
 		if first != nil {
-			report(Check{Name: t.name, Skipped: true, Detail: "not tried"})
+			report(Check{Name: c.name, Skipped: true, Detail: "not tried"})
 			continue
 		}
-		detail, err := t.run(p, ctx)
+		detail, err := "", errSkip
+		if !c.radio || d.wireless() {
+			detail, err = c.run(d, ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
-			return fmt.Errorf("check %s: %w", t.name, ctx.Err())
+			return fmt.Errorf("check %s: %w", c.name, ctx.Err())
 		case errors.Is(err, errSkip):
-			report(Check{Name: t.name, Skipped: true, Detail: cmp.Or(detail, "not needed for "+p.target.String())})
+			report(Check{Name: c.name, Skipped: true, Detail: cmp.Or(detail, "not needed for "+d.target.String())})
 		case err != nil:
-			c := Check{Name: t.name, Detail: err.Error(), Err: err}
+			failed := Check{Name: c.name, Detail: err.Error(), Err: err}
 			if e := (*Error)(nil); errors.As(err, &e) {
-				c.Detail = e.Err.Error()
+				failed.Detail = e.Err.Error()
 			}
-			report(c)
+			report(failed)
 			first = err
 		default:
-			report(Check{Name: t.name, OK: true, Detail: detail})
+			report(Check{Name: c.name, OK: true, Detail: detail})
 		}
 	}
 	return first
 }
 
 // close ends what the checks opened. There is nothing to lose in it.
-func (p *patient) close() {
-	if p.meter != nil {
-		_ = p.meter.Close()
+func (d *diagnosis) close() {
+	if d.meter != nil {
+		_ = d.meter.Close()
 	}
-	if p.release != nil {
-		_ = p.release()
+	if d.release != nil {
+		_ = d.release()
 	}
-	if p.daemon != nil {
-		_ = p.daemon.Close()
+	if d.finder != nil {
+		d.finder.close()
 	}
 }
 
 // wireless tells whether the target is reached by Bluetooth.
-func (p *patient) wireless() bool {
-	return p.target.Kind == Any || p.target.Kind == Named || p.target.Kind == Bluetooth
+func (d *diagnosis) wireless() bool {
+	return d.target.Kind == Any || d.target.Kind == Named || d.target.Kind == Bluetooth
 }
 
-func (p *patient) checkKernel(context.Context) (string, error) {
-	if !p.wireless() {
-		return "", errSkip
-	}
-	if err := p.kernel(); err != nil {
-		return "", explain("kernel", err)
-	}
-	return "Bluetooth and RFCOMM are there and alive", nil
+func (d *diagnosis) kernel(context.Context) (string, error) {
+	return "Bluetooth and RFCOMM are there and alive", d.host.checkKernel()
 }
 
-func (p *patient) checkAdapter(context.Context) (string, error) {
-	if !p.wireless() {
-		return "", errSkip
-	}
-	p.adapters = kernelAdapters(p.sys)
-	if len(p.adapters) == 0 {
-		return "", &Error{Kind: ErrNotReady, Op: "adapter", Err: ErrNoAdapter}
-	}
-	return strings.Join(p.adapters, ", "), nil
+func (d *diagnosis) adapter(context.Context) (_ string, err error) {
+	d.adapters, err = d.host.checkAdapters()
+	return strings.Join(d.adapters, ", "), err
 }
 
-func (p *patient) checkRfkill(context.Context) (string, error) {
-	if !p.wireless() {
-		return "", errSkip
-	}
-	var blocked *Error
-	for _, id := range p.adapters {
-		b := adapterBlock(p.sys, id)
-		if b == unblocked {
-			return id + " is not blocked", nil
-		}
-		blocked = blockedError("rfkill", id, b)
-	}
-	return "", blocked
+func (d *diagnosis) rfkill(context.Context) (string, error) {
+	id, err := d.host.checkSwitches(d.adapters)
+	return id + " is not blocked", err
 }
 
-func (p *patient) checkService(ctx context.Context) (string, error) {
-	if !p.wireless() {
-		return "", errSkip
-	}
-	d, err := p.host.bus(ctx)
+func (d *diagnosis) service(ctx context.Context) (string, error) {
+	daemon, err := d.host.bus(ctx)
 	if errors.Is(err, os.ErrPermission) {
+		d.denied = err
 		return "bluetoothd is on the bus, its state is the next check", nil
 	}
 	if err != nil {
-		return "", err
+		return "", d.host.explainService(err)
 	}
-	p.daemon = d
+	d.finder = &finder{cfg: d.cfg, host: d.host, daemon: daemon}
 	return "bluetoothd is on the bus", nil
 }
 
-func (p *patient) checkRights(ctx context.Context) (string, error) {
-	if !p.wireless() {
-		return "", errSkip
+func (d *diagnosis) rights(ctx context.Context) (_ string, err error) {
+	if d.denied != nil {
+		return "", d.host.explainService(d.denied)
 	}
-	if p.daemon == nil {
-		_, err := p.host.bus(ctx)
-		return "", cmp.Or(err, denied("rights", os.ErrPermission))
+	if d.finder.all, err = d.finder.daemon.Adapters(ctx); err != nil {
+		return "", d.host.explainService(err)
 	}
-	all, err := p.daemon.Adapters(ctx)
-	if err != nil {
-		return "", explainBlueZ("rights", err)
-	}
-	p.all = all
 	return "this user may talk to it", nil
 }
 
-func (p *patient) checkPower(ctx context.Context) (string, error) {
-	if !p.wireless() {
-		return "", errSkip
+func (d *diagnosis) power(ctx context.Context) (_ string, err error) {
+	if len(d.finder.all) == 0 {
+		return "", d.host.lacks(ctx, nil)
 	}
-	f := &finder{cfg: p.cfg, daemon: p.daemon, radio: p.host.radio}
-	on, err := f.adapters(ctx, p.target)
-	if err != nil {
+	if d.on, err = d.finder.usable(d.target); err != nil {
 		return "", err
 	}
-	names := make([]string, len(on))
-	for i, a := range on {
+	names := make([]string, len(d.on))
+	for i, a := range d.on {
 		names[i] = fmt.Sprintf("%s (%s)", a.ID, a.Address)
 	}
-	p.all = on
 	return strings.Join(names, ", ") + " on", nil
 }
 
-func (p *patient) checkPairing(ctx context.Context) (string, error) {
-	if !p.wireless() {
-		return "", errSkip
+func (d *diagnosis) pairing(ctx context.Context) (string, error) {
+	if d.target.Unpaired {
+		return d.target.String() + " is used without pairing, which it refuses", nil
 	}
-	f := &finder{cfg: p.cfg, daemon: p.daemon, radio: p.host.radio}
-	known, err := f.known(ctx, p.all)
+	known, err := d.finder.known(ctx, d.on)
 	if err != nil {
 		return "", err
 	}
-	var paired []place
-	for _, k := range known {
-		match := wanted(p.target, k.device)
-		if p.target.Kind == Bluetooth {
-			match = k.device.Address == p.target.Address
-		}
-		if match && k.device.Paired {
-			paired = append(paired, k)
-		}
-	}
+	paired := slices.DeleteFunc(known, func(s sighting) bool { return !s.device.Paired || !d.finder.wanted(d.target, s.device) })
 	if len(paired) == 0 {
-		return "", &Error{Kind: ErrNotFound, Op: "pairing", Err: fmt.Errorf("%s is %w", p.target, ErrNotPaired)}
+		return "", &Error{Kind: ErrNotFound, Op: "pairing", Err: fmt.Errorf("%s is %w", d.target, ErrNotPaired)}
 	}
-	noQuestions := *p.cfg
+	noQuestions := *d.cfg
 	noQuestions.Choose = nil
-	f.cfg = &noQuestions
-	if p.place, err = f.choose(ctx, paired); err != nil {
-		return "", err
-	}
-	channel := p.target.Channel
-	p.target = p.place.target()
-	p.target.Channel = channel
-	if !p.place.device.Trusted {
-		return "", &Error{Kind: ErrNotReady, Op: "pairing", Err: &UntrustedError{p.target}}
-	}
-	return p.target.String() + " is paired and trusted", nil
-}
-
-func (p *patient) checkReach(ctx context.Context) (string, error) {
-	if !p.wireless() {
-		return "", errSkip
-	}
-	name, err := p.host.radio.Present(ctx, p.place.adapter.Address, p.target.Address)
+	d.finder.cfg = &noQuestions
+	one, err := d.finder.choose(ctx, byAddress(paired))
 	if err != nil {
-		return "", explain("reach", err)
-	}
-	return fmt.Sprintf("%s responds over Bluetooth", cmp.Or(name, p.target.String())), nil
-}
-
-func (p *patient) checkConnection(ctx context.Context) (_ string, err error) {
-	if p.release, err = p.cfg.claim(p.target); err != nil {
 		return "", err
 	}
-	if !p.wireless() {
-		l, err := openLink(ctx, p.target)
+	channel := d.target.Channel
+	d.target = one[0].target()
+	d.target.Channel = channel
+	if !one[0].device.Trusted {
+		return "", &Error{Kind: ErrNotReady, Op: "pairing", Err: &UntrustedError{d.target}}
+	}
+	return d.target.String() + " is paired and trusted", nil
+}
+
+// reach looks by which adapter the meter answers, as connecting does.
+func (d *diagnosis) reach(ctx context.Context) (string, error) {
+	var first error
+	for _, a := range d.on {
+		name, err := d.host.radio.Present(ctx, a.Address, d.target.Address)
+		if err == nil {
+			d.target.Adapter = a.Address
+			return fmt.Sprintf("%s answers its radio call%s", cmp.Or(harmless.Text(name), d.target.String()), through(d.on, a)), nil
+		}
+		first = cmp.Or(first, err)
+	}
+	return "", explain("reach", first)
+}
+
+func (d *diagnosis) connection(ctx context.Context) (_ string, err error) {
+	if d.release, err = d.cfg.claim(d.target); err != nil {
+		return "", err
+	}
+	if !d.wireless() {
+		l, err := openLink(ctx, d.target)
 		if err != nil {
 			return "", err
 		}
-		p.attach(l)
-		return p.target.String() + " is open", nil
+		d.attach(l)
+		return d.target.String() + " is open", nil
 	}
-	l, err := dialChannel(ctx, p.host.radio, p.place.adapter.Address, &p.target)
+	l, err := d.cfg.dialChannel(ctx, d.host.radio, &d.target)
 	if err != nil {
-		return "", explainConnect("connection", err, p.host.radio)
+		return "", explainConnect("connection", err, d.host.radio)
 	}
-	p.attach(l)
-	return fmt.Sprintf("RFCOMM channel %d is open", p.target.Channel), nil
+	d.attach(l)
+	return fmt.Sprintf("RFCOMM channel %d is open", d.target.Channel), nil
 }
 
-func (p *patient) attach(l powerspy.Link) {
-	p.meter = &Meter{
-		target: p.target,
-		client: powerspy.NewClient(l, &powerspy.Config{Trace: tracer(p.cfg.Trace)}),
+func (d *diagnosis) attach(l powerspy.Link) {
+	d.meter = &Meter{
+		target: d.target,
+		client: powerspy.NewClient(l, &powerspy.Config{Trace: tracer(d.cfg.Trace)}),
 	}
 }
 
-func (p *patient) checkIdentity(ctx context.Context) (string, error) {
-	if err := p.meter.initialise(ctx, nil); err != nil {
+func (d *diagnosis) identity(ctx context.Context) (string, error) {
+	if err := d.meter.initialise(ctx, nil); err != nil {
 		return "", explain("identity", err)
 	}
-	id := p.meter.info.Identity
+	id := d.meter.info.Identity
 	return fmt.Sprintf("PowerSpy serial %d, firmware 0x%02x, hardware 0x%02x (%s)", id.Serial, id.Firmware, id.Hardware, id.Generation()), nil
 }
 
-func (p *patient) checkCalibration(context.Context) (string, error) {
-	if p.meter.info.UsesFactory {
+func (d *diagnosis) calibration(context.Context) (string, error) {
+	if d.meter.info.UsesFactory {
 		return "", &Error{Op: "calibration", Err: ErrFactoryCalibration}
 	}
-	c := p.meter.calibration
+	c := d.meter.calibration
 	return fmt.Sprintf("sane (%.6g V and %.6g A a count)", c.Voltage, c.Current), nil
 }
 
-func (p *patient) checkMains(context.Context) (string, error) {
-	return fmt.Sprintf("%.2f Hz", p.meter.info.Frequency), nil
+func (d *diagnosis) mains(context.Context) (string, error) {
+	return fmt.Sprintf("%.2f Hz", d.meter.info.Frequency), nil
 }

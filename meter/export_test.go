@@ -9,7 +9,7 @@ import (
 
 // OpenLink returns the meter behind a link.
 func OpenLink(ctx context.Context, l powerspy.Link) (*Meter, error) {
-	r := &route{target: Target{Kind: Simulated}}
+	r := &route{finding: finding{target: Target{Kind: Simulated}}}
 	return r.initialised(ctx, l)
 }
 

@@ -119,7 +119,7 @@ func TestFacts(t *testing.T) {
 						return answer
 					}
 					var learnt, told []string
-					m := forged{simulator: sim.New(tt.now), route: &route{target: Target{Kind: Simulated}}}
+					m := forged{simulator: sim.New(tt.now), route: &route{finding: finding{target: Target{Kind: Simulated}}}}
 					cfg := &m.route.cfg
 					if tt.before != nil {
 						earlier := openForged(t, *tt.before, asItIs)

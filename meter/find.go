@@ -12,6 +12,7 @@ import (
 
 	"powerspy2/bdaddr"
 	"powerspy2/bluez"
+	"powerspy2/internal/harmless"
 )
 
 const (
@@ -29,74 +30,71 @@ const (
 // A finder finds, pairs and connects to a meter by Bluetooth.
 type finder struct {
 	cfg    *Config
+	host   host
 	daemon daemon
-	radio  radio
+	all    []bluez.Adapter // of this machine
 }
 
-// A place is a device as one adapter knows it.
-type place struct {
-	adapter bluez.Adapter
-	device  bluez.Device
+// newFinder connects to BlueZ. The finder must be closed.
+func newFinder(ctx context.Context, cfg *Config, h host) (*finder, error) {
+	d, all, err := h.bluetooth(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &finder{cfg: cfg, host: h, daemon: d, all: all}, nil
 }
 
-// target returns what to remember of a place.
-func (p place) target() Target {
-	return Target{Kind: Bluetooth, Address: p.device.Address, Name: p.device.Name, Adapter: p.adapter.Address}
+// close hangs up, which takes away nothing that was found.
+func (f *finder) close() { _ = f.daemon.Close() }
+
+// A finding is a meter that may be connected to.
+type finding struct {
+	target  Target
+	ours    bool // it was paired with just now, on the word of its name
+	trusted bool // by BlueZ
 }
 
 // find finds the meter and pairs with it when that is needed.
-func (f *finder) find(ctx context.Context, t Target) (Target, error) {
-	f.cfg.report(Checking, "checking this machine's Bluetooth")
-	adapters, err := f.adapters(ctx, t)
+func (f *finder) find(ctx context.Context, t Target) (finding, error) {
+	adapters, err := f.usable(t)
 	if err != nil {
-		return t, err
+		return finding{target: t}, err
 	}
-	p, err := f.locate(ctx, t, adapters)
+	s, err := f.locate(ctx, t, adapters)
 	if err != nil {
-		return t, err
+		return finding{target: t}, err
 	}
 	if t.Kind == Bluetooth {
-		t.Name = cmp.Or(p.device.Name, t.Name)
-		t.Adapter = p.adapter.Address
+		t.Name = cmp.Or(s.device.Name, t.Name)
+		t.Adapter = s.adapter.Address
 	} else {
-		t = p.target()
+		t = s.target()
 	}
-	if !p.device.Paired {
-		if err := f.pair(ctx, p, t); err != nil {
-			return t, err
+	found := finding{target: t, trusted: s.device.Trusted}
+	switch {
+	case s.device.Paired:
+		found.target.Unpaired = false
+	case !t.Unpaired:
+		if found.target.Unpaired, err = f.pairOrNot(ctx, s, t); err != nil {
+			return found, err
 		}
+		found.ours = !found.target.Unpaired
 	}
-	return t, nil
+	return found, nil
 }
 
-// adapter returns the adapter through which a meter that was found is reached.
-func (f *finder) adapter(ctx context.Context, t Target) (bluez.Adapter, error) {
-	adapters, err := f.adapters(ctx, t)
-	if err != nil {
-		return bluez.Adapter{}, err
-	}
-	i := slices.IndexFunc(adapters, func(a bluez.Adapter) bool { return a.Address == t.Adapter })
-	return adapters[max(i, 0)], nil
-}
-
-// adapters returns the adapters that may be used and are switched on.
-func (f *finder) adapters(ctx context.Context, t Target) ([]bluez.Adapter, error) {
-	const op = "use Bluetooth"
-	all, err := f.daemon.Adapters(ctx)
-	if err != nil {
-		return nil, explainBlueZ(op, err)
-	}
-	if len(all) == 0 {
-		return nil, &Error{Kind: ErrNotReady, Op: op, Err: ErrNoAdapter}
-	}
+// usable returns the adapters that may be used and are on, the one that the
+// target was last reached through first.
+func (f *finder) usable(t Target) ([]bluez.Adapter, error) {
 	var on []bluez.Adapter
 	var off error
-	for _, a := range all {
+	for _, a := range f.all {
 		switch {
 		case f.cfg.Adapter != "" && !adapterIs(a, f.cfg.Adapter):
-		case f.cfg.Adapter == "" && !t.Adapter.IsZero() && a.Address != t.Adapter && slices.ContainsFunc(all, func(b bluez.Adapter) bool { return b.Address == t.Adapter }):
 		case !a.Powered:
-			off = cmp.Or(off, adapterOff(a))
+			off = cmp.Or(off, f.host.adapterOff(a))
+		case a.Address == t.Adapter:
+			on = slices.Insert(on, 0, a)
 		default:
 			on = append(on, a)
 		}
@@ -107,12 +105,12 @@ func (f *finder) adapters(ctx context.Context, t Target) ([]bluez.Adapter, error
 	case off != nil:
 		return nil, off
 	}
-	names := make([]string, len(all))
-	for i, a := range all {
+	names := make([]string, len(f.all))
+	for i, a := range f.all {
 		names[i] = fmt.Sprintf("%s (%s)", a.ID, a.Address)
 	}
 	return nil, &Error{
-		Kind: ErrNotReady, Op: op, Err: fmt.Errorf("this machine has no adapter %s; it has %s", f.cfg.Adapter, strings.Join(names, ", ")),
+		Kind: ErrNotReady, Op: opBluetooth, Err: fmt.Errorf("this machine has no adapter %s; it has %s", f.cfg.Adapter, strings.Join(names, ", ")),
 	}
 }
 
@@ -125,152 +123,172 @@ func adapterIs(a bluez.Adapter, s string) bool {
 	return err == nil && addr == a.Address
 }
 
-// locate finds the device that is meant: one that BlueZ knows, else by
-// calling its address, else by discovery.
-func (f *finder) locate(ctx context.Context, t Target, adapters []bluez.Adapter) (place, error) {
+// locate finds the device that is meant, and the adapter to reach it through:
+// one that BlueZ is paired with, else by calling its address, else by discovery.
+func (f *finder) locate(ctx context.Context, t Target, adapters []bluez.Adapter) (sighting, error) {
 	known, err := f.known(ctx, adapters)
 	if err != nil {
-		return place{}, err
+		return sighting{}, err
 	}
-	if t.Kind == Bluetooth {
-		return f.locateAddress(ctx, t, adapters, known)
+	paired := slices.DeleteFunc(known, func(s sighting) bool { return !s.device.Paired || !f.wanted(t, s.device) })
+	switch {
+	case t.Kind == Bluetooth:
+		return f.answering(ctx, t, paired, adapters)
+	case len(paired) == 0:
+		return f.lookAround(ctx, t, adapters)
 	}
-	var paired []place
-	for _, p := range known {
-		if p.device.Paired && wanted(t, p.device) {
-			paired = append(paired, p)
-		}
-	}
-	if len(paired) > 0 {
-		return f.choose(ctx, paired)
-	}
-	return f.discover(ctx, t, adapters)
-}
-
-// known returns the devices that BlueZ knows through the given adapters.
-func (f *finder) known(ctx context.Context, adapters []bluez.Adapter) ([]place, error) {
-	devices, err := f.daemon.Devices(ctx)
+	one, err := f.choose(ctx, byAddress(paired))
 	if err != nil {
-		return nil, explainBlueZ("list the known devices", err)
+		return sighting{}, err
 	}
-	var ps []place
-	for _, d := range devices {
-		for _, a := range adapters {
-			if a.ID == d.Adapter {
-				ps = append(ps, place{a, d})
-			}
+	return f.answering(ctx, one[0].target(), one, adapters)
+}
+
+// wanted tells whether a device is meant.
+func (f *finder) wanted(t Target, d bluez.Device) bool {
+	switch t.Kind {
+	case Bluetooth:
+		return d.Address == t.Address
+	case Named:
+		return (hasPrefixFold(d.Name, t.Name) || hasPrefixFold(d.Alias, t.Name)) && impostor(d) == ""
+	}
+	return (IsPowerSpy(d.Name) || IsPowerSpy(d.Alias)) && impostor(d) == ""
+}
+
+// answering returns by which adapter a device of a known address is to be
+// reached: by the only one that is paired with it, unless there are others, which
+// it may be in reach of; then by the first that it answers, of those that are
+// paired with it before the rest.
+//
+// A device that is absent costs a page timeout (5.12 s) of each adapter, where a
+// discovery would take half a minute to say so.
+func (f *finder) answering(ctx context.Context, t Target, paired []sighting, adapters []bluez.Adapter) (sighting, error) {
+	if len(adapters) == 1 && len(paired) == 1 {
+		return paired[0], nil
+	}
+	var first error
+	call := func(a bluez.Adapter) (ok bool) {
+		f.cfg.report(Connecting, "calling %s%s", t, through(adapters, a))
+		name, err := f.host.radio.Present(ctx, a.Address, t.Address)
+		if first == nil {
+			first = err
+		}
+		t.Name = cmp.Or(harmless.Text(name), t.Name)
+		return err == nil
+	}
+	for _, s := range paired {
+		if call(s.adapter) {
+			return s, nil
 		}
 	}
-	return ps, nil
-}
-
-// wanted tells whether a device that was not asked for by address is meant.
-func wanted(t Target, d bluez.Device) bool {
-	if t.Kind == Named {
-		return hasPrefixFold(d.Name, t.Name) || hasPrefixFold(d.Alias, t.Name)
+	for _, a := range adapters {
+		if ctx.Err() != nil || slices.ContainsFunc(paired, func(s sighting) bool { return s.adapter == a }) || !call(a) {
+			continue
+		}
+		if t.Unpaired {
+			return sighting{a, bluez.Device{Adapter: a.ID, Address: t.Address, Name: t.Name}}, nil
+		}
+		return f.appear(ctx, t, a)
 	}
-	return IsPowerSpy(d.Name) || IsPowerSpy(d.Alias)
-}
-
-// IsPowerSpy tells whether an advertised name is a PowerSpy's.
-func IsPowerSpy(name string) bool { return strings.HasPrefix(name, NamePrefix) }
-
-// locateAddress finds a device by address. One that is not known is called
-// first, which takes at most a page timeout (5.12 s) when it is absent, where
-// a discovery would take half a minute to say so.
-func (f *finder) locateAddress(ctx context.Context, t Target, adapters []bluez.Adapter, known []place) (place, error) {
-	byAddress := func(p place) bool { return p.device.Address == t.Address && p.device.Paired }
-	if i := slices.IndexFunc(known, byAddress); i >= 0 {
-		return known[i], nil
-	}
-	f.cfg.report(Connecting, "calling %s", t)
-	if name, err := f.radio.Present(ctx, adapters[0].Address, t.Address); err != nil {
-		return place{}, explain("find "+t.String(), err)
-	} else if name != "" {
-		t.Name = name
-	}
-	return f.appear(ctx, t, adapters[0])
+	return sighting{}, explain("find "+t.String(), first)
 }
 
 // appear waits until a device that is there shows up in a discovery, which is
 // what makes BlueZ know it.
-func (f *finder) appear(ctx context.Context, t Target, a bluez.Adapter) (place, error) {
+func (f *finder) appear(ctx context.Context, t Target, a bluez.Adapter) (sighting, error) {
 	f.cfg.report(Discovering, "looking for %s", t)
 	dctx, cancel := context.WithTimeout(ctx, appearTime)
 	defer cancel()
-	var p place
-	err := f.daemon.Discover(dctx, a.ID, func(d bluez.Device) bool {
-		if d.Address != t.Address {
+	var seen sighting
+	err := f.discover(dctx, []bluez.Adapter{a}, func(s sighting) bool {
+		if s.device.Address != t.Address {
 			return false
 		}
-		d.Name = cmp.Or(d.Name, t.Name)
-		p = place{a, d}
+		s.device.Name = cmp.Or(s.device.Name, t.Name)
+		seen = s
 		return true
 	})
 	if err == nil {
-		return p, nil
+		return seen, nil
 	}
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return place{}, &Error{Kind: ErrNotFound, Op: "find " + t.String(), Err: ErrHidden}
+		return sighting{}, &Error{Kind: ErrNotFound, Op: "find " + t.String(), Err: ErrHidden}
 	}
-	return place{}, explainBlueZ("find "+t.String(), err)
+	return sighting{}, explainBlueZ("find "+t.String(), err)
 }
 
-// discover looks for meters in the air. It ends soon after the first one, and
-// asks when there are several.
-func (f *finder) discover(ctx context.Context, t Target, adapters []bluez.Adapter) (place, error) {
+// lookAround looks for meters in the air, with all adapters. It ends soon after
+// the first one, and asks when there are several.
+func (f *finder) lookAround(ctx context.Context, t Target, adapters []bluez.Adapter) (sighting, error) {
 	what := "a PowerSpy"
 	if t.Kind == Named {
 		what = fmt.Sprintf("a device named %s", t.Name)
 	}
-	a := adapters[0]
 	f.cfg.report(Discovering, "looking for %s (up to %v; names take over ten seconds)", what, discoveryTime)
 	dctx, cancel := context.WithTimeout(ctx, discoveryTime)
 	defer cancel()
-	var found []place
 	others := time.AfterFunc(discoveryTime, cancel)
 	defer others.Stop()
-	err := f.daemon.Discover(dctx, a.ID, func(d bluez.Device) bool {
-		if !wanted(t, d) || !d.InRange || slices.ContainsFunc(found, func(p place) bool { return p.device.Address == d.Address }) {
-			return false
+	var found []sighting
+	var lastImpostor *ImpostorError
+	impostors := make(map[bdaddr.Address]bool)
+	err := f.discover(dctx, adapters, func(s sighting) bool {
+		same := func(o sighting) bool { return o.device.Address == s.device.Address && o.adapter == s.adapter }
+		switch {
+		case !s.device.InRange || slices.ContainsFunc(found, same):
+		case f.wanted(t, s.device):
+			if found = append(found, s); len(found) == 1 {
+				others.Reset(othersTime)
+			}
+			f.cfg.report(Discovering, "found %s (%s)%s", cmp.Or(s.device.Name, s.device.Alias), s.device.Address, through(adapters, s.adapter))
+		case !impostors[s.device.Address]:
+			bare := s.device
+			bare.Class, bare.UUIDs = 0, nil
+			if f.wanted(t, bare) {
+				impostors[s.device.Address] = true
+				lastImpostor = &ImpostorError{s.target(), impostor(s.device)}
+				f.cfg.report(Discovering, "%v", lastImpostor)
+			}
 		}
-		if found = append(found, place{a, d}); len(found) == 1 {
-			others.Reset(othersTime)
-		}
-		f.cfg.report(Discovering, "found %s (%s)", cmp.Or(d.Name, d.Alias), d.Address)
 		return false
 	})
 	switch {
 	case len(found) > 0 && ctx.Err() == nil:
-		return f.choose(ctx, found)
+		one, err := f.choose(ctx, byAddress(found))
+		if err != nil {
+			return sighting{}, err
+		}
+		return slices.MaxFunc(one, func(a, b sighting) int { return cmp.Compare(a.device.RSSI, b.device.RSSI) }), nil
 	case ctx.Err() != nil, !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled):
-		return place{}, explainBlueZ("look for "+what, err)
+		return sighting{}, explainBlueZ("look for "+what, err)
+	case lastImpostor != nil:
+		return sighting{}, &Error{Kind: ErrNotFound, Op: "look for " + what, Err: lastImpostor}
 	}
-	return place{}, &Error{
+	return sighting{}, &Error{
 		Kind: ErrNotFound, Op: "look for " + what, Err: fmt.Errorf("%w within %v", ErrNoneAnswered, discoveryTime),
 	}
 }
 
-// choose settles which of several places is meant.
-func (f *finder) choose(ctx context.Context, ps []place) (place, error) {
-	if len(ps) == 1 {
-		return ps[0], nil
+// choose settles which of several devices is meant.
+func (f *finder) choose(ctx context.Context, devices [][]sighting) ([]sighting, error) {
+	if len(devices) == 1 {
+		return devices[0], nil
 	}
-	targets := make([]Target, len(ps))
-	for i, p := range ps {
-		targets[i] = p.target()
+	targets := make([]Target, len(devices))
+	for i, sightings := range devices {
+		targets[i] = sightings[0].target()
 	}
 	if f.cfg.Choose == nil {
-		return place{}, &Error{Kind: ErrUsage, Op: "choose a meter", Err: &SeveralError{targets}}
+		return nil, &Error{Kind: ErrUsage, Op: "choose a meter", Err: &SeveralError{targets}}
 	}
 	i, err := f.cfg.Choose(ctx, targets)
 	if err != nil {
-		return place{}, explain("choose a meter", err)
+		return nil, explain("choose a meter", err)
 	}
-	if i < 0 || i >= len(ps) {
-		return place{}, &Error{Kind: ErrUsage, Op: "choose a meter", Err: fmt.Errorf("there is no number %d", i+1)}
+	if i < 0 || i >= len(devices) {
+		return nil, &Error{Kind: ErrUsage, Op: "choose a meter", Err: fmt.Errorf("there is no number %d", i+1)}
 	}
-	return ps[i], nil
+	return devices[i], nil
 }
 
 // isUnknown tells that BlueZ forgot a device, as it does with one that is not

@@ -47,7 +47,7 @@ type forged struct {
 // openForged opens a simulated meter whose answers are forged.
 func openForged(t *testing.T, cfg sim.Config, forge func(answer string) string) forged {
 	t.Helper()
-	f := forged{route: &route{target: Target{Kind: Simulated}}, simulator: sim.New(cfg)}
+	f := forged{route: &route{finding: finding{target: Target{Kind: Simulated}}}, simulator: sim.New(cfg)}
 	if err := f.reopen(t, forge); err != nil {
 		t.Fatal(err)
 	}

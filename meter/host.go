@@ -2,7 +2,9 @@ package meter
 
 import (
 	"context"
+	"io/fs"
 	"net"
+	"os"
 
 	"powerspy2/bdaddr"
 	"powerspy2/bluez"
@@ -11,8 +13,10 @@ import (
 
 // A host is the Bluetooth of a machine.
 type host struct {
-	bus     func(context.Context) (daemon, error) // connects to BlueZ
+	bus     func(context.Context) (daemon, error)  // connects to BlueZ
+	watch   func(context.Context) (watcher, error) // watches BlueZ, whether it is there or not
 	radio   radio
+	files   fs.FS                       // what the machine shows of itself: its root directory
 	restart func(context.Context) error // restarts the Bluetooth service
 }
 
@@ -21,11 +25,19 @@ var system = host{
 	bus: func(ctx context.Context) (daemon, error) {
 		c, err := bluez.Dial(ctx)
 		if err != nil {
-			return nil, explainBlueZ("reach the Bluetooth service", err)
+			return nil, err // not a nil *bluez.Client in a daemon
 		}
 		return c, nil
 	},
+	watch: func(ctx context.Context) (watcher, error) {
+		w, err := bluez.Watch(ctx)
+		if err != nil {
+			return nil, err // not a nil *bluez.Watcher in a watcher
+		}
+		return w, nil
+	},
 	radio:   kernel{},
+	files:   os.DirFS("/"),
 	restart: bluez.RestartService,
 }
 
@@ -44,13 +56,23 @@ type daemon interface {
 
 var _ daemon = (*bluez.Client)(nil)
 
+// A watcher tells what happens to BlueZ and its adapters.
+type watcher interface {
+	Next(ctx context.Context) (bluez.Event, error)
+	Buffered() int
+	Close() error
+}
+
+var _ watcher = (*bluez.Watcher)(nil)
+
 // A radio is what connecting needs of the kernel.
 type radio interface {
 	Dial(ctx context.Context, remote rfcomm.Addr, cfg *rfcomm.Config) (net.Conn, error)
-	FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error)
+	FindChannel(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *rfcomm.Config) (uint8, error)
 	Present(ctx context.Context, local, remote bdaddr.Address) (string, error)
 	Holders() ([]rfcomm.Holder, error)
-	// Alive is ErrKernelStuck when the kernel's RFCOMM is dead.
+	// Alive is ErrKernelStuck when the kernel's RFCOMM is dead, ErrNotSupported
+	// when there is none.
 	Alive() error
 }
 
@@ -65,8 +87,8 @@ func (kernel) Dial(ctx context.Context, remote rfcomm.Addr, cfg *rfcomm.Config) 
 	return c, nil
 }
 
-func (kernel) FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
-	return rfcomm.FindChannel(ctx, local, remote, uuid)
+func (kernel) FindChannel(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *rfcomm.Config) (uint8, error) {
+	return rfcomm.FindChannel(ctx, remote, uuid, cfg)
 }
 
 func (kernel) Present(ctx context.Context, local, remote bdaddr.Address) (string, error) {

@@ -16,7 +16,7 @@ import (
 func (r *route) link(ctx context.Context) (powerspy.Link, error) {
 	if r.target.Kind == Bluetooth {
 		r.cfg.report(Connecting, "connecting to %s", r.target)
-		c, err := dialChannel(ctx, r.host.radio, r.target.Adapter, &r.target)
+		c, err := r.cfg.dialChannel(ctx, r.host.radio, &r.target)
 		if err != nil {
 			return nil, explainConnect("connect to "+r.target.String(), err, r.host.radio)
 		}

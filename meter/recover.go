@@ -58,7 +58,7 @@ func knownRoute(ctx context.Context, cfg Config, h host) (*route, error) {
 	}
 	if t, ok := recall(cfg.Target, cfg.Remembered); ok && t.Kind == Bluetooth && !t.Adapter.IsZero() && cfg.Adapter == "" {
 		cfg.Report = nil
-		return &route{cfg: cfg, host: h, target: t}, nil
+		return &route{cfg: cfg, host: h, finding: finding{target: t, trusted: true}}, nil
 	}
 	r, err := resolve(ctx, cfg, h)
 	if r != nil {

@@ -234,6 +234,8 @@ func (r *rescue) refuse(ctx context.Context, s Step, reason error) string {
 		return "the meter is not reached by Bluetooth"
 	case others:
 		return "somebody else uses the meter"
+	case s > Rebond && (is(rfcomm.ErrAbsent) || is(bluez.ErrPageTimeout)):
+		return "the meter is out of reach, which is no fault of this machine"
 	case s == Relink && isKeyRefused(reason):
 		return "the meter refuses the key"
 	case s == Rebond && isKeyRefused(reason):
@@ -263,7 +265,7 @@ func (r *rescue) refuseRadio(ctx context.Context, s Step) string {
 	defer d.Close() // nothing is lost when hanging up fails
 	a, err := r.adapter(ctx, d)
 	if err != nil {
-		if s == RestartService && !errors.Is(err, errNoAdapter) {
+		if s == RestartService && !errors.Is(err, ErrAdapterGone) {
 			return ""
 		}
 		return err.Error()
@@ -278,7 +280,7 @@ func (r *rescue) refuseRadio(ctx context.Context, s Step) string {
 		return "there is no radio link"
 	case s == Relink:
 		return ""
-	case !a.Powered && adapterBlock(sysfs(), a.ID) != unblocked:
+	case !a.Powered && adapterBlock(r.route.host.files, a.ID) != nil:
 		return "the adapter is blocked (rfkill)"
 	case !a.Powered && !r.switchedOff && !r.limit.AllowAdapterReset:
 		return "somebody has switched the adapter off"
@@ -287,9 +289,6 @@ func (r *rescue) refuseRadio(ctx context.Context, s Step) string {
 	}
 	return ""
 }
-
-// errNoAdapter says that the meter's adapter is not plugged in.
-var errNoAdapter = errors.New("the adapter is not there")
 
 // adapter returns the adapter by which the meter was reached, whatever its
 // number is now, and whether it is on or off.
@@ -303,7 +302,7 @@ func (r *rescue) adapter(ctx context.Context, d daemon) (bluez.Adapter, error) {
 			return a, nil
 		}
 	}
-	return bluez.Adapter{}, errNoAdapter
+	return bluez.Adapter{}, ErrAdapterGone
 }
 
 // linked tells whether there is a radio link to the meter, and how many other
@@ -392,7 +391,11 @@ func (r *rescue) rebond(ctx context.Context) error {
 	if err := r.route.rebond(ctx); err != nil {
 		return err
 	}
-	return r.reconnect(ctx)
+	err := r.reconnect(ctx)
+	if err != nil {
+		r.route.disown(ctx, err)
+	}
+	return err
 }
 
 func (r *rescue) resetAdapter(ctx context.Context) error {
@@ -476,7 +479,7 @@ func (r *rescue) powerCycle(ctx context.Context) error {
 func (r *rescue) withAdapter(ctx context.Context, f func(daemon, bluez.Adapter) error) error {
 	d, err := r.route.host.bus(ctx)
 	if err != nil {
-		return err
+		return explainBlueZ("reach the Bluetooth service", err)
 	}
 	defer d.Close() // nothing is lost when hanging up fails
 	var a bluez.Adapter

@@ -26,9 +26,14 @@ func TestRefuse(t *testing.T) {
 		{name: "silent", reason: dead, want: []Step{Drain, Reconnect, Relink, ResetAdapter, RestartService}},
 		{name: "no link", reason: dead, none: true, want: []Step{Reconnect, Relink, ResetAdapter, RestartService}},
 		{
-			name: "no radio link", reason: rfcomm.ErrAbsent, none: true,
+			name: "no radio link", reason: dead, none: true,
 			change: func(h *fakeHost) { h.air[0].Connected = false },
 			want:   []Step{Reconnect, ResetAdapter, RestartService},
+		},
+		{
+			name: "out of reach", rec: Recovery{PowerCycle: func(context.Context) error { return nil }}, reason: rfcomm.ErrAbsent, none: true,
+			change: func(h *fakeHost) { h.air[0].Connected = false },
+			want:   []Step{Reconnect, PowerCycle},
 		},
 		{
 			name: "another device is connected", reason: dead, change: func(h *fakeHost) { h.air = append(h.air, other) },
@@ -74,7 +79,7 @@ func TestRefuse(t *testing.T) {
 			if tt.change != nil {
 				tt.change(h)
 			}
-			r := newRescue(&route{host: h.host(), target: Target{Kind: Bluetooth, Address: testMeter, Adapter: testAdapter.Address}}, StreamConfig{}, tt.rec)
+			r := newRescue(&route{host: h.host(), finding: finding{target: Target{Kind: Bluetooth, Address: testMeter, Adapter: testAdapter.Address}}}, StreamConfig{}, tt.rec)
 			if err := r.began(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +98,7 @@ func TestRefuse(t *testing.T) {
 		})
 	}
 	t.Run("not by Bluetooth", func(t *testing.T) {
-		r := newRescue(&route{target: Target{Kind: Serial, Path: "/dev/ttyUSB0"}}, StreamConfig{}, Recovery{})
+		r := newRescue(&route{finding: finding{target: Target{Kind: Serial, Path: "/dev/ttyUSB0"}}}, StreamConfig{}, Recovery{})
 		r.m = &Meter{}
 		var got []Step
 		for s := firstStep; s <= lastStep; s++ {

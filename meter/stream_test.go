@@ -24,7 +24,7 @@ func openSim(t *testing.T, spec string) (*Meter, *sim.Meter) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &route{target: Target{Kind: Simulated, Sim: spec}}
+	r := &route{finding: finding{target: Target{Kind: Simulated, Sim: spec}}}
 	m, err := r.initialised(t.Context(), l)
 	if err != nil {
 		t.Fatal(err)

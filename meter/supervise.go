@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"powerspy2/bluez"
 	"powerspy2/powerspy"
 	"powerspy2/rfcomm"
 )
@@ -140,7 +141,7 @@ func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h
 		return s, nil
 	}
 	if ctx.Err() != nil || isFinal(err) || rec.GiveUpAfter == 0 && !mayPass(err) {
-		return nil, giveBack(release, errors.Join(err, rescue.close()))
+		return nil, unclaim(release, errors.Join(err, rescue.close()))
 	}
 	s.stream = nil // not a nil *Stream in a source
 	s.outage(err)
@@ -172,7 +173,7 @@ func isFinal(err error) bool {
 		}
 	}
 	var pin *PINError
-	return errors.As(err, &pin)
+	return errors.As(err, &pin) && !errors.Is(pin, bluez.ErrAuthCanceled)
 }
 
 // mayPass tells an error of a meter that is there and may get over it.

@@ -122,6 +122,7 @@ func TestSupervise(t *testing.T) {
 		mend     func(*supervisedMeter)
 		helped   Step          // 0: whichever
 		steps    []Step        // nil: whichever
+		never    []Step        // none of them
 		recovery time.Duration // after the fault's end; 0: 10 s
 		total    time.Duration // of the measurement; 0: a minute
 	}{
@@ -144,6 +145,15 @@ func TestSupervise(t *testing.T) {
 			name:  "link dropped",
 			fault: func(p *supervisedMeter) { p.sim.Drop() },
 			steps: []Step{Reconnect}, recovery: 2 * time.Second,
+		},
+		{
+			name: "away for twelve seconds",
+			fault: func(p *supervisedMeter) {
+				p.host.change(func() { p.device.away, p.device.Connected = true, false })
+				p.sim.Drop()
+			}, lasts: 12 * time.Second,
+			mend:  func(p *supervisedMeter) { p.host.change(func() { p.device.away = false }) },
+			never: []Step{ResetAdapter, RestartService},
 		},
 		{
 			name: "away for two minutes",
@@ -252,6 +262,11 @@ func TestSupervise(t *testing.T) {
 					if tt.steps != nil {
 						if diff := cmp.Diff(tt.steps, p.steps); diff != "" {
 							t.Errorf("unexpected steps (-want +got):\n%s", diff)
+						}
+					}
+					for _, s := range tt.never {
+						if slices.Contains(p.steps, s) {
+							t.Errorf("took %v, of which %v is of no use", p.steps, s)
 						}
 					}
 					if n := len(p.steps); tt.helped != 0 && (n == 0 || p.steps[n-1] != tt.helped) {

@@ -9,9 +9,6 @@ import (
 	"powerspy2/powerspy/sim"
 )
 
-// NamePrefix starts the advertised name of every PowerSpy.
-const NamePrefix = "PowerSpy"
-
 // A Kind is the way in which a meter is reached.
 type Kind uint8
 
@@ -52,9 +49,11 @@ type Target struct {
 	Alias   string         // a name of the user's own for a remembered meter, may be empty
 	Adapter bdaddr.Address // Bluetooth: the adapter to use; zero: whichever knows the meter
 	Channel uint8          // Bluetooth: RFCOMM channel, 1 to 30; 0: 1, or what the meter's service record says
-	Path    string         // Serial: path of the device
-	Host    string         // TCP: host:port
-	Sim     string         // Simulated: parameters, see package sim
+	// Unpaired: Bluetooth: it refuses to pair, and is connected to without: anybody could listen.
+	Unpaired bool
+	Path     string // Serial: path of the device
+	Host     string // TCP: host:port
+	Sim      string // Simulated: parameters, see package sim
 
 	sim *simulated // Simulated: the meter, for ParseTarget's targets and their copies
 }

@@ -49,9 +49,9 @@ func (h *host) dial(ctx context.Context, remote Addr, cfg *Config, level Securit
 			return s, ownAddr(s, local), nil
 		}
 		if now := time.Now(); !r.allow(err, now, now.Sub(began)) {
-			if connectErrno(err) == unix.ECONNREFUSED && !h.linked(local, remote.Address) {
+			if !h.linked(local, remote.Address) {
 				// A channel is refused over a link, which stays up for some two seconds after it.
-				err = fmt.Errorf("%w: %w", ErrOccupied, classify(err))
+				err = occupied(err)
 			}
 			return nil, Addr{}, err
 		}
@@ -59,6 +59,14 @@ func (h *host) dial(ctx context.Context, remote Addr, cfg *Config, level Securit
 			return nil, Addr{}, fmt.Errorf("%w after %w", cerr, classify(err))
 		}
 	}
+}
+
+// occupied is the error of a connect that left no link: one that was refused was so by a device that is busy elsewhere.
+func occupied(err error) error {
+	if connectErrno(err) != unix.ECONNREFUSED {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrOccupied, classify(err))
 }
 
 // linked tells whether a link to the device is up. When that can't be learnt it is taken to be.
@@ -117,11 +125,8 @@ func (h *host) prepare(ctx context.Context, remote bdaddr.Address, cfg *Config, 
 	if err := h.checkRunning(); err != nil {
 		return -1, local, err
 	}
-	local = cfg.Local
-	if !cfg.AssumePresent {
-		if local, err = h.reach(ctx, local, remote); err != nil {
-			return -1, local, err
-		}
+	if local, err = h.reach(ctx, remote, cfg); err != nil {
+		return -1, local, err
 	}
 	if fd, err = h.open(protocolRFCOMM, local, level); err != nil {
 		return -1, local, err

@@ -363,7 +363,7 @@ func TestDialArguments(t *testing.T) {
 	if _, err := Present(context.Background(), testAdapter, bdaddr.Address{}); err == nil {
 		t.Error("the zero address is present")
 	}
-	if _, err := FindChannel(context.Background(), testAdapter, bdaddr.Address{}, 0x1101); err == nil {
+	if _, err := FindChannel(context.Background(), bdaddr.Address{}, 0x1101, nil); err == nil {
 		t.Error("the zero address has a channel")
 	}
 }

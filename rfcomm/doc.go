@@ -11,9 +11,11 @@
 // ([Present], [ErrAbsent]), which pages the device without touching RFCOMM. connect(2) itself runs where nothing waits
 // for it longer than two seconds.
 //
-// One case remains that no presence test sees coming: a device that tells its name and then refuses the link, because it
-// is connected to another host (ErrRefused) or because it asks for a key at link set-up and has forgotten it
-// (ErrKeyRefused). On those kernels the attempt after such a one finds ErrKernelStuck.
+// No presence test sees a device coming that tells its name and then refuses the link, because it is connected to another
+// host (ErrRefused) or because it asks for a key at link set-up and has forgotten it (ErrKeyRefused). On those kernels
+// such a connect kills krfcommd, too, unless a [Forerunner] raises the link before: a process of its own, which connects
+// to the device's service discovery. Where the link fails, the kernel kills that process and nothing else; with the link
+// up, RFCOMM connects over it at once.
 //
 // # Errors
 //

@@ -62,6 +62,7 @@ const (
 	opDial    = "dial"
 	opFile    = "file"
 	opFind    = "find channel"
+	opForerun = "raise the link"
 	opKernel  = "kernel state"
 	opListen  = "listen"
 	opPresent = "present"

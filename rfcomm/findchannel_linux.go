@@ -22,15 +22,15 @@ const (
 	sdpLimit = 50 * time.Second
 )
 
-func findChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
-	return system.findChannel(ctx, local, remote, uuid)
+func findChannel(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *Config) (uint8, error) {
+	return system.findChannel(ctx, remote, uuid, cfg)
 }
 
-func (h *host) findChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
+func (h *host) findChannel(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *Config) (uint8, error) {
 	var err error
 	for range sdpAttempts {
 		var channel uint8
-		if channel, err = h.queryChannel(ctx, local, remote, uuid); err == nil {
+		if channel, err = h.queryChannel(ctx, remote, uuid, cfg); err == nil {
 			return channel, nil
 		}
 		if err = classify(err); ctx.Err() != nil || isAnswer(err) {
@@ -56,14 +56,14 @@ func isAnswer(err error) bool {
 //
 // NB: the query runs in a goroutine that nothing waits for unconditionally: a kernel that does not survive a failed link
 // ends the thread that closes the socket, and with it this goroutine.
-func (h *host) queryChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
+func (h *host) queryChannel(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *Config) (uint8, error) {
 	type answer struct {
 		channel uint8
 		err     error
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		channel, err := h.askOnce(ctx, local, remote, uuid)
+		channel, err := h.askOnce(ctx, remote, uuid, cfg)
 		answers <- answer{channel, err}
 	}()
 	limit := time.NewTimer(sdpLimit)
@@ -87,10 +87,10 @@ func (h *host) queryChannel(ctx context.Context, local, remote bdaddr.Address, u
 }
 
 // askOnce asks on a socket of its own.
-func (h *host) askOnce(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
+func (h *host) askOnce(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *Config) (uint8, error) {
 	// NB: an L2CAP connect that cannot set up the link is as dangerous as one of RFCOMM: the kernel that has the bug
-	// kills the process that closes the socket.
-	local, err := h.reach(ctx, local, remote)
+	// kills the thread that closes the socket.
+	local, err := h.reach(ctx, remote, cfg)
 	if err != nil {
 		return 0, err
 	}

@@ -35,10 +35,14 @@ func (h *host) present(ctx context.Context, local, remote bdaddr.Address) (strin
 	return h.askName(ctx, candidates[0], remote)
 }
 
-// reach makes sure that a device is there: that a link to it is up, or that it answers a presence test. It returns the
-// address of the adapter that has seen it.
-func (h *host) reach(ctx context.Context, local, remote bdaddr.Address) (bdaddr.Address, error) {
-	candidates, err := h.usable(local, remote)
+// reach makes sure that a device is there: that a link to it is up, or that it answers a presence test, after which the
+// forerunner raises the link where a connect that cannot raise it would be fatal. It returns the address of the adapter
+// that has seen the device.
+func (h *host) reach(ctx context.Context, remote bdaddr.Address, cfg *Config) (bdaddr.Address, error) {
+	if cfg.AssumePresent && cfg.Forerunner == nil {
+		return cfg.Local, nil
+	}
+	candidates, err := h.usable(cfg.Local, remote)
 	if err != nil {
 		return bdaddr.Address{}, err
 	}
@@ -49,10 +53,18 @@ func (h *host) reach(ctx context.Context, local, remote bdaddr.Address) (bdaddr.
 		}
 	}
 	first := candidates[0]
-	if _, err := h.askName(ctx, first, remote); err != nil {
-		// Unless somebody else has set the link up meanwhile, which may have been in the way.
+	err = nil
+	if !cfg.AssumePresent {
+		_, err = h.askName(ctx, first, remote)
+	}
+	if err == nil && cfg.Forerunner != nil && h.failedConnectKills() {
+		err = cfg.Forerunner(ctx, first.address, remote)
+	}
+	if err != nil {
+		// Unless the link is up all the same: somebody else set it up, which may have been in the way, or the device has
+		// no service discovery.
 		if up, lerr := h.linkUp(first, remote); lerr != nil || !up {
-			return bdaddr.Address{}, err
+			return bdaddr.Address{}, occupied(err)
 		}
 	}
 	return first.address, nil

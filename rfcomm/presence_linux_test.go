@@ -242,7 +242,7 @@ func TestHostReach(t *testing.T) {
 					return open(a)
 				},
 			}
-			got, err := h.reach(context.Background(), tt.local, testMeter)
+			got, err := h.reach(context.Background(), testMeter, &Config{Local: tt.local})
 			if got != tt.want || !errors.Is(err, tt.err) {
 				t.Errorf("got %v, %v, want %v, %v", got, err, tt.want, tt.err)
 			}

@@ -50,6 +50,10 @@ type Config struct {
 	// AssumePresent makes Dial trust that the device is there and leave out its presence test. Set it only after proof
 	// that is a moment old, such as a fresh RSSI in discovery: see the package's comment on what hangs on it.
 	AssumePresent bool
+	// Forerunner raises the link to the device before Dial and FindChannel connect, where there is none yet and the kernel
+	// may not survive a connect that cannot raise it: see the package's comment. SpawnForerunner is one. Nil: that is
+	// risked.
+	Forerunner Forerunner
 }
 
 // level checks and resolves the security.
@@ -65,7 +69,7 @@ func (c *Config) level() (Security, error) {
 
 // Dial opens a stream to a channel, 1 to 30, of a device (net/bluetooth/rfcomm/sock.c, rfcomm_sock_connect). It refuses
 // to touch a kernel whose RFCOMM is dead (ErrKernelStuck), tests unless the link is up already that the device answers
-// (ErrAbsent after some five seconds), and then connects with a fresh socket for each attempt: what a kernel answers
+// (ErrAbsent after some five seconds), lets cfg.Forerunner raise the link where that is called for, and then connects with a fresh socket for each attempt: what a kernel answers
 // just after a stream to the same channel was closed (EBUSY, ECONNRESET, ENOTCONN) is retried every 50 ms for 1.5 s at
 // most. When ctx ends first, the error matches that of ctx.
 //
@@ -129,14 +133,17 @@ func Present(ctx context.Context, local, remote bdaddr.Address) (name string, er
 // FindChannel asks a device by the Service Discovery Protocol (Core Specification, volume 3, part B) for the RFCOMM
 // channel of the service class with the given 16-bit UUID (0x1101 is the serial port), and returns the first that its
 // records name, 1 to 30. It needs neither rights nor a bonding. As Dial does, it tests first, unless the link is up,
-// that the device answers (ErrAbsent). ErrNoService means that the device answered and has no such service. local is
-// the address of the adapter to use; zero means any.
-func FindChannel(ctx context.Context, local, remote bdaddr.Address, uuid uint16) (uint8, error) {
+// that the device answers (ErrAbsent). ErrNoService means that the device answered and has no such service. Of cfg
+// Local, AssumePresent and Forerunner count.
+func FindChannel(ctx context.Context, remote bdaddr.Address, uuid uint16, cfg *Config) (uint8, error) {
+	if cfg == nil {
+		cfg = &Config{}
+	}
 	channel, err := uint8(0), checkRemote(remote)
 	if err == nil {
-		channel, err = findChannel(ctx, local, remote, uuid)
+		channel, err = findChannel(ctx, remote, uuid, cfg)
 	}
-	return channel, opError(opFind, err, Addr{Address: local}, Addr{Address: remote})
+	return channel, opError(opFind, err, Addr{Address: cfg.Local}, Addr{Address: remote})
 }
 
 // A State says how the kernel's RFCOMM is, as far as this process can see.

@@ -25,9 +25,13 @@ func fileStream(*os.File) (*stream, Addr, Addr, error) { return nil, Addr{}, Add
 
 func present(context.Context, bdaddr.Address, bdaddr.Address) (string, error) { return "", errOther }
 
-func findChannel(context.Context, bdaddr.Address, bdaddr.Address, uint16) (uint8, error) {
+func findChannel(context.Context, bdaddr.Address, uint16, *Config) (uint8, error) {
 	return 0, errOther
 }
+
+func spawnForerunner(context.Context, bdaddr.Address, bdaddr.Address) error { return errOther }
+
+func forerunnerMain() {}
 
 func kernelState() (State, error) { return StateUnknown, errOther }
 

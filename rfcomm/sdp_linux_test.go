@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"powerspy2/bdaddr"
 )
 
 // unhex reads bytes written in hexadecimal, with spaces anywhere and comments to the ends of lines.
@@ -282,7 +280,7 @@ func TestFindChannel(t *testing.T) {
 				go func() { served <- tt.device.serve(peer) }()
 				return nil
 			}
-			got, err := h.findChannel(context.Background(), bdaddr.Address{}, testMeter, 0x1101)
+			got, err := h.findChannel(context.Background(), testMeter, 0x1101, &Config{})
 			if got != tt.want || (err == nil) != (tt.want != 0) || tt.err != nil && !errors.Is(err, tt.err) {
 				t.Errorf("got %d, %v, want %d, %v", got, err, tt.want, tt.err)
 			}
@@ -320,7 +318,7 @@ func TestFindChannelAttempts(t *testing.T) {
 				}
 				return tt.err
 			}
-			_, err := h.findChannel(context.Background(), bdaddr.Address{}, testMeter, 0x1101)
+			_, err := h.findChannel(context.Background(), testMeter, 0x1101, &Config{})
 			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}

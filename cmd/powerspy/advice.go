@@ -99,14 +99,20 @@ var advices = []advice{
 
 	// This machine.
 	when(rfcomm.ErrKernelStuck, "reboot this machine (nothing less helps; a kernel before 6.1.192 or from 6.12 on does not have this bug)"),
+	when(meter.ErrNamespace, "run it in the network namespace of the machine (Docker and Podman: `--network host`)"),
 	when(rfcomm.ErrNotSupported, "run on a Linux kernel with the modules bluetooth and rfcomm, or try `powerspy measure --device sim:`"),
 	whenDo(meter.ErrPolicy, joinGroup),
 	when(meter.ErrNoAdapter, "plug one in (any USB adapter with Bluetooth Classic), or try `powerspy measure --device sim:`"),
 	when(meter.ErrHardBlocked, "turn on the machine's wireless switch or key"),
 	when(meter.ErrBlocked, "type `rfkill unblock bluetooth`, or ask an administrator to run `sudo rfkill unblock bluetooth`"),
 	when(meter.ErrAdapterOff, "type `bluetoothctl power on`"),
+	when(meter.ErrAdapterGone, "plug it back in"),
+	when(meter.ErrUnknownAdapter, "ask an administrator to run `sudo systemctl restart bluetooth`"),
 	when(rfcomm.ErrAdapterDown, "type `powerspy doctor`"),
 	when(rfcomm.ErrAdapterHung, "type `bluetoothctl power off` and `bluetoothctl power on`, or unplug the adapter and plug it back in"),
+	when(meter.ErrContainer, "let its bus in (Docker and Podman: `-v /run/dbus:/run/dbus`)"),
+	when(meter.ErrNotInstalled, "ask an administrator to install the package bluez (Debian: `sudo apt install bluez`)"),
+	when(bluez.ErrNoBus, "ask an administrator to run `sudo systemctl start dbus`"),
 	when(bluez.ErrNoDaemon, "ask an administrator to run `sudo systemctl enable --now bluetooth`"),
 	when(bluez.ErrNoAnswer, "ask an administrator to run `sudo systemctl restart bluetooth`"),
 	when(bluez.ErrNotReady, "type `bluetoothctl power on`, or `rfkill unblock bluetooth` if it is blocked"),
@@ -124,6 +130,10 @@ var advices = []advice{
 	whenA(func(e *meter.UntrustedError) string {
 		return "type `bluetoothctl trust " + e.Target.Address.String() + "`"
 	}),
+	whenA(func(*meter.ImpostorError) string {
+		return "type `powerspy scan` to see what is there; a meter all the same is used by its address, with --device"
+	}),
+	whenBoth(meter.ErrPairing, bluez.ErrAuthRejected, "try again; if it stays, "+unplug),
 	whenA(func(e *meter.PINError) string { return pinAdvice[e.Source] }),
 	when(bluez.ErrAuthTimeout, "try again closer to it"),
 	when(bluez.ErrAuthCanceled, "try again closer to it, and make sure that no other program pairs with it"),

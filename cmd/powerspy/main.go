@@ -19,9 +19,12 @@ import (
 	"golang.org/x/term"
 
 	"powerspy2/internal/output"
+	"powerspy2/rfcomm"
 )
 
 func main() {
+	// A process that raises a radio link for this program is this program, too.
+	rfcomm.ForerunnerMain()
 	os.Exit(mainStatus())
 }
 

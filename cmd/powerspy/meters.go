@@ -4,12 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
+	"powerspy2/internal/harmless"
 )
 
 func (a *app) metersCommand() *cli.Command {
@@ -104,7 +103,7 @@ func (a *app) metersList(c *cli.Context) error {
 		if !m.Adapter.IsZero() {
 			adapter = m.Adapter.String()
 		}
-		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", mark, dash(m.Alias), dash(m.Name), harmless(m.Device()), dash(adapter)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", mark, dash(m.Alias), dash(m.Name), harmless.Text(m.Device()), dash(adapter)); err != nil {
 			return err
 		}
 	}
@@ -116,17 +115,7 @@ func dash(s string) string {
 	if s == "" {
 		return "-"
 	}
-	return harmless(s)
-}
-
-// harmless makes a text from outside harmless to a terminal, on one line.
-func harmless(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
+	return harmless.Text(s)
 }
 
 // changeMeter changes the meter that the first argument means, and tells what
@@ -162,19 +151,19 @@ func (a *app) metersRename(c *cli.Context) error {
 			return "", c.Usagef("%w; give another", err)
 		}
 		if alias == "" {
-			return harmless(m.Target.String()) + " has no alias any more", nil
+			return harmless.Text(m.Target.String()) + " has no alias any more", nil
 		}
-		return fmt.Sprintf("%s is %s now", harmless(m.Target.String()), alias), nil
+		return fmt.Sprintf("%s is %s now", harmless.Text(m.Target.String()), alias), nil
 	})
 }
 
 func (a *app) metersRemove(c *cli.Context) error {
 	return a.changeMeter(c, func(cfg *config.Config, m *config.Meter) (string, error) {
-		told := harmless(m.Label()) + " is forgotten"
+		told := harmless.Text(m.Label()) + " is forgotten"
 		wasDefault := m == &cfg.Meters[0]
 		cfg.Remove(m)
 		if wasDefault && len(cfg.Meters) > 0 {
-			told += "; the default is " + harmless(cfg.Meters[0].Label()) + " now"
+			told += "; the default is " + harmless.Text(cfg.Meters[0].Label()) + " now"
 		}
 		return told, nil
 	})
@@ -182,7 +171,7 @@ func (a *app) metersRemove(c *cli.Context) error {
 
 func (a *app) metersDefault(c *cli.Context) error {
 	return a.changeMeter(c, func(cfg *config.Config, m *config.Meter) (string, error) {
-		told := harmless(m.Label()) + " is the default now"
+		told := harmless.Text(m.Label()) + " is the default now"
 		cfg.MakeDefault(m)
 		return told, nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 
+	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
 
@@ -52,6 +53,7 @@ func (p *progress) Report(s meter.Status) {
 		p.Line("%s", s.Text)
 		return
 	}
+	s.Text = harmless.Text(s.Text)
 	if !p.terminal {
 		if s.Text != p.text {
 			p.Line("%s", s.Text)

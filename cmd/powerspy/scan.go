@@ -22,7 +22,8 @@ func (a *app) scanCommand() *cli.Command {
 		Description: `A line appears as soon as a meter does, and once more when what is known of it
 changes. A meter tells its name some seconds after its address, and is known
 for a PowerSpy only then; --all shows also what is no PowerSpy or has no name
-yet.
+yet. All adapters listen; where there are several, those that hear or know a
+device stand behind its name.
 
 Example:
 
@@ -100,6 +101,9 @@ func (l *scanList) add(c meter.Candidate) {
 	name := c.Target.Name
 	if name == "" {
 		name = "(no name yet)"
+	}
+	if c.Via != "" {
+		name += " (" + c.Via + ")"
 	}
 	if l.lines == 0 {
 		l.print("ADDRESS", "SIGNAL", "STATE", "NAME")

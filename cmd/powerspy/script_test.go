@@ -10,11 +10,14 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"powerspy2/rfcomm"
 )
 
 // TestMain makes this test binary the command, for scripts and for tests that
 // need a process.
 func TestMain(m *testing.M) {
+	rfcomm.ForerunnerMain() // as main
 	// The race detector sleeps for a second at the end of each process unless
 	// told not to.
 	if os.Getenv(raceOptions) == "" {

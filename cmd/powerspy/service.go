@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"powerspy2/internal/harmless"
 	"powerspy2/measure"
 	"powerspy2/meter"
 )
@@ -114,9 +114,8 @@ func (n *notifier) Status(s meter.Status) {
 	if n == nil || n.stopping {
 		return
 	}
-	// A line break, as the name of a device may have one, would begin another
-	// message.
-	state := "STATUS=" + strings.ReplaceAll(s.Text, "\n", " ")
+	// A line break would begin another message.
+	state := "STATUS=" + harmless.Text(s.Text)
 	if s.Phase != meter.Streaming {
 		n.next = time.Now().Add(n.every)
 		state += "\nWATCHDOG=1"

@@ -34,7 +34,7 @@ func TestNotifier(t *testing.T) {
 			sent = nil
 		}
 		n.Status(meter.Status{Phase: meter.Discovering, Text: "looking for\na PowerSpy"})
-		expect("STATUS=looking for a PowerSpy\nWATCHDOG=1")
+		expect("STATUS=looking for\\na PowerSpy\nWATCHDOG=1")
 		n.Event(reading(42))
 		expect("READY=1\nWATCHDOG=1\nSTATUS=42.000 W at " + at() + "; 1 reading, 0 gaps")
 

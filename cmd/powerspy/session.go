@@ -8,6 +8,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
 	"powerspy2/meter"
+	"powerspy2/rfcomm"
 )
 
 // A session is what a command about a meter works with.
@@ -38,6 +39,8 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 		Adapter: c.String(adapterFlag),
 		PIN:     c.String(pinFlag), // of the commands that have it
 		Report:  s.progress.Report,
+
+		Forerunner: rfcomm.SpawnForerunner,
 	}
 	if err := s.meter.Validate(); err != nil {
 		return nil, err

@@ -35,9 +35,13 @@ func (a *app) setup(c *cli.Context) error {
 		if err := s.remember(t); err != nil {
 			return err
 		}
+		pairing := ""
+		if t.Unpaired {
+			pairing = ", without pairing, which it refuses"
+		}
 		id := m.Info().Identity
-		_, err := fmt.Fprintf(a.env.stdout, "%s is ready: serial %d, firmware 0x%02x, generation %s, mains %.2f Hz\nremembered in %s; `powerspy measure` uses it\n",
-			t, id.Serial, id.Firmware, id.Generation(), m.Info().Frequency, s.configPath)
+		_, err := fmt.Fprintf(a.env.stdout, "%s is ready%s: serial %d, firmware 0x%02x, generation %s, mains %.2f Hz\nremembered in %s; `powerspy measure` uses it\n",
+			t, pairing, id.Serial, id.Firmware, id.Generation(), m.Info().Frequency, s.configPath)
 		return err
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"powerspy2/bdaddr"
+	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
 
@@ -78,6 +79,7 @@ type entry struct {
 	Address     string          `toml:"address,omitempty"`
 	Adapter     string          `toml:"adapter,omitempty"`
 	Channel     int64           `toml:"channel,omitzero"`
+	Unpaired    bool            `toml:"unpaired,omitempty"`
 	Device      string          `toml:"device,omitempty"`
 	Calibration *Calibration    `toml:"calibration,omitempty"`
 	Links       map[string]Link `toml:"link,omitempty"`
@@ -218,8 +220,8 @@ func names(t meter.Target, s string) bool {
 // target returns the meter of an entry, or the key that is wrong with it.
 func (e entry) target() (t meter.Target, key string, err error) {
 	if e.Device != "" {
-		if e.Address != "" || e.Name != "" || e.Adapter != "" || e.Channel != 0 {
-			return t, "device", errors.New("device stands in place of address, name, adapter and channel")
+		if e.Address != "" || e.Name != "" || e.Adapter != "" || e.Channel != 0 || e.Unpaired {
+			return t, "device", errors.New("device stands in place of address, name, adapter, channel and unpaired")
 		}
 		t, err = meter.ParseTarget(e.Device)
 		t.Alias = e.Alias
@@ -228,7 +230,8 @@ func (e entry) target() (t meter.Target, key string, err error) {
 	if e.Address == "" {
 		return t, "", errors.New("a [[meter]] has neither address nor device")
 	}
-	t = meter.Target{Kind: meter.Bluetooth, Alias: e.Alias, Name: e.Name}
+	// The name is the device's own choice, as it was stored once.
+	t = meter.Target{Kind: meter.Bluetooth, Alias: e.Alias, Name: harmless.Text(e.Name), Unpaired: e.Unpaired}
 	if t.Address, err = bdaddr.Parse(e.Address); err != nil {
 		return t, "address", err
 	}

@@ -39,7 +39,7 @@ func TestRoundTrip(t *testing.T) {
 			Kind: meter.Bluetooth, Alias: `rack "1"`, Name: "PowerSpy 4567", Channel: 3,
 			Address: mustAddress(t, "00:0B:CE:07:1D:32"), Adapter: mustAddress(t, "00:1A:7D:DA:71:13"),
 		}, Calibration: &Calibration{Serial: 4567, Voltage: 0.08154758810997009, Current: 0.0005449772579595447, Read: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)}},
-		{Target: meter.Target{Kind: meter.Bluetooth, Address: mustAddress(t, "00:0B:CE:07:1D:33")}, Links: map[string]Link{"00:1A:7D:DA:71:13": {Averaging: 5}, "00:1A:7D:DA:71:14": {Averaging: 1}}},
+		{Target: meter.Target{Kind: meter.Bluetooth, Address: mustAddress(t, "00:0B:CE:07:1D:33"), Unpaired: true}, Links: map[string]Link{"00:1A:7D:DA:71:13": {Averaging: 5}, "00:1A:7D:DA:71:14": {Averaging: 1}}},
 		{Target: meter.Target{Kind: meter.TCP, Alias: "lab", Host: "localhost:4567"}, Links: map[string]Link{Direct: {Averaging: 2}}},
 		{Target: meter.Target{Kind: meter.Serial, Path: "/dev/rfcomm0"}},
 		{Target: meter.Target{Kind: meter.Simulated, Alias: "fake"}},
@@ -61,6 +61,38 @@ func TestRoundTrip(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{}, Meter{}), byDevice); diff != "" {
 			t.Errorf("unexpected configuration (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// What a device calls itself reaches neither the file nor a screen as it is; a
+// person's own name for it has nothing to hide.
+func TestNamesAreHarmless(t *testing.T) {
+	address := mustAddress(t, "00:0B:CE:07:1D:32")
+	c := &Config{Meters: []Meter{{Target: meter.Target{Kind: meter.Bluetooth, Address: address, Name: "PowerSpy \x1b[2J\u202e"}}}}
+	path := filepath.Join(t.TempDir(), "config.toml")
+	if err := c.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(string(text), "\x1b\u202e") {
+		t.Errorf("the file has %q", text)
+	}
+	// An older version stored it as it was.
+	got, err := Load(writeFile(t, "[[meter]]\naddress = \"00:0B:CE:07:1D:32\"\nname = \"PowerSpy \\u001b[2J\"\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := got.Meters[0].Name; name != `PowerSpy \x1b[2J` {
+		t.Errorf("got the name %q", name)
+	}
+	for _, alias := range []string{"be\nnch", "\x1b[2J", "a\u202eb", "\xff"} {
+		c.Meters[0].Alias = alias
+		if err := c.Save(path); err == nil {
+			t.Errorf("alias %q was saved", alias)
 		}
 	}
 }
@@ -133,6 +165,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"both", good + "device = \"sim:\"\n", 3, "in place of"},
 		{"device", "[[meter]]\ndevice = \"ftp://x\"\n", 2, ""},
 		{"same alias", good + "alias = \"x\"\n" + good + "alias = \"X\"\n", 6, "two meters"},
+		{"escape in an alias", good + "alias = \"a\\u001b\"\n", 3, "can't be seen"},
 		{"default", "\ndefault = \"y\"\n" + good, 2, `default "y"`},
 	}
 	for _, tt := range tests {

@@ -3,11 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"powerspy2/bdaddr"
+	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
 
@@ -15,14 +14,13 @@ import (
 // which drives no terminal, and which --device does not take for another kind
 // of meter.
 func CheckAlias(s string) error {
-	switch {
-	case s == "":
+	if s == "" {
 		return errors.New("it is empty")
-	case !utf8.ValidString(s):
-		return errors.New("it is not UTF-8")
-	case strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }):
-		return errors.New("it has characters that can't be seen")
-	case strings.TrimSpace(s) != s:
+	}
+	if err := harmless.Check(s); err != nil {
+		return err
+	}
+	if strings.TrimSpace(s) != s {
 		return errors.New("it begins or ends with a blank")
 	}
 	if t, err := meter.ParseTarget(s); err != nil || t.Kind != meter.Named {

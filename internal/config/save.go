@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"powerspy2/internal/atomicfile"
+	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
 
@@ -40,6 +41,9 @@ func (c *Config) Save(path string) (err error) {
 			err = fmt.Errorf("write the configuration: %w", err)
 		}
 	}()
+	for i := range c.Meters {
+		c.Meters[i].Name = harmless.Text(c.Meters[i].Name) // the device's own choice
+	}
 	text, err := c.render(path)
 	if err != nil {
 		return err
@@ -160,7 +164,7 @@ func (m *Meter) entry() entry {
 		e.Device = m.Device()
 		return e
 	}
-	e.Name, e.Address, e.Channel = m.Name, m.Address.String(), int64(m.Channel)
+	e.Name, e.Address, e.Channel, e.Unpaired = m.Name, m.Address.String(), int64(m.Channel), m.Unpaired
 	if !m.Adapter.IsZero() {
 		e.Adapter = m.Adapter.String()
 	}

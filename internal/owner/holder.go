@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"powerspy2/internal/harmless"
 )
 
 // A Holder is the process that holds a meter.
@@ -107,16 +109,9 @@ func decode(text []byte) Holder {
 	return h
 }
 
-// printable replaces what could not be told from our own words, or would
-// drive a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) || r == '`' {
-			return '?'
-		}
-		return r
-	}, s)
-}
+// printable makes harmless what would drive a terminal, or could not be told from
+// our own words.
+func printable(s string) string { return strings.ReplaceAll(harmless.Text(s), "`", "?") }
 
 func (h Holder) encode() ([]byte, error) {
 	text, err := json.Marshal(h)

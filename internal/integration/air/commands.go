@@ -101,6 +101,10 @@ func init() {
 		0x041c: {0x026, true, (*session).remoteExtFeatures},
 		0x041d: {0x027, true, (*session).remoteVersion},
 		0x041f: {0x030, true, (*session).clockOffset},
+		0x042b: {0x127, false, (*session).ioCapabilityReply},
+		0x042c: {0x130, false, (*session).confirmationReply},
+		0x042d: {0x131, false, (*session).confirmationNegative},
+		0x0434: {0x143, false, (*session).ioCapabilityNegative},
 
 		// Link policy, section 7.2.
 		0x0803: {0x042, true, (*session).sniff},

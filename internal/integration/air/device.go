@@ -32,6 +32,13 @@ type DeviceConfig struct {
 	// the host has not authenticated, 3 before the link is up. 2 when 0.
 	SecurityMode int
 
+	// SimplePairing makes the device one of Bluetooth 2.1: it pairs by Secure
+	// Simple Pairing with a host that can, without a PIN or a number to compare.
+	SimplePairing bool
+
+	// NoPairing makes the device refuse to pair, whatever the PIN.
+	NoPairing bool
+
 	// RefuseStrangers makes a device in mode 2 refuse RFCOMM over a link that
 	// is not authenticated, instead of asking for authentication.
 	RefuseStrangers bool

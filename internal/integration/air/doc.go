@@ -5,7 +5,8 @@
 // volume 4) on /dev/vhci, where the Linux kernel takes it for an adapter, or on
 // any other stream, where a test takes the kernel's place. A [Device] in its
 // air is what a measuring instrument of 2012 is: Bluetooth 2.0, found by
-// inquiry without its name, paired with a PIN, with one serial port on RFCOMM.
+// inquiry without its name, paired with a PIN (or by Secure Simple Pairing, for a
+// later one), with one serial port on RFCOMM.
 // Each channel that a host opens is joined to what [DeviceConfig].Dial returns.
 //
 // What goes wrong in a laboratory can be ordered: the device out of reach, its

@@ -44,6 +44,10 @@ const (
 	evPacketTypeChanged     = 0x1d
 	evInquiryResultRSSI     = 0x22
 	evRemoteExtFeatures     = 0x23
+	evIOCapabilityRequest   = 0x31
+	evIOCapabilityResponse  = 0x32
+	evConfirmationRequest   = 0x33
+	evSimplePairingComplete = 0x36
 )
 
 // Reason is an HCI error code (Core volume 1, part F): the status of a
@@ -68,6 +72,7 @@ const (
 	LocalHostEnded     Reason = 0x16
 	LMPResponseTimeout Reason = 0x22
 	unsupportedFeature Reason = 0x11
+	PairingNotAllowed  Reason = 0x18
 	acceptTimeout      Reason = 0x10
 )
 
@@ -75,6 +80,9 @@ const (
 const (
 	linkTypeACL        = 0x01
 	keyTypeCombination = 0x00
+	keyTypeSimple      = 0x04 // of Secure Simple Pairing without a number to compare
+	noInputNoOutput    = 0x03
+	dedicatedBonding   = 0x02     // without protection against a man in the middle
 	generalInquiryLAP  = 0x9e8b33 // Core volume 4, part E, section 7.1.1; Assigned Numbers
 	maxInquiryUnits    = 0x30
 	maxPIN             = 16  // bytes
@@ -107,6 +115,7 @@ var reasonNames = map[Reason]string{
 	LocalHostEnded:     "ended by the local host",
 	LMPResponseTimeout: "no LMP response",
 	unsupportedFeature: "unsupported feature",
+	PairingNotAllowed:  "pairing not allowed",
 	acceptTimeout:      "connection accept timeout",
 }
 

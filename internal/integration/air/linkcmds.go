@@ -1,7 +1,7 @@
 package air
 
-// What a 2.0 + EDR module says of itself: no simple pairing, no extended
-// inquiry response, no low energy.
+// What a 2.0 + EDR module says of itself: no simple pairing (but for
+// DeviceConfig.SimplePairing), no extended inquiry response, no low energy.
 var (
 	deviceFeatures = []byte{0xff, 0xff, 0x8f, 0xfe, 0x9b, 0xf9, 0x00, 0x80}
 	deviceVersion  = []byte{0x03, 0x0a, 0x00, 0x37, 0x0c}
@@ -20,17 +20,40 @@ func (s *session) onLink(l *link, event byte, result []byte) reply {
 	})
 }
 
+// features returns what the device says of itself on a page of features.
+func (d *Device) features(page uint8) (features []byte, lastPage uint8) {
+	features = make([]byte, 8)
+	if page == 0 {
+		copy(features, deviceFeatures)
+	}
+	if d.cfg.SimplePairing {
+		lastPage = 1
+		switch page {
+		case 0:
+			features[6] |= 1 << 3 // its controller can do simple pairing
+		case 1:
+			features[0] |= 1 << 0 // and its host
+		}
+	}
+	return features, lastPage
+}
+
 func (s *session) remoteFeatures(p *params) reply {
-	return s.onLink(s.link(p), evRemoteFeatures, deviceFeatures)
+	l := s.link(p)
+	if l == nil {
+		return failed(UnknownConnection)
+	}
+	features, _ := l.d.features(0)
+	return s.onLink(l, evRemoteFeatures, features)
 }
 
 func (s *session) remoteExtFeatures(p *params) reply {
 	l, page := s.link(p), p.u8()
-	result := []byte{page, 0}
-	if page == 0 {
-		return s.onLink(l, evRemoteExtFeatures, append(result, deviceFeatures...))
+	if l == nil {
+		return failed(UnknownConnection)
 	}
-	return s.onLink(l, evRemoteExtFeatures, append(result, make([]byte, 8)...))
+	features, last := l.d.features(page)
+	return s.onLink(l, evRemoteExtFeatures, append([]byte{page, last}, features...))
 }
 
 func (s *session) remoteVersion(p *params) reply {

@@ -25,9 +25,9 @@ func (l *link) authenticate(done func(Reason)) {
 }
 
 // ask sends a request of the authentication under way to the host.
-func (l *link) ask(event byte) {
+func (l *link) ask(event byte, params ...byte) {
 	l.auth.wanted = event
-	l.event(event, wireAddress(nil, l.d.cfg.Address))
+	l.event(event, append(wireAddress(nil, l.d.cfg.Address), params...))
 }
 
 // finish ends the authentication under way with a result.
@@ -91,20 +91,71 @@ func (s *session) linkKeyReply(p *params) reply {
 }
 
 func (s *session) linkKeyNegative(p *params) reply {
-	return s.answered(p, evLinkKeyRequest, func(l *link) { l.ask(evPINRequest) })
+	return s.answered(p, evLinkKeyRequest, func(l *link) {
+		if l.d.cfg.SimplePairing && s.setting(opReadSSPMode)[0] == 1 {
+			l.ask(evIOCapabilityRequest)
+		} else {
+			l.ask(evPINRequest)
+		}
+	})
+}
+
+// ioCapabilityReply begins Secure Simple Pairing (Core volume 2, part C, section
+// 4.2.7). The device can neither show nor take a number, so that the host's
+// confirmation is all that is asked for.
+func (s *session) ioCapabilityReply(p *params) reply {
+	r := s.answered(p, evIOCapabilityRequest, func(l *link) {
+		if l.d.cfg.NoPairing {
+			l.simplePairingEnds(PairingNotAllowed)
+			return
+		}
+		l.event(evIOCapabilityResponse, append(wireAddress(nil, l.d.cfg.Address), noInputNoOutput, 0, dedicatedBonding))
+		l.ask(evConfirmationRequest, 0x40, 0xe2, 0x01, 0) // the number 123456
+	})
+	p.bytes(3) // capability, out of band data, requirements
+	return r
+}
+
+func (s *session) ioCapabilityNegative(p *params) reply {
+	r := s.answered(p, evIOCapabilityRequest, func(l *link) { l.simplePairingEnds(AuthFailure) })
+	p.u8() // the reason goes to the device
+	return r
+}
+
+func (s *session) confirmationReply(p *params) reply {
+	return s.answered(p, evConfirmationRequest, func(l *link) { l.simplePairingEnds(Success) })
+}
+
+func (s *session) confirmationNegative(p *params) reply {
+	return s.answered(p, evConfirmationRequest, func(l *link) { l.simplePairingEnds(AuthFailure) })
+}
+
+func (l *link) simplePairingEnds(r Reason) {
+	l.event(evSimplePairingComplete, wireAddress([]byte{byte(r)}, l.d.cfg.Address))
+	if r == Success {
+		l.giveKey(keyTypeSimple)
+	}
+	l.finish(r)
+}
+
+// giveKey makes a new key for the device and the host.
+func (l *link) giveKey(kind byte) {
+	l.d.key = newKey()
+	l.event(evLinkKeyNotification, append(append(wireAddress(nil, l.d.cfg.Address), l.d.key[:]...), kind))
 }
 
 func (s *session) pinReply(p *params) reply {
 	var pin string
 	r := s.answered(p, evPINRequest, func(l *link) {
-		if pin != l.d.cfg.PIN {
+		switch {
+		case l.d.cfg.NoPairing:
+			l.finish(PairingNotAllowed)
+		case pin != l.d.cfg.PIN:
 			l.finish(AuthFailure)
-			return
+		default:
+			l.giveKey(keyTypeCombination)
+			l.finish(Success)
 		}
-		l.d.key = newKey()
-		b := append(wireAddress(nil, l.d.cfg.Address), l.d.key[:]...)
-		l.event(evLinkKeyNotification, append(b, keyTypeCombination))
-		l.finish(Success)
 	})
 	n := int(p.u8())
 	if b := p.bytes(maxPIN); n <= maxPIN {

@@ -115,6 +115,94 @@ func TestPairing(t *testing.T) {
 	})
 }
 
+// TestSimplePairing pairs without a PIN with a host that can, and with one with a
+// host that cannot.
+func TestSimplePairing(t *testing.T) {
+	const (
+		capabilityRequest  = "04 31 06" + wireMeter
+		capabilityReply    = "01 2b04 09" + wireMeter + "03 00 02"
+		capabilityReplyOK  = "04 0e 0a 01 2b04 00" + wireMeter
+		capabilityNegative = "01 3404 07" + wireMeter + "18"
+		capabilityResponse = "04 32 09" + wireMeter + "03 00 02"
+		confirmRequest     = "04 33 0a" + wireMeter + "40e20100"
+		confirmReply       = "01 2c04 06" + wireMeter
+		confirmReplyOK     = "04 0e 0a 01 2c04 00" + wireMeter
+		confirmNegative    = "01 2d04 06" + wireMeter
+	)
+	// complete is a Simple Pairing Complete event.
+	complete := func(reason string) string { return "04 36 07" + reason + wireMeter }
+	begin := func(h *host) {
+		h.send(authRequested)
+		h.want(authStarted, keyRequest)
+		h.send(keyNegative)
+	}
+	bubble(t, DeviceConfig{SimplePairing: true}, func(t *testing.T, h *host, d *Device) {
+		h.connect()
+		h.send("01 1b04 02 0100")
+		h.want("04 0f 04 00 01 1b04", "04 0b 0b 00 0100 ffff8ffe9bf90880")
+		h.send("01 1c04 03 0100 01")
+		h.want("04 0f 04 00 01 1c04", "04 23 0d 00 0100 01 01 0100000000000000")
+
+		t.Log("a host that does not do simple pairing")
+		begin(h)
+		h.want(keyNegativeOK, pinRequest)
+		h.send(pinNegative)
+		h.want(pinNegativeOK, authResult("06"))
+
+		h.send("01 560c 01 01")
+		h.want("04 0e 04 01 560c 00")
+		t.Log("the host refuses, at once and after the number")
+		begin(h)
+		h.want(keyNegativeOK, capabilityRequest)
+		h.send(capabilityNegative)
+		h.want("04 0e 0a 01 3404 00"+wireMeter, complete("05"), authResult("05"))
+		begin(h)
+		h.want(keyNegativeOK, capabilityRequest)
+		h.send(capabilityReply)
+		h.want(capabilityReplyOK, capabilityResponse, confirmRequest)
+		h.send(confirmNegative)
+		h.want("04 0e 0a 01 2d04 00"+wireMeter, complete("05"), authResult("05"))
+		if d.Status().Paired {
+			t.Error("paired without the host's word")
+		}
+
+		t.Log("the host confirms, and uses the key")
+		begin(h)
+		h.want(keyNegativeOK, capabilityRequest)
+		h.send(capabilityReply)
+		h.want(capabilityReplyOK, capabilityResponse, confirmRequest)
+		h.send(confirmReply)
+		h.want(confirmReplyOK, complete("00"))
+		p := h.next()
+		if len(p) != 3+6+16+1 || p[1] != evLinkKeyNotification || p[25] != keyTypeSimple {
+			t.Fatalf("got %x, want a link key notification of simple pairing", p)
+		}
+		h.want(authResult("00"))
+		h.send(authRequested)
+		h.want(authStarted, keyRequest)
+		h.send(keyReply(hex.EncodeToString(p[9:25])))
+		h.want(keyReplyOK, authResult("00"))
+	})
+	t.Run("no pairing", func(t *testing.T) {
+		bubble(t, DeviceConfig{SimplePairing: true, NoPairing: true}, func(t *testing.T, h *host, d *Device) {
+			h.connect()
+			begin(h)
+			h.want(keyNegativeOK, pinRequest)
+			h.send(pinReply("1234"))
+			h.want(pinReplyOK, authResult("18"))
+			h.send("01 560c 01 01")
+			h.want("04 0e 04 01 560c 00")
+			begin(h)
+			h.want(keyNegativeOK, capabilityRequest)
+			h.send(capabilityReply)
+			h.want(capabilityReplyOK, complete("18"), authResult("18"))
+			if d.Status().Paired {
+				t.Error("paired all the same")
+			}
+		})
+	})
+}
+
 // TestMode2 has the device ask for authentication when RFCOMM is opened.
 func TestMode2(t *testing.T) {
 	const (

@@ -274,7 +274,7 @@ func TestIntegrationAbsent(t *testing.T) {
 	asNobody(t)
 	_, dialErr := rfcomm.Dial(testContext(t), d.addr, low)
 	_, presentErr := rfcomm.Present(testContext(t), m.Air.Address(), d.addr.Address)
-	_, findErr := rfcomm.FindChannel(testContext(t), bdaddr.Address{}, d.addr.Address, 0x1101)
+	_, findErr := rfcomm.FindChannel(testContext(t), d.addr.Address, 0x1101, nil)
 	for _, err := range []error{dialErr, presentErr, findErr} {
 		if !errors.Is(err, rfcomm.ErrAbsent) || !errors.Is(err, unix.EHOSTDOWN) {
 			t.Errorf("got %v, want ErrAbsent", err)
@@ -324,11 +324,11 @@ func TestIntegrationFindChannel(t *testing.T) {
 	m := vmtest.Shared(t)
 	d := addDevice(t, m.Air, func(cfg *air.DeviceConfig) { cfg.Channel = 7 })
 	asNobody(t)
-	channel, err := rfcomm.FindChannel(testContext(t), bdaddr.Address{}, d.addr.Address, 0x1101)
+	channel, err := rfcomm.FindChannel(testContext(t), d.addr.Address, 0x1101, nil)
 	if channel != 7 || err != nil {
 		t.Errorf("got %d, %v, want 7", channel, err)
 	}
-	if channel, err := rfcomm.FindChannel(testContext(t), m.Air.Address(), d.addr.Address, 0x1124); !errors.Is(err, rfcomm.ErrNoService) {
+	if channel, err := rfcomm.FindChannel(testContext(t), d.addr.Address, 0x1124, &rfcomm.Config{Local: m.Air.Address()}); !errors.Is(err, rfcomm.ErrNoService) {
 		t.Errorf("got %d, %v, want ErrNoService", channel, err)
 	}
 	dial(t, d)
@@ -341,7 +341,7 @@ func TestIntegrationAdapterDown(t *testing.T) {
 		t.Helper()
 		_, dialErr := rfcomm.Dial(ctx, d.addr, &rfcomm.Config{Local: local})
 		_, presentErr := rfcomm.Present(ctx, local, d.addr.Address)
-		_, findErr := rfcomm.FindChannel(ctx, local, d.addr.Address, 0x1101)
+		_, findErr := rfcomm.FindChannel(ctx, d.addr.Address, 0x1101, &rfcomm.Config{Local: local})
 		for _, err := range []error{dialErr, presentErr, findErr} {
 			if !errors.Is(err, rfcomm.ErrAdapterDown) || !errors.Is(err, unix.EHOSTUNREACH) {
 				t.Errorf("got %v, want ErrAdapterDown", err)

@@ -12,11 +12,11 @@ import (
 // ready: it is to notice, not to run into a time-out. In a slow guest.
 const promptly = 10 * time.Second
 
-// checkNotReady checks that measure and doctor both say why this machine is
-// not ready, with these words, and what to do.
+// checkNotReady checks that measuring, setting up, scanning and the doctor all say
+// why this machine is not ready, with these words, and what to do.
 func checkNotReady(t *testing.T, user User, words ...string) {
 	t.Helper()
-	for _, args := range [][]string{{"measure", "--count", "1"}, {"doctor"}} {
+	for _, args := range [][]string{{"measure", "--count", "1"}, {"setup"}, {"scan"}, {"doctor"}} {
 		r := Run(t, Cmd{Args: args, User: user})
 		if r.Status != 4 {
 			t.Errorf("%v: want exit status 4; %v", args, r)
