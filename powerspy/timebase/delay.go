@@ -19,7 +19,6 @@ type shape struct {
 	unit float64       // what the last one counted
 	n    float64       // delays seen
 
-	prior *[bins]float64
 	total float64 // mass with that of the prior
 
 	// Blocks of constant density. The last one has no end.
@@ -61,27 +60,25 @@ var binEdge = func() (edge [bins + 1]float64) {
 	return edge
 }()
 
-// Priors of frames that came on their own and of those that were held up by
-// the one before: both are flat at first and fall off then, as the links of real
-// meters and exponential delays are alike, but the held ones are often those
-// that queued behind a stall.
-var freePrior, heldPrior = priorShape(0.03), priorShape(0.25)
-
-func priorShape(stalls float64) *[bins]float64 {
-	const jitter, flat, stall = 0.012, 0.060, 0.3
+// priorShape is what is assumed at first: delays that are flat and fall off then,
+// as the links of real meters and exponential delays are alike, and stalls.
+var priorShape = func() (p [bins]float64) {
+	const jitter, flat, stall, stalls = 0.012, 0.060, 0.3, 0.03
 	below := func(d float64) float64 {
 		return (1-stalls)*(0.5*-math.Expm1(-d/jitter)+0.5*min(d/flat, 1)) + stalls*(d/(d+stall))
 	}
-	var p [bins]float64
 	for i := range p {
 		p[i] = below(binEdge[i+1]) - below(binEdge[i])
 	}
 	p[bins-1] += 1 - below(binEdge[bins])
-	return &p
-}
+	return p
+}()
 
-func newShape(prior *[bins]float64) shape {
-	s := shape{prior: prior, unit: 1}
+// anyDelay is the shape of which nothing is known but that no delay is negative.
+var anyDelay = shape{blocks: 1, edge: [bins + 1]float64{0, math.Inf(1)}, density: [bins]float64{1}}
+
+func newShape() shape {
+	s := shape{unit: 1}
 	s.rebuild()
 	return s
 }
@@ -119,7 +116,7 @@ func (s *shape) rebuild() {
 	s.blocks = 0
 	for i := range s.mass {
 		width := binEdge[i+1] - binEdge[i]
-		density := (s.mass[i] + prior*s.prior[i]) / s.total / width
+		density := (s.mass[i] + prior*priorShape[i]) / s.total / width
 		from := binEdge[i]
 		// As long as density would grow, this and the block before are one.
 		for s.blocks > 0 && s.density[s.blocks-1] <= density*(1+1e-12) {

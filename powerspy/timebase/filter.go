@@ -20,7 +20,7 @@ type Filter struct {
 	top   int64
 	known belief // slots of the last frame
 
-	delays [kinds]shape
+	delays shape // of free frames
 	habits habits
 	run    lateness
 
@@ -29,8 +29,8 @@ type Filter struct {
 	damaged int     // since then
 	excess  float64
 	rate    float64
-	waits   int64 // slots of the last frame from which on the next window had not ended
-	waited  bool  // so it was for the last frame that was learnt from
+	poll    float64 // when the radio last began to give frames, s
+	waited  float64 // for the last frame that was learnt from: how surely the next window had ended by then
 	shifts  int
 	learned int64 // slot of the last frame that was learnt from
 	learns  bool
@@ -57,9 +57,9 @@ const (
 	suspectTime    = 0.25 // seconds
 	suspectMemory  = 60   // seconds
 
-	// waitMargin is how long before the arrival of a frame another window must
-	// have ended to come with it: seconds.
-	waitMargin = 0.001
+	// waitMargin is how long before the radio begins to give frames a window
+	// must have ended to be surely among them: seconds.
+	waitMargin = 0.002
 
 	mostDamaged = maxSlots / 2
 )
@@ -92,7 +92,7 @@ func NewFilter(cfg Config) (*Filter, error) {
 		offset:  max(cfg.RoundTrip.Seconds(), 0) / 2,
 		lag:     max(cfg.Lag.Seconds(), 0),
 	}
-	f.delays = [kinds]shape{free: newShape(freePrior), stuck: newShape(heldPrior)}
+	f.delays = newShape()
 	share := 0.05
 	if f.nominal > 0.09 {
 		share = 0.005
@@ -142,6 +142,12 @@ func (f *Filter) moment(slot int64) float64 {
 	return moment + float64(slot-f.top)*length
 }
 
+// waiting returns up to which slot the next window had ended by a time.
+func (f *Filter) waiting(t float64) float64 {
+	moment, length := f.mains.estimate()
+	return float64(f.top) + (t-moment)/length - 1
+}
+
 // Add takes in a frame that arrived at a time, and returns its window as far
 // as that can be known at once. Arrivals must carry the monotonic clock, as those
 // of powerspy.Realtime do; the times returned then carry it too, and are right
@@ -185,7 +191,10 @@ func (f *Filter) take(y, gap float64) {
 		k = stuck
 	}
 	moment, length := f.mains.estimate()
-	l := f.habits.law(k, f.waits, f.damaged)
+	l := f.habits.law(k, f.waiting(f.poll), waitMargin/length, f.damaged)
+	if k == free {
+		f.poll = y
+	}
 	f.damaged = 0
 	if n := math.Floor((y - moment) / length); n > 0 {
 		f.mains.advance(n, f.nominal)
@@ -211,7 +220,10 @@ func (f *Filter) take(y, gap float64) {
 
 	p := f.queue.arena[start : start+n]
 	density := f.queue.arena[start+n : start+2*n]
-	shape := &f.delays[k]
+	shape := &f.delays
+	if k == stuck {
+		shape = &anyDelay
+	}
 	for try := 0; ; try++ {
 		if f.meet(y, low, prior, p, density, shape) {
 			break
@@ -233,9 +245,7 @@ func (f *Filter) take(y, gap float64) {
 	low += int64(from)
 	n = copy(f.queue.arena[start:], p)
 	copy(f.queue.arena[start+n:], density)
-	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k})
-	moment, length = f.mains.estimate()
-	f.waits = f.top + int64(math.Floor((y-waitMargin-moment)/length)) - 1
+	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k, poll: f.poll})
 	f.known = belief{low, append(f.spare[f.frames%2][:0], f.queue.arena[start:start+n]...)}
 }
 
@@ -302,18 +312,19 @@ func trim(p []float64) (from, to int) {
 
 // learn learns from a frame of which no more will be known.
 func (f *Filter) learn(h *held, b belief) {
-	shape := &f.delays[h.kind]
-	for i, p := range b.p {
-		if p > 0.01 {
-			shape.learn(max(h.y-f.moment(b.low+int64(i)), 0), p)
+	if h.kind == free {
+		for i, p := range b.p {
+			if p > 0.01 {
+				f.delays.learn(max(h.y-f.moment(b.low+int64(i)), 0), p)
+			}
 		}
+		f.delays.learnt()
 	}
-	shape.learnt()
 	slot := b.mode()
 	if f.learns {
 		f.habits.learn(h.kind, f.waited, max(slot-f.learned-1, 0))
 	}
 	f.learned, f.learns = max(slot, f.learned), true
-	f.waited = h.y-f.moment(slot) > f.nominal+waitMargin
+	f.waited = min(max((h.poll-f.moment(slot+1))/waitMargin, 0), 1)
 	f.watch(h, b)
 }

@@ -11,7 +11,8 @@ import "math"
 // radio that gives all it has would have given that window too.
 type law struct {
 	share [2]float64 // of frames with a run before them, by whether a window was waiting
-	waits int64
+	waits float64
+	ramp  float64 // over how many slots below that a window is ever more surely waiting
 	more  float64 // that a run goes on
 
 	// Damaged frames before this one: told is how many, and believed that they
@@ -28,10 +29,8 @@ const (
 
 // shareAfter returns the share of runs after a slot.
 func (l *law) shareAfter(slot int64) float64 {
-	if slot <= l.waits {
-		return l.share[1]
-	}
-	return l.share[0]
+	surely := min(max((l.waits-float64(slot))/l.ramp, 0), 1)
+	return l.share[0] + surely*(l.share[1]-l.share[0])
 }
 
 // A belief is the probability of each slot to be that of a frame's window.
@@ -170,17 +169,18 @@ func newHabits(share float64) habits {
 	return h
 }
 
-// learn takes in that so many were left out before a frame.
-func (h *habits) learn(k kind, waiting bool, left int64) {
-	w := 0
-	if waiting {
-		w = 1
+// learn takes in that so many were left out before a frame, while the next
+// window was waiting as surely.
+func (h *habits) learn(k kind, waiting float64, left int64) {
+	happened := 0.
+	if left > 0 {
+		happened = 1
 	}
+	h.share[k][0].learn((1-waiting)*happened, 1-waiting)
+	h.share[k][1].learn(waiting*happened, waiting)
 	if left <= 0 {
-		h.share[k][w].learn(0, 1)
 		return
 	}
-	h.share[k][w].learn(1, 1)
 	n := float64(min(left, longestRun))
 	h.more.happened += n - 1
 	h.more.of += n
@@ -192,12 +192,19 @@ func (h *habits) learn(k kind, waiting bool, left int64) {
 
 // law returns the law of frames of a kind, when the windows after slots up to
 // waits were waiting, and some frames were damaged.
-func (h *habits) law(k kind, waits int64, damaged int) law {
-	l := law{waits: waits, more: min(max(h.more.value(), minMore), maxMore)}
+func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
+	l := law{waits: waits, ramp: ramp, more: min(max(h.more.value(), minMore), maxMore)}
 	all := h.share[k]
-	if k != free || all[1].value() < 0.6 {
+	gate := h.share[free][1].value() > 0.6
+	if k != free || !gate {
 		r := rate{all[0].happened + all[1].happened, all[0].of + all[1].of}
 		all = [2]rate{r, r}
+	}
+	if gate {
+		all[0].happened = min(all[0].happened, 1e-3*all[0].of)
+		if k != free {
+			all[1] = all[0]
+		}
 	}
 	for w := range l.share {
 		l.share[w] = min(max(all[w].value(), minShare), maxShare)

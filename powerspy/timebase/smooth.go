@@ -5,6 +5,7 @@ import "time"
 // A held frame waits for later ones to tell more of it.
 type held struct {
 	y     float64 // arrival, seconds
+	poll  float64 // when the radio began to give it and those before it
 	start int     // in the arena: beliefs, then densities
 	n     int     // slots
 	low   int64
