@@ -42,9 +42,9 @@ func TestDebug(t *testing.T) {
 				if segs++; segs > 60 {
 					for kk := range f.habits.share {
 						t.Logf("%d: %v more %v", kk, f.habits.share[kk], f.habits.more)
-						s := &f.delays
+						s := &f.delays.free
 						for b := 0; b < s.blocks; b++ {
-							t.Logf("  from %.2f ms density %.2f/s mass %.3f", s.edge[b]*1e3, s.density[b], s.density[b]*(min(s.edge[b+1], 1)-s.edge[b]))
+							t.Logf("  from %.2f ms density %.2f/s mass %.3f", s.edge[b]*1e3, s.value[b], s.value[b]*(min(s.edge[b+1], 1)-s.edge[b]))
 						}
 					}
 					t.FailNow()

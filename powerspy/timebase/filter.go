@@ -204,7 +204,7 @@ func (f *Filter) take(y, gap float64) {
 	low := f.known.low + 1
 	moment, length = f.mains.estimate()
 	sigma := f.mains.widest()
-	high := f.top + int64(math.Floor((y-moment+reach*sigma)/length))
+	high := f.top + int64(math.Floor((y-moment-earlyEdge[0]+reach*sigma)/length))
 	if high < low {
 		// It came before its window can have ended: the constant part of the
 		// delay has become shorter, or this is no grid of that length.
@@ -220,9 +220,9 @@ func (f *Filter) take(y, gap float64) {
 
 	p := f.queue.arena[start : start+n]
 	density := f.queue.arena[start+n : start+2*n]
-	shape := &f.delays
+	shape := &f.delays.free
 	if k == stuck {
-		shape = &anyDelay
+		shape = &f.delays.held
 	}
 	for try := 0; ; try++ {
 		if f.meet(y, low, prior, p, density, shape) {
@@ -252,7 +252,7 @@ func (f *Filter) take(y, gap float64) {
 // meet finds the probabilities p and densities of slots from low on, given those
 // before the frame that arrived at y, and moves the grid. It returns false if
 // the frame can't be.
-func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *shape) bool {
+func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *density) bool {
 	var total float64
 	var next mains
 	for i := range p {
@@ -315,7 +315,7 @@ func (f *Filter) learn(h *held, b belief) {
 	if h.kind == free {
 		for i, p := range b.p {
 			if p > 0.01 {
-				f.delays.learn(max(h.y-f.moment(b.low+int64(i)), 0), p)
+				f.delays.learn(h.y-f.moment(b.low+int64(i)), p)
 			}
 		}
 		f.delays.learnt()
