@@ -58,7 +58,7 @@ const (
 	earlyArea = 0.94e-3
 
 	// What frames just before the start have of the density there.
-	minSoft, maxSoft = 0.002, 1
+	minSoft, maxSoft = 0.0005, 1
 
 	// rebuilt is after how many delays the density is made anew.
 	rebuilt = 16
@@ -103,10 +103,8 @@ func newShape() shape {
 // learn takes in a delay with the given probability that it was that.
 func (s *shape) learn(delay, probability float64) {
 	if delay < 0 {
-		if delay > 2*earlyEdge[0] {
-			s.early += s.unit * probability
-		}
-		delay = 0
+		s.early += s.unit * probability
+		return
 	}
 	i := sort.SearchFloat64s(binEdge[1:bins], delay)
 	s.mass[i] += s.unit * probability
@@ -130,7 +128,7 @@ func (s *shape) learnt() {
 
 // rebuild makes the densities of the histogram.
 func (s *shape) rebuild() {
-	var seen float64
+	seen := s.early
 	for _, m := range s.mass {
 		seen += m
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -13,6 +14,8 @@ func TestReplayTrace(t *testing.T) {
 		return
 	}
 	rec := load(name)
+	from, _ := strconv.Atoi(os.Getenv("FROM"))
+	rec = rec[from:min(len(rec), from+2000)]
 	f, _ := NewFilter(Config{Periods: 1, Frequency: 50, Lag: 5e8})
 	var settled []Window
 	s := ""
