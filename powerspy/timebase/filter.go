@@ -168,6 +168,7 @@ func (f *Filter) Add(arrival time.Time) Window {
 	f.y = y
 	f.frames++
 	f.take(y, gap)
+	f.acquire()
 	w := f.causal.place(f, f.known, y)
 	f.settle(y)
 	return w
