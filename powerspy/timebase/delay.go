@@ -157,7 +157,7 @@ func (s *shape) rebuild() {
 	d.edge[d.blocks] = math.Inf(1)
 
 	start := d.value[before]
-	soft := (s.early + 0.05*prior) / total / (start * earlyArea)
+	soft := (s.early + 0.02*prior) / total / (start * earlyArea)
 	soft = min(max(soft, minSoft), maxSoft)
 	s.held.blocks = before + 1
 	s.held.edge[before], s.held.value[before] = 0, 1
