@@ -37,8 +37,8 @@ type density struct {
 // delays, and have such shares of the density at the start, times another one that
 // is learnt.
 var (
-	earlyEdge  = [...]float64{-4e-3, -2e-3, -1e-3, -0.5e-3}
-	earlyShare = [...]float64{0.05, 0.22, 0.47, 0.78} // exp(delay/1ms), in the mean
+	earlyEdge  = [...]float64{-2e-3, -1e-3, -0.5e-3, -0.25e-3}
+	earlyShare = [...]float64{0.05, 0.22, 0.47, 0.78} // exp(delay/0.5 ms), in the mean
 )
 
 const (
@@ -55,10 +55,10 @@ const (
 	priorShare = 0.01
 
 	// earlyArea is the mass before the start for a density of 1 there: seconds.
-	earlyArea = 0.94e-3
+	earlyArea = 0.47e-3
 
 	// What frames just before the start have of the density there.
-	minSoft, maxSoft = 0.0005, 1
+	minSoft, maxSoft = 0.0005, 0.3
 
 	// rebuilt is after how many delays the density is made anew.
 	rebuilt = 16
