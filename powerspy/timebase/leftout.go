@@ -164,7 +164,9 @@ func newHabits(share float64) habits {
 	for k := range h.share {
 		h.share[k] = [2]rate{{share * frames, frames}, {share * frames, frames}}
 	}
-	h.share[free][1] = rate{1.7, 2}
+	if share > 0.01 {
+		h.share[free][1] = rate{1.7, 2}
+	}
 	h.more = rate{1, 3}
 	return h
 }
@@ -195,7 +197,7 @@ func (h *habits) learn(k kind, waiting float64, left int64) {
 func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
 	l := law{waits: waits, ramp: ramp, more: min(max(h.more.value(), minMore), maxMore)}
 	all := h.share[k]
-	gate := h.share[free][1].value() > 0.8
+	gate := h.share[free][1].value() > 0.8 && h.share[free][1].happened > h.share[free][0].happened
 	if k != free || !gate {
 		r := rate{all[0].happened + all[1].happened, all[0].of + all[1].of}
 		all = [2]rate{r, r}
