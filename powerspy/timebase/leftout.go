@@ -142,9 +142,15 @@ func (r *rate) value() float64 { return r.happened / r.of }
 
 // Habits are what is learnt of how many windows are left out before frames of
 // each kind.
+//
+// A radio that, when it is polled, gives all it has, is known by the windows that
+// have ended by then: their frames always come with the ones before. Windows are
+// left out then because what holds them is full, so that it happens after those
+// that were waiting. Otherwise it may happen anywhere.
 type habits struct {
-	share [kinds][2]rate
-	more  rate
+	share [kinds][2]rate // by whether a window was waiting
+	more  rate           // runs that go on
+	given rate           // frames of windows that were waiting that came at once
 }
 
 const (
@@ -162,10 +168,7 @@ func newHabits(share float64) habits {
 	const frames = 30
 	var h habits
 	for k := range h.share {
-		h.share[k] = [2]rate{{share * frames, frames}, {share * frames, frames}}
-	}
-	if share > 0.01 {
-		h.share[free][1] = rate{1.7, 2}
+		h.share[k] = [2]rate{{share * frames, frames}, {share, 1}}
 	}
 	h.more = rate{1, 3}
 	return h
@@ -181,6 +184,11 @@ func (h *habits) learn(k kind, waiting float64, left int64) {
 	h.share[k][0].learn((1-waiting)*happened, 1-waiting)
 	h.share[k][1].learn(waiting*happened, waiting)
 	if left <= 0 {
+		if k == stuck {
+			h.given.learn(waiting, waiting)
+		} else {
+			h.given.learn(0, waiting)
+		}
 		return
 	}
 	n := float64(min(left, longestRun))
@@ -197,16 +205,19 @@ func (h *habits) learn(k kind, waiting float64, left int64) {
 func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
 	l := law{waits: waits, ramp: ramp, more: min(max(h.more.value(), minMore), maxMore)}
 	all := h.share[k]
-	gate := h.share[free][1].value() > 0.8 && h.share[free][1].happened > h.share[free][0].happened
-	if k != free || !gate {
-		r := rate{all[0].happened + all[1].happened, all[0].of + all[1].of}
-		all = [2]rate{r, r}
-	}
-	if gate {
-		all[0].happened = min(all[0].happened, 1e-3*all[0].of)
-		if k != free {
+	if gives := h.given.of > 8 && h.given.value() > 0.95; gives {
+		rare := 1e-3
+		if r := h.share[free][0]; r.happened > 20+2*h.share[free][1].happened {
+			rare = r.value()
+		}
+		all[0] = rate{rare, 1}
+		all[1] = rate{0.97, 1}
+		if k == stuck {
 			all[1] = all[0]
 		}
+	} else {
+		r := rate{all[0].happened + all[1].happened, all[0].of + all[1].of}
+		all = [2]rate{r, r}
 	}
 	for w := range l.share {
 		l.share[w] = min(max(all[w].value(), minShare), maxShare)
