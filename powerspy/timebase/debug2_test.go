@@ -18,6 +18,9 @@ func TestDebug2(t *testing.T) {
 	if os.Getenv("D2") == "A" {
 		c = regimeA
 	}
+	if os.Getenv("D2") == "C" {
+		c = regimeC
+	}
 	if os.Getenv("D2") == "E" {
 		c = exponential
 	}
@@ -35,7 +38,7 @@ func TestDebug2(t *testing.T) {
 	for i, fr := range frames {
 		w := f.Add(at(fr.arrival))
 		if i < 60 || i%25 == 0 {
-			t.Logf("%d y %.1f end true %.1f est %.1f sigma %.1f left %d belief %d slots, f %.3f | share %v more %v top %d widest %.2f", i, fr.arrival*1e3, fr.end*1e3+5, since(w.End)*1e3, w.Error.Seconds()*1e3, w.LeftOut, len(f.known.p), w.Frequency, f.habits.share[0], f.habits.more, f.top, f.mains.widest()*1e3)
+			t.Logf("%d y %.1f end true %.1f est %.1f sigma %.1f left %d belief %d slots, f %.3f | share %v more %v top %d widest %.2f", i, fr.arrival*1e3, fr.end*1e3+5, since(w.End)*1e3, w.Error.Seconds()*1e3, w.LeftOut, len(f.known.p), w.Frequency, f.habits.share[0], f.habits.runs[:4], f.top, f.mains.widest()*1e3)
 		}
 		for {
 			w, ok := f.Settled(at(fr.arrival))

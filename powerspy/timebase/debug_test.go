@@ -41,7 +41,7 @@ func TestDebug(t *testing.T) {
 				lastoff, start = off, k
 				if segs++; segs > 60 {
 					for kk := range f.habits.share {
-						t.Logf("%d: %v more %v", kk, f.habits.share[kk], f.habits.more)
+						t.Logf("%d: %v more %v", kk, f.habits.share[kk], f.habits.runs[:4])
 						s := &f.delays.free
 						for b := 0; b < s.blocks; b++ {
 							t.Logf("  from %.2f ms density %.2f/s mass %.3f", s.edge[b]*1e3, s.value[b], s.value[b]*(min(s.edge[b+1], 1)-s.edge[b]))

@@ -51,7 +51,7 @@ func TestReplayTrace(t *testing.T) {
 	}
 	t.Log(s)
 	for kk := range f.habits.share {
-		t.Logf("%d: %v more %v", kk, f.habits.share[kk], f.habits.more)
+		t.Logf("%d: %v more %v", kk, f.habits.share[kk], f.habits.runs[:4])
 		s := &f.delays.free
 		for b := 0; b < s.blocks && s.edge[b] < 0.1; b++ {
 			t.Logf("  from %.2f ms density %.2f/s mass %.3f", s.edge[b]*1e3, s.value[b], s.value[b]*(min(s.edge[b+1], 1)-s.edge[b]))
