@@ -260,6 +260,7 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 		p[i], density[i] = 0, 0
 	}
 	var weights float64
+	var learnt [len(f.mains)][2]float64
 	for m := range f.mains {
 		s := &f.mains[m]
 		sigma := math.Sqrt(s.vm)
@@ -278,15 +279,32 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 		}
 		next[m] = *s
 		next[m].weight *= z
+		learnt[m] = [2]float64{0, s.vm}
 		weights += next[m].weight
 		if z > 0 {
 			m1 /= z
-			next[m].learn(m1, max(m2/z-m1*m1, 1e-4*s.vm))
+			learnt[m] = [2]float64{m1, max(m2/z-m1*m1, 1e-4*s.vm)}
 		}
 		total += s.weight * z
 	}
 	if !(total > 1e-12) {
 		return false
+	}
+	var most float64
+	for _, x := range p {
+		most = max(most, x)
+	}
+	// Where it is in doubt which window it was, a frame tells less of the grid
+	// than each of them alone would.
+	sure := min(max(2*most/total-1, 0), 1)
+	for m := range next {
+		s := &next[m]
+		v := f.mains[m].vm
+		w := s.weight
+		shift, variance := learnt[m][0], learnt[m][1]
+		*s = f.mains[m]
+		s.weight = w
+		s.learn(sure*shift, v-sure*(v-variance))
 	}
 	f.mains = next
 	f.mains.normalize()
