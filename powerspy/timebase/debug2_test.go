@@ -12,7 +12,7 @@ func TestDebug2(t *testing.T) {
 		return
 	}
 	prompt := link{constant: 0.005, jitter: func(rnd *rand.Rand) float64 { return 0.002 * rnd.ExpFloat64() }}
-	rnd := randomSeed(3)
+	rnd := random(3)
 	ends := grid{hertz: 49.985, drift: 100e-6}.ends(rnd, 60*50, 1)
 	var c carrier = prompt
 	if os.Getenv("D2") == "A" {

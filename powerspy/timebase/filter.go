@@ -27,8 +27,7 @@ type Filter struct {
 	frames  int
 	y       float64 // arrival of the last frame, s
 	damaged int     // since then
-	excess  float64
-	rate    float64
+	tempo   tempo
 	poll    float64 // when the radio last began to give frames, s
 	waited  float64 // for the last frame that was learnt from: how surely the next window had ended by then
 	shifts  int
@@ -52,10 +51,6 @@ const (
 
 	// unlikely is the probability from which a slot is not looked at.
 	unlikely = 1e-7
-
-	suspectWindows = 2.5
-	suspectTime    = 0.25 // seconds
-	suspectMemory  = 60   // seconds
 
 	// waitMargin is how long before the radio begins to give frames a window
 	// must have ended to be surely among them: seconds.
@@ -167,7 +162,9 @@ func (f *Filter) Add(arrival time.Time) Window {
 	}
 	f.y = y
 	f.frames++
-	f.take(y, gap)
+	before := f.take(y, gap)
+	moment, _ := f.mains.estimate()
+	f.tempo.add(gap, moment-before)
 	f.acquire()
 	w := f.causal.place(f, f.known, y)
 	f.settle(y)
@@ -185,8 +182,9 @@ func (f *Filter) start(arrival time.Time) {
 }
 
 // take brings the grid up to the arrival of a frame, and finds the frame's slot
-// and what it says of the grid.
-func (f *Filter) take(y, gap float64) {
+// and what it says of the grid. It returns the moment of the reference slot as it
+// was before that.
+func (f *Filter) take(y, gap float64) (before float64) {
 	k := free
 	if gap < min(heldGap, f.nominal/4) {
 		k = stuck
@@ -204,6 +202,7 @@ func (f *Filter) take(y, gap float64) {
 	// The slots that the frame may have.
 	low := f.known.low + 1
 	moment, length = f.mains.estimate()
+	before = moment
 	sigma := f.mains.widest()
 	high := f.top + int64(math.Floor((y-moment-earlyEdge[0]+reach*sigma)/length))
 	if high < low {
@@ -248,6 +247,7 @@ func (f *Filter) take(y, gap float64) {
 	copy(f.queue.arena[start+n:], density)
 	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k, poll: f.poll})
 	f.known = belief{low, append(f.spare[f.frames%2][:0], f.queue.arena[start:start+n]...)}
+	return before
 }
 
 // meet finds the probabilities p and densities of slots from low on, given those

@@ -153,9 +153,9 @@ func (r *rate) value() float64 { return r.happened / r.of }
 // left out then because what holds them is full, so that it happens after those
 // that were waiting. Otherwise it may happen anywhere.
 type habits struct {
-	share [kinds][2]rate      // by whether a window was waiting
+	share [kinds][2]rate          // by whether a window was waiting
 	runs  [longestRun + 1]float64 // counts of runs by their length; the last are longer
-	given rate                // frames of windows that were waiting that came at once
+	given rate                    // frames of windows that were waiting that came at once
 }
 
 const (

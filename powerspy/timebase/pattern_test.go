@@ -34,7 +34,7 @@ func TestPatterns(t *testing.T) {
 	every := func(n, of int) func(*rand.Rand, int) bool {
 		return func(_ *rand.Rand, i int) bool { return i%of >= n }
 	}
-	random := func(p float64) func(*rand.Rand, int) bool {
+	atRandom := func(p float64) func(*rand.Rand, int) bool {
 		return func(rnd *rand.Rand, _ int) bool { return rnd.Float64() < p }
 	}
 	burst := false
@@ -47,9 +47,9 @@ func TestPatterns(t *testing.T) {
 		{"2 in 3", every(1, 3)},
 		{"1 in 3", every(2, 3)},
 		{"4 in 5", every(1, 5)},
-		{"half at random", random(0.5)},
-		{"80 % at random", random(0.8)},
-		{"20 % at random", random(0.2)},
+		{"half at random", atRandom(0.5)},
+		{"80 % at random", atRandom(0.8)},
+		{"20 % at random", atRandom(0.2)},
 		{"bursts of ten", func(rnd *rand.Rand, i int) bool {
 			if i%100 == 0 {
 				burst = true
@@ -68,7 +68,7 @@ func TestPatterns(t *testing.T) {
 		for _, p := range patterns {
 			for _, periods := range []int{1, 5} {
 				name := fmt.Sprintf("%s, %s, %d periods", l.name, p.name, periods)
-				rnd := randomSeed(3)
+				rnd := random(3)
 				ends := grid{hertz: 49.985, drift: 100e-6}.ends(rnd, 60*50/periods, periods)
 				frames := thin{l.c, p.out}.carry(rnd, ends)
 				f := mustFilter(t, Config{Periods: periods, Frequency: 50, Lag: 500 * time.Millisecond})
@@ -96,15 +96,4 @@ func TestPatterns(t *testing.T) {
 			}
 		}
 	}
-}
-
-func randomSeed(seed int) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 2007)) }
-
-func mustFilter(t testing.TB, cfg Config) *Filter {
-	t.Helper()
-	f, err := NewFilter(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
 }

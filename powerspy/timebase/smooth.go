@@ -158,7 +158,7 @@ func (r *ready) take() (Window, bool) {
 // frames come within the lag. Of windows that nobody asks for, the oldest are
 // forgotten once 128 are settled.
 func (f *Filter) Settled(now time.Time) (Window, bool) {
-	f.settle(now.Sub(f.origin).Seconds())
+	f.settle(now.Sub(f.origin).Seconds() + 1e-6) // times are rounded
 	return f.ready.take()
 }
 
