@@ -41,29 +41,6 @@ func measure(frames []frame, windows []Window, period, from float64) outcome {
 	return o
 }
 
-func feed(f *Filter, frames []frame) (causal, settled []Window) {
-	for _, fr := range frames {
-		// wake before the frame as a caller would
-		causal = append(causal, f.Add(at(fr.arrival)))
-		for {
-			w, ok := f.Settled(at(fr.arrival))
-			if !ok {
-				break
-			}
-			settled = append(settled, w)
-		}
-	}
-	f.Flush()
-	for {
-		w, ok := f.Settled(at(0))
-		if !ok {
-			break
-		}
-		settled = append(settled, w)
-	}
-	return
-}
-
 func pct(x []float64, ps ...float64) string {
 	slices.Sort(x)
 	s := ""

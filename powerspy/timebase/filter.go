@@ -20,17 +20,16 @@ type Filter struct {
 	top   int64
 	known belief // slots of the last frame
 
-	delays [kinds]shape
+	delays shape // of free frames
 	habits habits
 	run    lateness
 
 	frames  int
 	y       float64 // arrival of the last frame, s
 	damaged int     // since then
-	excess  float64
-	rate    float64
-	waits   int64 // slots of the last frame from which on the next window had not ended
-	waited  bool  // so it was for the last frame that was learnt from
+	tempo   tempo
+	poll    float64 // when the radio last began to give frames, s
+	waited  float64 // for the last frame that was learnt from: how surely the next window had ended by then
 	shifts  int
 	learned int64 // slot of the last frame that was learnt from
 	learns  bool
@@ -53,13 +52,9 @@ const (
 	// unlikely is the probability from which a slot is not looked at.
 	unlikely = 1e-7
 
-	suspectWindows = 2.5
-	suspectTime    = 0.25 // seconds
-	suspectMemory  = 60   // seconds
-
-	// waitMargin is how long before the arrival of a frame another window must
-	// have ended to come with it: seconds.
-	waitMargin = 0.001
+	// waitMargin is how long before the radio begins to give frames a window
+	// must have ended to be surely among them: seconds.
+	waitMargin = 0.002
 
 	mostDamaged = maxSlots / 2
 )
@@ -92,7 +87,7 @@ func NewFilter(cfg Config) (*Filter, error) {
 		offset:  max(cfg.RoundTrip.Seconds(), 0) / 2,
 		lag:     max(cfg.Lag.Seconds(), 0),
 	}
-	f.delays = [kinds]shape{free: newShape(freePrior), stuck: newShape(heldPrior)}
+	f.delays = newShape()
 	share := 0.05
 	if f.nominal > 0.09 {
 		share = 0.005
@@ -142,6 +137,12 @@ func (f *Filter) moment(slot int64) float64 {
 	return moment + float64(slot-f.top)*length
 }
 
+// waiting returns up to which slot the next window had ended by a time.
+func (f *Filter) waiting(t float64) float64 {
+	moment, length := f.mains.estimate()
+	return float64(f.top) + (t-moment)/length - 1
+}
+
 // Add takes in a frame that arrived at a time, and returns its window as far
 // as that can be known at once. Arrivals must carry the monotonic clock, as those
 // of powerspy.Realtime do; the times returned then carry it too, and are right
@@ -161,7 +162,10 @@ func (f *Filter) Add(arrival time.Time) Window {
 	}
 	f.y = y
 	f.frames++
-	f.take(y, gap)
+	before := f.take(y, gap)
+	moment, _ := f.mains.estimate()
+	f.tempo.add(gap, moment-before)
+	f.acquire()
 	w := f.causal.place(f, f.known, y)
 	f.settle(y)
 	return w
@@ -178,14 +182,18 @@ func (f *Filter) start(arrival time.Time) {
 }
 
 // take brings the grid up to the arrival of a frame, and finds the frame's slot
-// and what it says of the grid.
-func (f *Filter) take(y, gap float64) {
+// and what it says of the grid. It returns the moment of the reference slot as it
+// was before that.
+func (f *Filter) take(y, gap float64) (before float64) {
 	k := free
 	if gap < min(heldGap, f.nominal/4) {
 		k = stuck
 	}
 	moment, length := f.mains.estimate()
-	l := f.habits.law(k, f.waits, f.damaged)
+	l := f.habits.law(k, f.waiting(f.poll), waitMargin/length, f.damaged)
+	if k == free {
+		f.poll = y
+	}
 	f.damaged = 0
 	if n := math.Floor((y - moment) / length); n > 0 {
 		f.mains.advance(n, f.nominal)
@@ -194,8 +202,9 @@ func (f *Filter) take(y, gap float64) {
 	// The slots that the frame may have.
 	low := f.known.low + 1
 	moment, length = f.mains.estimate()
+	before = moment
 	sigma := f.mains.widest()
-	high := f.top + int64(math.Floor((y-moment+reach*sigma)/length))
+	high := f.top + int64(math.Floor((y-moment-earlyEdge[0]+reach*sigma)/length))
 	if high < low {
 		// It came before its window can have ended: the constant part of the
 		// delay has become shorter, or this is no grid of that length.
@@ -211,7 +220,10 @@ func (f *Filter) take(y, gap float64) {
 
 	p := f.queue.arena[start : start+n]
 	density := f.queue.arena[start+n : start+2*n]
-	shape := &f.delays[k]
+	shape := &f.delays.free
+	if k == stuck {
+		shape = &f.delays.held
+	}
 	for try := 0; ; try++ {
 		if f.meet(y, low, prior, p, density, shape) {
 			break
@@ -233,22 +245,22 @@ func (f *Filter) take(y, gap float64) {
 	low += int64(from)
 	n = copy(f.queue.arena[start:], p)
 	copy(f.queue.arena[start+n:], density)
-	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k})
-	moment, length = f.mains.estimate()
-	f.waits = f.top + int64(math.Floor((y-waitMargin-moment)/length)) - 1
+	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k, poll: f.poll})
 	f.known = belief{low, append(f.spare[f.frames%2][:0], f.queue.arena[start:start+n]...)}
+	return before
 }
 
 // meet finds the probabilities p and densities of slots from low on, given those
 // before the frame that arrived at y, and moves the grid. It returns false if
 // the frame can't be.
-func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *shape) bool {
+func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *density) bool {
 	var total float64
 	var next mains
 	for i := range p {
 		p[i], density[i] = 0, 0
 	}
 	var weights float64
+	var learnt [len(f.mains)][2]float64
 	for m := range f.mains {
 		s := &f.mains[m]
 		sigma := math.Sqrt(s.vm)
@@ -267,15 +279,32 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 		}
 		next[m] = *s
 		next[m].weight *= z
+		learnt[m] = [2]float64{0, s.vm}
 		weights += next[m].weight
 		if z > 0 {
 			m1 /= z
-			next[m].learn(m1, max(m2/z-m1*m1, 1e-4*s.vm))
+			learnt[m] = [2]float64{m1, max(m2/z-m1*m1, 1e-4*s.vm)}
 		}
 		total += s.weight * z
 	}
 	if !(total > 1e-12) {
 		return false
+	}
+	var most float64
+	for _, x := range p {
+		most = max(most, x)
+	}
+	// Where it is in doubt which window it was, a frame tells less of the grid
+	// than each of them alone would.
+	sure := min(max(2*most/total-1, 0), 1)
+	for m := range next {
+		s := &next[m]
+		v := f.mains[m].vm
+		w := s.weight
+		shift, variance := learnt[m][0], learnt[m][1]
+		*s = f.mains[m]
+		s.weight = w
+		s.learn(sure*shift, v-sure*(v-variance))
 	}
 	f.mains = next
 	f.mains.normalize()
@@ -302,18 +331,19 @@ func trim(p []float64) (from, to int) {
 
 // learn learns from a frame of which no more will be known.
 func (f *Filter) learn(h *held, b belief) {
-	shape := &f.delays[h.kind]
-	for i, p := range b.p {
-		if p > 0.01 {
-			shape.learn(max(h.y-f.moment(b.low+int64(i)), 0), p)
+	if h.kind == free {
+		for i, p := range b.p {
+			if p > 0.01 {
+				f.delays.learn(h.y-f.moment(b.low+int64(i)), p)
+			}
 		}
+		f.delays.learnt()
 	}
-	shape.learnt()
 	slot := b.mode()
 	if f.learns {
 		f.habits.learn(h.kind, f.waited, max(slot-f.learned-1, 0))
 	}
 	f.learned, f.learns = max(slot, f.learned), true
-	f.waited = h.y-f.moment(slot) > f.nominal+waitMargin
+	f.waited = min(max((h.poll-f.moment(slot+1))/waitMargin, 0), 1)
 	f.watch(h, b)
 }

@@ -36,7 +36,7 @@ func (f *Filter) watch(h *held, b belief) {
 		least = min(least, r.least[1])
 		n += r.n[1]
 	}
-	rarely := -math.Log1p(-min(f.delays[free].below(least), 0.999))
+	rarely := -math.Log1p(-min(f.delays.below(least), 0.999))
 	if n*rarely > lateSure && least > 4*f.mains.widest() && n >= 8 {
 		f.mains.shift(least*(1-1/n), least/n+f.mains.widest())
 		f.shifts++

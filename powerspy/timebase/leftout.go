@@ -3,16 +3,20 @@ package timebase
 import "math"
 
 // A law says how many windows the meter leaves out between two frames: none
-// mostly, then a run whose length is geometrically distributed, with a tail of
-// long pauses.
+// mostly, then a run of them, of which short ones have probabilities of their own,
+// and pauses of any length.
 //
 // How likely a run is depends on whether the next window had already ended when
-// the frame before arrived, which is so for that frame's slots up to waits: a
-// radio that gives all it has would have given that window too.
+// the radio gave the frame before, which is so for that frame's slots up to waits.
 type law struct {
 	share [2]float64 // of frames with a run before them, by whether a window was waiting
-	waits int64
-	more  float64 // that a run goes on
+	waits float64
+	ramp  float64 // over how many slots below that a window is ever more surely waiting
+
+	run  [longestRun]float64 // probabilities of runs of 1, 2 ... windows
+	runs int                 // how many of them there are
+
+	pauses float64 // share of the runs that are pauses
 
 	// Damaged frames before this one: told is how many, and believed that they
 	// were just those windows. Damaged data may also have been mere noise.
@@ -21,17 +25,17 @@ type law struct {
 }
 
 const (
-	pauses    = 0.02 // share of the runs that are pauses
-	pauseMore = 0.9  // that one goes on
-	trust     = 0.5  // that damaged frames were windows, one each
+	longestRun = 12   // with a probability of its own
+	pauses     = 0.02 // share of the runs that are pauses, at least
+	pauseMore  = 0.9  // that one goes on
+	trust      = 0.5  // that damaged frames were windows, one each
+	seldom     = 2e-3 // share from which a run has a probability of its own
 )
 
 // shareAfter returns the share of runs after a slot.
 func (l *law) shareAfter(slot int64) float64 {
-	if slot <= l.waits {
-		return l.share[1]
-	}
-	return l.share[0]
+	surely := min(max((l.waits-float64(slot))/l.ramp, 0), 1)
+	return l.share[0] + surely*(l.share[1]-l.share[0])
 }
 
 // A belief is the probability of each slot to be that of a frame's window.
@@ -66,67 +70,67 @@ func (b belief) spread(slot int64) float64 {
 // foretell sets into, which begins at slot low, to the probability of the slots
 // of the next frame.
 func (l *law) foretell(from belief, low int64, into []float64) {
-	run := (1 - pauses) * (1 - l.more)
-	pause := pauses * (1 - pauseMore)
-	ordinary, lost := 1-l.believed, l.believed
-	// The sums over the beginnings of runs and pauses that end at a slot.
-	var runs, paused float64
-	before := func(slot int64) (p, left float64) {
-		if i := slot - from.low; i >= 0 && i < int64(len(from.p)) {
-			p = from.p[i]
-			left = p * l.shareAfter(slot)
+	clear(into)
+	shift := int(min(from.low-low, maxSlots)) // place in into of the slot from.low
+	add := func(i int, p float64) {
+		if i >= 0 && i < len(into) {
+			into[i] += p
 		}
-		return p, left
 	}
-	for slot := from.low + 1; slot < low+int64(len(into)); slot++ {
-		_, left := before(slot - 2)
-		runs = runs*l.more + left
-		paused = paused*pauseMore + left
-		if slot < low {
-			if slot > from.high()+2 {
-				// Only what the sums have left over: far above, soon nothing.
-				skip := float64(low - 1 - slot)
-				runs *= math.Pow(l.more, skip)
-				paused *= math.Pow(pauseMore, skip)
-				slot = low - 1
-			}
-			continue
+	ordinary := 1 - l.believed
+	var paused float64
+	for i, p := range from.p {
+		slot := shift + i
+		left := p * l.shareAfter(from.low+int64(i))
+		add(slot+1, ordinary*(p-left))
+		for j, run := range l.run[:l.runs] {
+			add(slot+2+j, ordinary*left*run)
 		}
-		p, left := before(slot - 1)
-		p = ordinary * (p - left + run*runs + pause*paused)
-		if lost > 0 {
-			told, _ := before(slot - 1 - int64(l.told))
-			p += lost * told
+		if l.believed > 0 {
+			add(slot+1+l.told, l.believed*p)
 		}
-		into[slot-low] = p
+		// Pauses that end at the slot after next.
+		paused = paused*pauseMore + ordinary*left*l.pauses*(1-pauseMore)
+		add(slot+2, paused)
+	}
+	slot := shift + len(from.p) + 2
+	if slot < 0 {
+		paused *= math.Pow(pauseMore, float64(-slot))
+		slot = 0
+	}
+	for ; slot < len(into); slot++ {
+		paused *= pauseMore
+		into[slot] += paused
 	}
 }
 
 // recall is the inverse of foretell: it sets into, which begins at slot low, to
 // the expectation of a weight of the next frame's slots.
 func (l *law) recall(weight belief, low int64, into []float64) {
-	run := (1 - pauses) * (1 - l.more)
-	pause := pauses * (1 - pauseMore)
-	ordinary, lost := 1-l.believed, l.believed
-	var runs, paused float64
-	after := func(slot int64) float64 {
-		if i := slot - weight.low; i >= 0 && i < int64(len(weight.p)) {
+	shift := int(min(weight.low-low, maxSlots)) // place in into of the slot weight.low
+	after := func(slot int) float64 {
+		if i := slot - shift; i >= 0 && i < len(weight.p) {
 			return weight.p[i]
 		}
 		return 0
 	}
-	for slot := max(weight.high()-1, low+int64(len(into))-1); slot >= low; slot-- {
-		runs = runs*l.more + after(slot+2)
+	ordinary := 1 - l.believed
+	var paused float64
+	for slot := max(shift+len(weight.p)-2, len(into)-1); slot >= 0; slot-- {
 		paused = paused*pauseMore + after(slot+2)
-		if slot >= low+int64(len(into)) {
+		if slot >= len(into) {
 			continue
 		}
-		share := l.shareAfter(slot)
-		p := ordinary * ((1-share)*after(slot+1) + share*(run*runs+pause*paused))
-		if lost > 0 {
-			p += lost * after(slot+1+int64(l.told))
+		share := l.shareAfter(low + int64(slot))
+		left := l.pauses * (1 - pauseMore) * paused
+		for j, run := range l.run[:l.runs] {
+			left += run * after(slot+2+j)
 		}
-		into[slot-low] = p
+		p := ordinary * ((1-share)*after(slot+1) + share*left)
+		if l.believed > 0 {
+			p += l.believed * after(slot+1+l.told)
+		}
+		into[slot] = p
 	}
 }
 
@@ -143,9 +147,15 @@ func (r *rate) value() float64 { return r.happened / r.of }
 
 // Habits are what is learnt of how many windows are left out before frames of
 // each kind.
+//
+// A radio that, when it is polled, gives all it has, is known by the windows that
+// have ended by then: their frames always come with the ones before. Windows are
+// left out then because what holds them is full, so that it happens after those
+// that were waiting. Otherwise it may happen anywhere.
 type habits struct {
-	share [kinds][2]rate
-	more  rate
+	share [kinds][2]rate          // by whether a window was waiting
+	runs  [longestRun + 1]float64 // counts of runs by their length; the last are longer
+	given rate                    // frames of windows that were waiting that came at once
 }
 
 const (
@@ -154,48 +164,74 @@ const (
 
 	// Shares are kept between these.
 	minShare, maxShare = 2e-4, 0.98
-	minMore, maxMore   = 0.02, 0.95
 
-	longestRun = 10 // to learn from
+	// rememberedRuns is over how many runs their lengths are forgotten.
+	rememberedRuns = 200
 )
 
 func newHabits(share float64) habits {
 	const frames = 30
 	var h habits
 	for k := range h.share {
-		h.share[k] = [2]rate{{share * frames, frames}, {share * frames, frames}}
+		h.share[k] = [2]rate{{share * frames, frames}, {share, 1}}
 	}
-	h.share[free][1] = rate{3, 4}
-	h.more = rate{1, 3}
+	for i, p := 0, 1.; i <= longestRun; i++ {
+		h.runs[i] = p
+		p *= 0.4
+	}
 	return h
 }
 
-// learn takes in that so many were left out before a frame.
-func (h *habits) learn(k kind, waiting bool, left int64) {
-	w := 0
-	if waiting {
-		w = 1
+// learn takes in that so many were left out before a frame, while the next
+// window was waiting as surely.
+func (h *habits) learn(k kind, waiting float64, left int64) {
+	happened := 0.
+	if left > 0 {
+		happened = 1
 	}
+	h.share[k][0].learn((1-waiting)*happened, 1-waiting)
+	h.share[k][1].learn(waiting*happened, waiting)
 	if left <= 0 {
-		h.share[k][w].learn(0, 1)
+		if k == stuck {
+			h.given.learn(waiting, waiting)
+		} else {
+			h.given.learn(0, waiting)
+		}
 		return
 	}
-	h.share[k][w].learn(1, 1)
-	n := float64(min(left, longestRun))
-	h.more.happened += n - 1
-	h.more.of += n
-	if h.more.of > 300 {
-		h.more.happened /= 2
-		h.more.of /= 2
+	for i := range h.runs {
+		h.runs[i] *= 1 - 1./rememberedRuns
 	}
+	h.runs[min(left, longestRun+1)-1]++
 }
 
 // law returns the law of frames of a kind, when the windows after slots up to
 // waits were waiting, and some frames were damaged.
-func (h *habits) law(k kind, waits int64, damaged int) law {
-	l := law{waits: waits, more: min(max(h.more.value(), minMore), maxMore)}
+func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
+	l := law{waits: waits, ramp: ramp}
+	var sum float64
+	for _, n := range h.runs {
+		sum += n
+	}
+	l.pauses = max(h.runs[longestRun]/sum, pauses)
+	for i, n := range h.runs[:longestRun] {
+		l.run[i] = (1 - l.pauses) * n / sum
+		if n > seldom*sum {
+			l.runs = i + 1
+		}
+	}
 	all := h.share[k]
-	if k != free || all[1].value() < 0.6 {
+	if gives := h.given.of > 8 && h.given.value() > 0.95; gives {
+		rare := 1e-3
+		if r := h.share[free][0]; r.happened > 20+2*h.share[free][1].happened {
+			rare = r.value()
+		}
+		all[0] = rate{rare, 1}
+		all[1] = rate{0.97, 1}
+		if k == stuck {
+			all[1] = all[0]
+		}
+	} else {
 		r := rate{all[0].happened + all[1].happened, all[0].of + all[1].of}
 		all = [2]rate{r, r}
 	}

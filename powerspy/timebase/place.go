@@ -1,7 +1,6 @@
 package timebase
 
 import (
-	"fmt"
 	"math"
 	"time"
 )
@@ -62,15 +61,4 @@ func (o *output) place(f *Filter, b belief, y float64) Window {
 	o.end = w.End
 	w.Delay = f.at(y).Sub(w.End)
 	return w
-}
-
-// Suspect returns an error if frames come faster than the mains can have
-// periods by the Config's frequency: windows given out then overlap, or are
-// squeezed. What is asked of the meter is asked again, and another filter
-// made. Frames that come too slowly are never suspect: windows were left out.
-func (f *Filter) Suspect() error {
-	if f.excess < max(suspectWindows*f.nominal, suspectTime) {
-		return nil
-	}
-	return fmt.Errorf("timebase: frames come faster than windows of %v end: %.4g a second", seconds(f.nominal), f.rate)
 }

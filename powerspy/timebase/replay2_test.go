@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -13,6 +14,8 @@ func TestReplayTrace(t *testing.T) {
 		return
 	}
 	rec := load(name)
+	from, _ := strconv.Atoi(os.Getenv("FROM"))
+	rec = rec[from:min(len(rec), from+2000)]
 	f, _ := NewFilter(Config{Periods: 1, Frequency: 50, Lag: 5e8})
 	var settled []Window
 	s := ""
@@ -47,11 +50,11 @@ func TestReplayTrace(t *testing.T) {
 		}
 	}
 	t.Log(s)
-	for kk := range f.delays {
-		t.Logf("%d: %v more %v", kk, f.habits.share[kk], f.habits.more)
-		s := &f.delays[kk]
+	for kk := range f.habits.share {
+		t.Logf("%d: %v more %v", kk, f.habits.share[kk], f.habits.runs[:4])
+		s := &f.delays.free
 		for b := 0; b < s.blocks && s.edge[b] < 0.1; b++ {
-			t.Logf("  from %.2f ms density %.2f/s mass %.3f", s.edge[b]*1e3, s.density[b], s.density[b]*(min(s.edge[b+1], 1)-s.edge[b]))
+			t.Logf("  from %.2f ms density %.2f/s mass %.3f", s.edge[b]*1e3, s.value[b], s.value[b]*(min(s.edge[b+1], 1)-s.edge[b]))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package timebase
 import (
 	"bufio"
 	"compress/gzip"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -120,7 +121,8 @@ func TestReplay(t *testing.T) {
 		t0 := time.Now()
 		p95, c95, off, offc, count, fmin, fmax, honest := score(all)
 		dt := time.Since(t0)
-		var p40 []float64
+		first := ""
+		var p40, offs []float64
 		worst := 0
 		bad := 0
 		sub := 0
@@ -129,7 +131,14 @@ func TestReplay(t *testing.T) {
 			for e < len(all) && all[e].arrival < all[s].arrival+40 {
 				e++
 			}
-			q, _, _, _, c, f0, f1, _ := score(all[s:e])
+			q, _, o, _, c, f0, f1, _ := score(all[s:e])
+			offs = append(offs, o)
+			if q > 0.003 && os.Getenv("V") != "" {
+				t.Logf("  from %d (%.1f s): p95 %.1f off %.2f%% count %d f %.3f %.3f", s, all[s].arrival, q*1e3, o*100, c, f0, f1)
+			}
+			if s == 0 {
+				first = fmt.Sprintf("first 40 s: p95 %.2f off %.2f%% count %d", q*1e3, o*100, c)
+			}
 			p40 = append(p40, q)
 			if c < 0 {
 				c = -c
@@ -141,7 +150,8 @@ func TestReplay(t *testing.T) {
 			sub++
 		}
 		slices.Sort(p40)
-		t.Logf("%s p95 %.2f ms causal %.2f off %.2f%% %.2f%% honest %.1f count %+d f %.3f..%.3f %.1f us | 40 s: p95 median %.2f 90%% %.2f worst %.2f count worst %d bad %d/%d", filepath.Base(name)[7:9], p95*1e3, c95*1e3, off*100, offc*100, honest*100, count, fmin, fmax, float64(dt.Microseconds())/float64(len(all)),
-			p40[len(p40)/2]*1e3, p40[len(p40)*9/10]*1e3, p40[len(p40)-1]*1e3, worst, bad, sub)
+		slices.Sort(offs)
+		t.Logf("%s p95 %.2f ms causal %.2f off %.2f%% %.2f%% honest %.1f count %+d f %.3f..%.3f %.1f us | 40 s: p95 median %.2f 90%% %.2f worst %.2f off %.2f%% %.2f%% count worst %d bad %d/%d %s", filepath.Base(name)[7:9], p95*1e3, c95*1e3, off*100, offc*100, honest*100, count, fmin, fmax, float64(dt.Microseconds())/float64(len(all)),
+			p40[len(p40)/2]*1e3, p40[len(p40)*9/10]*1e3, p40[len(p40)-1]*1e3, offs[len(offs)/2]*100, offs[len(offs)*9/10]*100, worst, bad, sub, first)
 	}
 }

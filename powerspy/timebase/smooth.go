@@ -5,6 +5,7 @@ import "time"
 // A held frame waits for later ones to tell more of it.
 type held struct {
 	y     float64 // arrival, seconds
+	poll  float64 // when the radio began to give it and those before it
 	start int     // in the arena: beliefs, then densities
 	n     int     // slots
 	low   int64
@@ -157,7 +158,7 @@ func (r *ready) take() (Window, bool) {
 // frames come within the lag. Of windows that nobody asks for, the oldest are
 // forgotten once 128 are settled.
 func (f *Filter) Settled(now time.Time) (Window, bool) {
-	f.settle(now.Sub(f.origin).Seconds())
+	f.settle(now.Sub(f.origin).Seconds() + 1e-6) // times are rounded
 	return f.ready.take()
 }
 

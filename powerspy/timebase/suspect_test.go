@@ -1,0 +1,49 @@
+package timebase
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestSuspect(t *testing.T) {
+	for _, tt := range []struct {
+		hertz, factor float64 // of the Config; of the frames
+		periods       int
+		link          carrier
+		within        float64 // seconds; 0: never
+	}{
+		{50, 60. / 50, 1, exponential, 3},
+		{50, 60. / 50, 1, regimeA, 10},
+		{50, 60. / 50, 5, exponential, 5},
+		{50, 60. / 50, 50, exponential, 20},
+		{50, 2, 1, regimeA, 3},
+		{50, 2, 1, exponential, 2},
+		{50, 51. / 50, 1, exponential, 40},
+		{60, 1, 1, exponential, 0},
+		{50, 1, 1, regimeA, 0},
+		{50, 0.98, 1, regimeC, 0},
+		{60, 50. / 60, 1, exponential, 0},
+		{50, 1.004, 1, regimeB, 0},
+	} {
+		t.Run(fmt.Sprintf("%g Hz times %.2f, %d periods", tt.hertz, tt.factor, tt.periods), func(t *testing.T) {
+			rnd := random(1)
+			ends := grid{hertz: tt.hertz * tt.factor}.ends(rnd, int(100*50/float64(tt.periods)), tt.periods)
+			f := mustFilter(t, Config{Periods: tt.periods, Frequency: tt.hertz, Lag: 500 * time.Millisecond})
+			for _, fr := range tt.link.carry(rnd, ends) {
+				f.Add(at(fr.arrival))
+				if err := f.Suspect(); err != nil {
+					if tt.within == 0 || fr.arrival > tt.within {
+						t.Errorf("after %.1f s: %v", fr.arrival, err)
+					} else {
+						t.Logf("after %.1f s: %v", fr.arrival, err)
+					}
+					return
+				}
+			}
+			if tt.within != 0 {
+				t.Errorf("not noticed: %+v", f.tempo)
+			}
+		})
+	}
+}
