@@ -67,7 +67,7 @@ func TestOpenTwoAdapters(t *testing.T) {
 		{
 			name: "paired on both, answers the second", adapters: both, cfg: Config{Remembered: remembered(testAdapter)},
 			air:  []*fakeDevice{away(paired()), onSecond(paired())},
-			want: "hci1", log: []string{"dial 1"}, max: 7 * time.Second,
+			want: "hci1", log: []string{"dial 1"}, max: 8 * time.Second,
 		},
 		{
 			name: "paired on the first, has moved to the second", adapters: both,

@@ -55,15 +55,15 @@ func (p *placer) place(arrival time.Time, f frame) (late time.Duration, err erro
 		p.filter.Lost(f.damaged)
 	}
 	w := p.filter.Add(arrival)
+	if p.live {
+		p.yield(&w, &f)
+	} else {
+		p.held.push(f)
+		p.settle(arrival)
+	}
 	if err := p.filter.Suspect(); err != nil {
 		return w.Delay, fmt.Errorf("%w: %w", errTooFast, err)
 	}
-	if p.live {
-		p.yield(&w, &f)
-		return w.Delay, nil
-	}
-	p.held.push(f)
-	p.settle(arrival)
 	return w.Delay, nil
 }
 

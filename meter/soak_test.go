@@ -140,7 +140,7 @@ func (c *soakCheck) report(total time.Duration, heaps []int) {
 	c.t.Logf("soak: faults          %v", c.faults)
 	c.t.Logf("soak: recoveries      %d, the slowest %v after the end of the fault", c.recoveries, c.slowest.Round(time.Millisecond))
 	c.t.Logf("soak: time lost       %v in %d gaps", c.lost.Round(time.Second), c.gaps)
-	c.t.Logf("soak: windows         %d measured, %d in gaps", c.measured, c.missed)
+	c.t.Logf("soak: windows         %d measured, %d bridged, %d in gaps", c.measured, c.bridged, c.missed)
 	c.t.Logf("soak: misplaced       %d windows, at most %v after a fault", c.misplaced, c.settled.Round(time.Millisecond))
 	c.t.Logf("soak: energy          %+.5f %% of windows, %+.5f %% by times", 100*(c.energy/c.ofWindows-1), 100*(c.energy/c.byTimes-1))
 	c.t.Logf("soak: heap            %d to %d bytes", heaps[0], heaps[len(heaps)-1])

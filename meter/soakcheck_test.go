@@ -63,7 +63,7 @@ type soakCheck struct {
 	faults  map[string]int
 
 	gaps, recoveries           int
-	measured, missed           int // windows
+	measured, missed, bridged  int // windows
 	misplaced                  int // windows
 	settled, slowest, lost     time.Duration
 	energy, ofWindows, byTimes float64
@@ -181,6 +181,13 @@ func (c *soakCheck) windows(end time.Time) []sim.Truth {
 // windows that were left out may for a while be in the place of others; they
 // must be true all the same, and come in order.
 func (c *soakCheck) checkWindow(r *Window, in []sim.Truth) {
+	if r.Bridged {
+		c.bridged += len(in)
+		if _, ok := c.afterHiddenFault(r.Start, r.End); !ok && len(in) != 1 {
+			c.t.Errorf("%d windows in a bridged one: %+v", len(in), r)
+		}
+		return
+	}
 	c.measured++
 	if !(r.Length > 0) || !(r.Power > 0) {
 		c.t.Errorf("a window of nothing: %+v", r)
