@@ -41,9 +41,9 @@ func recoverMeter(ctx context.Context, cfg Config, rc RecoverConfig, report func
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	r := newRescue(route, StreamConfig{}, rc.Recovery)
+	r := newRecoverer(route, StreamConfig{}, rc.Recovery)
 	r.byHand = true
-	c := &cure{rescue: r, report: report}
+	c := &handRecovery{recoverer: r, report: report}
 	if err := c.recover(ctx, from, to, rc); err != nil {
 		return errors.Join(err, r.close())
 	}
@@ -67,22 +67,22 @@ func knownRoute(ctx context.Context, cfg Config, h host) (*route, error) {
 	return r, err
 }
 
-// A cure is a recovery by hand.
-type cure struct {
-	rescue *rescue
-	report func(Status)
+// A handRecovery is a recovery by hand.
+type handRecovery struct {
+	recoverer *meterRecoverer
+	report    func(Status)
 }
 
-func (c *cure) say(p Phase, s Step, format string, args ...any) {
+func (c *handRecovery) say(p Phase, s Step, format string, args ...any) {
 	c.report(Status{Time: time.Now(), Phase: p, Step: s, Text: fmt.Sprintf(format, args...)})
 }
 
-func (c *cure) recover(ctx context.Context, from, to Step, rc RecoverConfig) error {
-	t := c.rescue.route.target
+func (c *handRecovery) recover(ctx context.Context, from, to Step, rc RecoverConfig) error {
+	t := c.recoverer.route.target
 	var reason error
 	if rc.From == 0 || rc.DryRun {
 		c.say(Checking, 0, "looking whether %s measures", t)
-		src, err := c.rescue.take(ctx, Reconnect)
+		src, err := c.recoverer.take(ctx, Reconnect)
 		if ctx.Err() != nil {
 			return err
 		}
@@ -96,10 +96,10 @@ func (c *cure) recover(ctx context.Context, from, to Step, rc RecoverConfig) err
 		}
 		reason = err
 	}
-	if err := c.rescue.began(ctx); err != nil {
+	if err := c.recoverer.began(ctx); err != nil {
 		return err
 	}
-	c.rescue.byHand = true
+	c.recoverer.byHand = true
 	l := newLadder(from, to)
 	for {
 		step, ok := l.next()
@@ -107,7 +107,7 @@ func (c *cure) recover(ctx context.Context, from, to Step, rc RecoverConfig) err
 			break
 		}
 		what := fmt.Sprintf("step %d, %s", step, step)
-		if not := c.rescue.refuse(ctx, step, reason); not != "" {
+		if not := c.recoverer.refuse(ctx, step, reason); not != "" {
 			c.say(Recovering, step, "%s: left out: %s", what, not)
 			continue
 		}
@@ -116,7 +116,7 @@ func (c *cure) recover(ctx context.Context, from, to Step, rc RecoverConfig) err
 			continue
 		}
 		c.say(Recovering, step, "%s: %s", what, stepKinds[step].doing)
-		src, err := c.rescue.take(ctx, step)
+		src, err := c.recoverer.take(ctx, step)
 		if err == nil {
 			c.say(Streaming, step, "%s: it helped, %s measures", what, t)
 			return src.Stop(ctx)

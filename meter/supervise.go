@@ -40,9 +40,9 @@ const FirstReading = 2 * time.Minute
 // again by the least disruptive step that helps, and goes on after a gap. Its
 // methods must not be called concurrently.
 type Supervised struct {
-	ctx    context.Context
-	target Target
-	rescue rescuer
+	ctx       context.Context
+	target    Target
+	recoverer recoverer
 	// release gives back what Config.Claim took, which lasts through all
 	// outages; nil: nothing.
 	release func() error
@@ -72,8 +72,8 @@ type source interface {
 
 var _ source = (*Stream)(nil)
 
-// A rescuer gets a meter to measure again.
-type rescuer interface {
+// A recoverer gets a meter to measure again.
+type recoverer interface {
 	// refuse returns why a step is of no use now, or not allowed; "" if it is
 	// to be taken. reason is why readings ended, or what the step before failed
 	// with.
@@ -128,20 +128,20 @@ func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h
 	if err != nil {
 		return nil, err
 	}
-	rescue := newRescue(r, sc, rec)
+	recoverer := newRecoverer(r, sc, rec)
 	s := &Supervised{
-		ctx: ctx, rescue: rescue, release: release,
+		ctx: ctx, recoverer: recoverer, release: release,
 		ladder: newLadder(firstStep, lastStep),
 		giveUp: rec.GiveUpAfter, first: cmp.Or(rec.GiveUpAfter, FirstReading), since: start,
 	}
-	s.stream, err = rescue.first(ctx)
+	s.stream, err = recoverer.first(ctx)
 	s.tell()
 	s.target = r.target // with the channel that was found
 	if err == nil {
 		return s, nil
 	}
 	if ctx.Err() != nil || isFinal(err) || rec.GiveUpAfter == 0 && !mayPass(err) {
-		return nil, unclaim(release, errors.Join(err, rescue.close()))
+		return nil, unclaim(release, errors.Join(err, recoverer.close()))
 	}
 	s.stream = nil // not a nil *Stream in a source
 	s.outage(err)
@@ -192,11 +192,11 @@ func (s *Supervised) Target() Target { return s.target }
 
 // Info returns what the meter said of itself when it was last connected to; the
 // zero Info before that.
-func (s *Supervised) Info() Info { return s.rescue.info() }
+func (s *Supervised) Info() Info { return s.recoverer.info() }
 
 // Averaging returns how many mains periods a window has now: what works with
 // this meter.
-func (s *Supervised) Averaging() int { return s.rescue.averaging() }
+func (s *Supervised) Averaging() int { return s.recoverer.averaging() }
 
 // Next returns the next event. It blocks until there is one: a window, a gap,
 // a status of its own. An error is final: the context's own, or one that says
@@ -251,7 +251,7 @@ func (s *Supervised) ended(err error) {
 	switch {
 	case errors.Is(err, errLeftOut):
 		s.cause = err
-		stream, lerr := s.rescue.lengthen(s.ctx)
+		stream, lerr := s.recoverer.lengthen(s.ctx)
 		s.tell()
 		if lerr == nil {
 			s.stream = stream
@@ -269,7 +269,7 @@ func (s *Supervised) ended(err error) {
 
 // tell queues what happened in starting a stream.
 func (s *Supervised) tell() {
-	for _, st := range s.rescue.told() {
+	for _, st := range s.recoverer.told() {
 		s.queue.push(Event{Kind: StatusEvent, Status: st})
 	}
 }
@@ -282,7 +282,7 @@ func (s *Supervised) outage(cause error) {
 		s.end(cause)
 		return
 	}
-	if err := s.rescue.began(s.ctx); err != nil {
+	if err := s.recoverer.began(s.ctx); err != nil {
 		s.end(err)
 		return
 	}
@@ -299,7 +299,7 @@ func (s *Supervised) mend() {
 	case s.first > 0 && now.Sub(s.since) >= s.first:
 		s.end(gaveUp(s.target, s.first, s.reason))
 	case s.pause > 0:
-		s.rescue.wait(s.ctx, s.pause)
+		s.recoverer.wait(s.ctx, s.pause)
 		s.pause = 0
 	case s.step > 0:
 		s.take()
@@ -308,7 +308,7 @@ func (s *Supervised) mend() {
 		if !ok {
 			s.pause = s.ladder.pause(now)
 			s.say(Recovering, 0, "trying again in %v: %s", s.pause.Round(time.Second/10), why(s.reason))
-		} else if s.rescue.refuse(s.ctx, step, s.reason) == "" {
+		} else if s.recoverer.refuse(s.ctx, step, s.reason) == "" {
 			s.step = step
 			s.say(Recovering, step, "recovering, step %d of %d: %s", step, lastStep, stepKinds[step].doing)
 		}
@@ -319,7 +319,7 @@ func (s *Supervised) mend() {
 func (s *Supervised) take() {
 	step := s.step
 	s.step = 0
-	stream, err := s.rescue.take(s.ctx, step)
+	stream, err := s.recoverer.take(s.ctx, step)
 	s.tell()
 	if err != nil {
 		s.reason = err
@@ -372,12 +372,12 @@ func gaveUp(t Target, after time.Duration, reason error) error {
 // Stop tells the meter to stop, if it measures, and waits until it has. It
 // works after the stream's own context ended; ctx bounds it. Errors are those of
 // [Stream.Stop].
-func (s *Supervised) Stop(ctx context.Context) error { return s.rescue.stop(ctx, s.stream) }
+func (s *Supervised) Stop(ctx context.Context) error { return s.recoverer.stop(ctx, s.stream) }
 
 // Close closes the link and gives the meter back to others. It does not stop
 // the meter first: see Stop. The error is that of closing or giving back.
 func (s *Supervised) Close() error {
-	err := s.rescue.close()
+	err := s.recoverer.close()
 	if s.release != nil {
 		err = errors.Join(err, s.release())
 	}

@@ -79,7 +79,7 @@ func TestRefuse(t *testing.T) {
 			if tt.change != nil {
 				tt.change(h)
 			}
-			r := newRescue(&route{host: h.host(), finding: finding{target: Target{Kind: Bluetooth, Address: testMeter, Adapter: testAdapter.Address}}}, StreamConfig{}, tt.rec)
+			r := newRecoverer(&route{host: h.host(), finding: finding{target: Target{Kind: Bluetooth, Address: testMeter, Adapter: testAdapter.Address}}}, StreamConfig{}, tt.rec)
 			if err := r.began(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -98,7 +98,7 @@ func TestRefuse(t *testing.T) {
 		})
 	}
 	t.Run("not by Bluetooth", func(t *testing.T) {
-		r := newRescue(&route{finding: finding{target: Target{Kind: Serial, Path: "/dev/ttyUSB0"}}}, StreamConfig{}, Recovery{})
+		r := newRecoverer(&route{finding: finding{target: Target{Kind: Serial, Path: "/dev/ttyUSB0"}}}, StreamConfig{}, Recovery{})
 		r.m = &Meter{}
 		var got []Step
 		for s := firstStep; s <= lastStep; s++ {

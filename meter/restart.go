@@ -1,0 +1,71 @@
+package meter
+
+import (
+	"context"
+	"errors"
+
+	"powerspy2/powerspy"
+)
+
+// start starts a stream on the link that there is, and waits for its first
+// window. Where the meter can't keep up with windows as short as that, longer
+// ones are tried in turn.
+func (r *meterRecoverer) start(ctx context.Context) (source, error) {
+	frequency, g := r.m.info.Frequency, r.m.info.Identity.Generation()
+	if r.periods == 0 {
+		r.periods = r.sc.averaging(frequency)
+	}
+	for {
+		longer := 0
+		if !r.worked {
+			longer = r.sc.longer(r.periods, frequency, g)
+		}
+		s, err := r.begin(ctx, longer == 0)
+		if err == nil {
+			r.worked = true
+			return s, nil
+		}
+		if longer == 0 || !tooShort(err) || ctx.Err() != nil {
+			return nil, err
+		}
+		r.notes = append(r.notes, otherWindows(r.periods, longer, err))
+		r.periods = longer
+	}
+}
+
+// begin starts a stream and waits for its first window. It is the last try, or
+// not. Whatever it started it stops when it fails.
+func (r *meterRecoverer) begin(ctx context.Context, last bool) (*Stream, error) {
+	s, err := r.m.stream(ctx, r.sc, r.periods, r.timeline)
+	if err != nil {
+		return nil, err
+	}
+	if last && !r.worked && r.sc.Averaging == 0 && r.periods > averagings[0] {
+		s.patience = lastFirstFrame
+	}
+	if err := s.prime(); err != nil {
+		if !errors.Is(err, powerspy.ErrLink) {
+			r.m.stopStray(ctx)
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// lengthen goes on with longer windows, where the stream that there is leaves
+// too many out. Without longer ones, or on an error, there is no stream.
+func (r *meterRecoverer) lengthen(ctx context.Context) (source, error) {
+	longer := r.sc.longer(r.periods, r.m.info.Frequency, r.m.info.Identity.Generation())
+	if longer == 0 {
+		r.sc.Averaging = r.periods // as good as it gets
+	} else {
+		r.notes = append(r.notes, otherWindows(r.periods, longer, errLeftOut))
+		r.periods = longer
+	}
+	if err := r.m.client.Stop(ctx); err != nil {
+		return nil, explain("measure with "+r.route.target.String(), err)
+	}
+	return r.start(ctx)
+}
+
+func (r *meterRecoverer) averaging() int { return r.periods }
