@@ -2,14 +2,13 @@
 // pairs with it when that is needed, opens a link, reads what is necessary to
 // turn the meter's counts into volts, amperes and watts, and streams readings.
 //
-// A Target says where a meter is: an address in the air, a name, a serial
-// line, a TCP port, or the simulated meter. Open goes from a Target to a
-// Meter, and Meter.Stream from there to readings:
+// A Target says where a meter is: an address, a name, a serial line, a TCP port,
+// or the simulated meter. Open goes from a Target to a Meter, and Supervise to
+// windows that keep coming, from which package measure makes readings:
 //
 //	target, err := meter.ParseTarget("sim:")
-//	m, err := meter.Open(ctx, meter.Config{Target: target})
-//	defer m.Close()
-//	s, err := m.Stream(ctx, meter.StreamConfig{Interval: time.Second})
+//	s, err := meter.Supervise(ctx, meter.Config{Target: target}, meter.StreamConfig{}, meter.Recovery{})
+//	defer s.Close()
 //	for {
 //		event, err := s.Next()
 //		...
@@ -23,10 +22,21 @@
 // and may be for the next run ([Config].Recall and Learnt): the Facts. Whatever
 // is odd about the meter is reported as a Status of phase Noticed.
 //
+// # How to read it
+//
+// Three subjects, each from the top to the bottom:
+//   - finding a meter: target.go, find.go, scan.go, pair.go, route.go, open.go,
+//     link.go, connect.go; machine.go and doctor.go for what a machine lacks
+//   - lasting: stream.go, placer.go, quality.go and averaging.go make windows of
+//     frames, supervise.go goes on after trouble, by a ladder.go of steps
+//     (step.go) that recoverer.go chooses (refuse.go) and takes (take.go,
+//     restart.go); recover.go does so by hand
+//   - the functions of the meter: clock.go, eeprom.go, files.go, log.go,
+//     capture.go
+//
 // # Errors
 //
-// An error of this package is an [*Error] (errors.As), which says what to do
-// next, and matches (errors.Is) one of the sentinels [ErrNotFound],
+// An error of this package is an [*Error] (errors.As), and matches (errors.Is) one of the sentinels [ErrNotFound],
 // [ErrNotReady], [ErrPairing], [ErrNoAnswer], [ErrUsage] and [ErrInterval],
 // which are named after what a person can do about them, beside its cause: a
 // sentinel of the packages below, or an error of the system. Two kinds of error
