@@ -1,5 +1,6 @@
 # The machine itself: how qemu is called, and the state of a guest that has booted, from which
-# every program starts. Sourced by run, never run; $guest is the folder of the release's guest.
+# every program starts. Sourced by run, never run; $guest is the folder of the release's guest. What
+# $qemu and $keeping hold, a process and a folder, the script removes when it ends early.
 # shellcheck shell=bash
 
 # machine ACCELERATOR MEMORY HOST KERNEL-ARGUMENT... sets qemu_command to what every guest has in
@@ -31,37 +32,43 @@ state_file() {
 # keep_state ACCELERATOR MEMORY boots the guest up to where it asks for the time, and keeps its state.
 # It fails, and says why, when that can't be done; programs then start from a boot of their own.
 keep_state() {
-	local state work pid answer='' monitor status=0
+	local state work answer='' monitor port lock status=0
 	state=$(state_file "$1" "$2")
 	[[ ! -e $state ]] || return 0
+	[[ ! -e $state.failed ]] || return 1
 	exec {lock}>"$VM_CACHE/.lock-state"
 	flock "$lock"
 	if [[ ! -e $state ]]; then
 		say "booting ${guest##*/} once, to keep its state"
 		work=$(mktemp -d "$VM_CACHE/.state-XXXXXX")
+		keeping=$work
 		mkdir "$work/host"
 		mkfifo "$work/port.in" "$work/port.out" "$work/monitor"
 		exec {monitor}<>"$work/monitor"
 		machine "$1" "$2" "$work/host" powerspy.keep
 		mapfile -t -O "${#qemu_command[@]}" qemu_command < <(output "pipe,path=$work/port")
 		"${qemu_command[@]}" -serial "file:$work/console" -monitor stdio <&"$monitor" >"$work/said" 2>&1 {lock}>&- &
-		pid=$!
+		qemu=$!
 		exec {port}<>"$work/port.out"
 		read -r -t 45 answer <&"$port" || true
 		if [[ $answer == ready* ]]; then
 			printf '%s\n' "migrate \"exec:cat >$work/state\"" quit >&"$monitor"
-			await_end "$pid" 45 || true
+			await_end "$qemu" 45 || true
 		fi
-		kill "$pid" 2>/dev/null || true
-		wait "$pid" || status=$?
+		kill "$qemu" 2>/dev/null || true
+		wait "$qemu" || status=$?
+		qemu=
 		exec {monitor}>&- {port}>&-
 		if [[ $answer == ready* && $status == 0 && -s $work/state ]]; then
 			mv "$work/state" "$state"
 		else
 			say "no state was kept (status $status): $(tail -n 2 "$work/said" "$work/console" 2>/dev/null)"
 			status=1
+			# A boot may hang once; what boots and can't be kept is not tried again.
+			[[ $answer != ready* ]] || : >"$state.failed"
 		fi
 		rm -rf "$work"
+		keeping=
 	fi
 	exec {lock}>&-
 	return "$status"

@@ -54,10 +54,10 @@ var (
 	sharedOnce sync.Once
 )
 
-// quickInquiry makes an inquiry last four seconds instead of ten, which nearly
+// quickInquiry makes an inquiry last five seconds instead of ten, which nearly
 // every test has to wait for. In a shorter one a bluetoothd that is slow says
 // too late which names it wants, and gets none.
-const quickInquiry = 512 * time.Millisecond
+const quickInquiry = 640 * time.Millisecond
 
 // Shared returns the machine of this guest, with a synthetic air, BlueZ running
 // and hci0 switched on; the test gets a user and an air of its own: see
