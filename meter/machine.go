@@ -182,7 +182,7 @@ func adapterBlock(files fs.FS, id string) (block error) {
 		return nil
 	}
 	for _, s := range switches {
-		if b := switchBlock(files, s); b != nil && block != ErrHardBlocked {
+		if b := switchBlock(files, s); b != nil && !errors.Is(block, ErrHardBlocked) {
 			block = b
 		}
 	}
