@@ -11,11 +11,11 @@ import (
 )
 
 var (
-	// ErrInUse: another program has the serial line, or the bridge that leads to
+	// ErrInUse says that another program has the serial line, or the bridge that leads to
 	// the meter.
 	ErrInUse = serial.ErrBusy
 
-	// ErrSilentLine: nothing answers on a serial line or TCP port. That need not
+	// ErrSilentLine says that nothing answers on a serial line or TCP port. That need not
 	// be the meter's fault: another program may be reading the answers.
 	ErrSilentLine = errors.New("nothing answers on the line")
 )

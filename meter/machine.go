@@ -19,16 +19,17 @@ import (
 // What a machine lacks for Bluetooth, besides what the packages below tell. All
 // of them come with ErrNotReady.
 var (
-	// ErrNamespace: the kernel offers Bluetooth to its first network namespace
-	// only (net/bluetooth/af_bluetooth.c, bt_sock_create).
+	// ErrNamespace means that Bluetooth is out of reach: the kernel offers it to
+	// its first network namespace only (net/bluetooth/af_bluetooth.c,
+	// bt_sock_create).
 	ErrNamespace = errors.New("this process is in a network namespace of its own, as in a container, where the kernel offers no Bluetooth")
-	// ErrContainer: the bus that BlueZ would be on was not let into the container.
+	// ErrContainer means that the bus that BlueZ would be on was not let in.
 	ErrContainer = errors.New("this is a container without the system bus (D-Bus) of its host")
-	// ErrNotInstalled: there is no trace of the package bluez.
+	// ErrNotInstalled means that there is no trace of the package bluez.
 	ErrNotInstalled = errors.New("the Bluetooth service (BlueZ) is not installed")
-	// ErrUnknownAdapter: the kernel has an adapter that BlueZ has not taken.
+	// ErrUnknownAdapter means that the kernel has an adapter that BlueZ has not taken.
 	ErrUnknownAdapter = errors.New("the Bluetooth service does not know the adapter")
-	// ErrAdapterGone: the adapter that a meter was found through.
+	// ErrAdapterGone is about the adapter that a meter was found through.
 	ErrAdapterGone = errors.New("the adapter is not there any more")
 )
 
@@ -182,7 +183,7 @@ func adapterBlock(files fs.FS, id string) (block error) {
 		return nil
 	}
 	for _, s := range switches {
-		if b := switchBlock(files, s); b != nil && block != ErrHardBlocked {
+		if b := switchBlock(files, s); b != nil && !errors.Is(block, ErrHardBlocked) {
 			block = b
 		}
 	}

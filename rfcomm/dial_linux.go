@@ -49,24 +49,12 @@ func (h *host) dial(ctx context.Context, remote Addr, cfg *Config, level Securit
 			return s, ownAddr(s, local), nil
 		}
 		if now := time.Now(); !r.allow(err, now, now.Sub(began)) {
-			if !h.linked(local, remote.Address) {
-				// A channel is refused over a link, which stays up for some two seconds after it.
-				err = occupied(err)
-			}
-			return nil, Addr{}, err
+			return nil, Addr{}, h.refusal(ctx, local, remote.Address, level, err)
 		}
 		if cerr := pause(ctx, retryPause); cerr != nil {
 			return nil, Addr{}, fmt.Errorf("%w after %w", cerr, classify(err))
 		}
 	}
-}
-
-// occupied is the error of a connect that left no link: one that was refused was so by a device that is busy elsewhere.
-func occupied(err error) error {
-	if connectErrno(err) != unix.ECONNREFUSED {
-		return err
-	}
-	return fmt.Errorf("%w: %w", ErrOccupied, classify(err))
 }
 
 // linked tells whether a link to the device is up. When that can't be learnt it is taken to be.

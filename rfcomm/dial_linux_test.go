@@ -102,7 +102,7 @@ func TestDialRetries(t *testing.T) {
 		{name: "the caller is in a hurry", answers: repeat(1000, unix.EBUSY), timeout: 120 * time.Millisecond,
 			want: []error{context.DeadlineExceeded, ErrBusy, unix.EBUSY}, attempts: 3, took: 120 * time.Millisecond},
 		{name: "refused", answers: repeat(2, unix.ECONNREFUSED),
-			want: []error{ErrRefused, unix.ECONNREFUSED}, attempts: 1},
+			want: []error{ErrRefused, unix.ECONNREFUSED}, attempts: 2}, // and service discovery, too
 		{name: "absent", answers: repeat(2, unix.EHOSTDOWN), want: []error{ErrAbsent, unix.EHOSTDOWN}, attempts: 1},
 		{name: "key refused", answers: repeat(2, unix.EBADE), want: []error{ErrKeyRefused, unix.EBADE}, attempts: 1},
 		{name: "adapter off", answers: repeat(2, unix.EHOSTUNREACH), want: []error{ErrAdapterDown, unix.EHOSTUNREACH}, attempts: 1},
@@ -222,6 +222,48 @@ func TestDialOccupied(t *testing.T) {
 			t.Errorf("link up after the refusal %t: got %v", linked, err)
 		}
 		h.checkClosed(0)
+	}
+}
+
+// An authentication that fails over a link that was up looks like a refused channel, but for service discovery, which is
+// refused only where security is asked for.
+func TestDialKeyRefusedOverLink(t *testing.T) {
+	const refused = unix.ECONNREFUSED
+	tests := []struct {
+		name    string
+		level   Security
+		answers []error // of RFCOMM, then of service discovery without and with security, once or twice
+		want    error
+		used    int
+	}{
+		{"key refused", SecurityMedium, []error{refused, nil, refused, nil, refused}, ErrKeyRefused, 5},
+		{"key refused, with its own errno", SecurityMedium, []error{refused, nil, unix.EBADE, nil, unix.EACCES}, ErrKeyRefused, 5},
+		{"of the moment", SecurityMedium, []error{refused, nil, refused, nil, nil}, ErrRefused, 5},
+		{"channel refused", SecurityMedium, []error{refused, nil, nil}, ErrRefused, 3},
+		{"no service discovery", SecurityMedium, []error{refused, refused}, ErrRefused, 2},
+		{"no security asked for", SecurityLow, []error{refused}, ErrRefused, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newFakeHost(t, tt.answers...)
+				_, _, err := h.dial(context.Background(), testRemote, &Config{}, tt.level)
+				err = opError(opDial, err, Addr{}, testRemote)
+				if !errors.Is(err, tt.want) || errors.Is(err, ErrRefused) != (tt.want == ErrRefused) || errors.Is(err, ErrOccupied) {
+					t.Errorf("got %v, want %v", err, tt.want)
+				}
+				if len(h.began) != tt.used {
+					t.Errorf("%d connects, want %d", len(h.began), tt.used)
+				}
+				for i, sa := range h.targets[1:] {
+					l2, ok := sa.(*unix.SockaddrL2)
+					if want := []Security{SecurityLow, tt.level}[i%2]; !ok || l2.PSM != sdpPSM || h.levels[i+1] != want {
+						t.Errorf("test %d: %+v at security %v", i, sa, h.levels[i+1])
+					}
+				}
+				h.checkClosed(0)
+			})
+		})
 	}
 }
 

@@ -87,7 +87,7 @@ func spawnForerunner(ctx context.Context, local, remote bdaddr.Address) error {
 	said := make(chan error, 1)
 	go func() {
 		line, err := bufio.NewReader(io.LimitReader(stdout, 256)).ReadString('\n')
-		if err == nil || err == io.EOF {
+		if err == nil || errors.Is(err, io.EOF) {
 			err = parseReport(line)
 		}
 		said <- err
@@ -165,7 +165,7 @@ func (h *host) forerun(local, remote bdaddr.Address, report io.Writer) {
 	}
 	err = h.connect(fd, sockaddr(protocolL2CAP, remote, sdpPSM))
 	switch {
-	case err == unix.EINPROGRESS, err == unix.EINTR:
+	case errors.Is(err, unix.EINPROGRESS), errors.Is(err, unix.EINTR):
 		err = awaitConnect(fd)
 	case err != nil:
 		err = os.NewSyscallError("connect", err)
@@ -192,7 +192,7 @@ func giveTimeToClose(close func()) {
 // awaitConnect waits for the end of a connect that is under way, without a limit: the kernel has its own.
 func awaitConnect(fd int) error {
 	for {
-		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1); err != nil && err != unix.EINTR {
+		if _, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1); err != nil && !errors.Is(err, unix.EINTR) {
 			return os.NewSyscallError("poll", err)
 		}
 		if done, err := connected(fd); done {

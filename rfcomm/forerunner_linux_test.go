@@ -210,8 +210,7 @@ func TestParseReport(t *testing.T) {
 		if err == nil {
 			t.Errorf("%q is taken for a success", line)
 		}
-		var serr *os.SyscallError
-		if errors.As(err, &serr) {
+		if _, ok := errors.AsType[*os.SyscallError](err); ok {
 			t.Errorf("%q is taken for %v", line, err)
 		}
 	}

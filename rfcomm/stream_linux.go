@@ -2,6 +2,7 @@ package rfcomm
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -41,7 +42,7 @@ func newStream(s *socket) *stream {
 				t.err = io.ErrUnexpectedEOF
 			}
 			if t.err != nil {
-				return t.err != unix.EAGAIN
+				return !errors.Is(t.err, unix.EAGAIN)
 			}
 		}
 		return true
@@ -52,7 +53,7 @@ func newStream(s *socket) *stream {
 // read reads what is there; the error, when there is one, comes with no bytes.
 func (s *stream) read(p []byte) (int, error) {
 	n, err := s.reader.Read(p)
-	if errno, ok := err.(unix.Errno); ok {
+	if errno, ok := errors.AsType[unix.Errno](err); ok {
 		err = os.NewSyscallError("read", errno)
 	}
 	return n, s.socket.closedError(err)
@@ -77,7 +78,7 @@ func (s *stream) write(p []byte) (int, error) {
 	}
 	err := os.NewSyscallError("write", t.err)
 	// A shortage of memory passes; anything else is the end of the stream.
-	if t.err != unix.ENOBUFS && t.err != unix.ENOMEM {
+	if !errors.Is(t.err, unix.ENOBUFS) && !errors.Is(t.err, unix.ENOMEM) {
 		s.reader.Break(err)
 	}
 	return t.n, err

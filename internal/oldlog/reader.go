@@ -59,7 +59,7 @@ func NewReader(r io.Reader) (*Reader, error) {
 func unpack(r io.Reader) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(r, headSize)
 	magic, err := in.Peek(2)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read log: %w", err)
 	}
 	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
@@ -76,7 +76,7 @@ func unpack(r io.Reader) (*bufio.Reader, error) {
 // one: what is there of a compressed file is read.
 func early(err error) bool {
 	var corrupt flate.CorruptInputError
-	return err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) ||
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, gzip.ErrChecksum) ||
 		errors.Is(err, gzip.ErrHeader) || errors.As(err, &corrupt)
 }
 
@@ -165,7 +165,7 @@ func (r *Reader) Next() (Row, error) {
 		r.summary.Rows++
 		return row, nil
 	}
-	if r.ended == io.EOF && r.summary.Rows == 0 {
+	if errors.Is(r.ended, io.EOF) && r.summary.Rows == 0 {
 		return Row{}, fmt.Errorf("%w: %v", ErrEmpty, r.summary)
 	}
 	return Row{}, r.ended

@@ -1,6 +1,7 @@
 package oldlog
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -56,12 +57,12 @@ func (s Summary) String() string {
 
 // count takes note of what is wrong with a line.
 func (s *Summary) count(err error) {
-	switch err {
-	case errNotNumber:
+	switch {
+	case errors.Is(err, errNotNumber):
 		s.NotNumbers++
-	case errZeros:
+	case errors.Is(err, errZeros):
 		s.Zeros++
-	case errPower:
+	case errors.Is(err, errPower):
 		s.Impossible++
 	default:
 		s.Torn++

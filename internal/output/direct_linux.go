@@ -90,8 +90,8 @@ func (d *direct) Write(p []byte) (n int, err error) {
 	for n < len(p) {
 		written, err := d.try(p[n:])
 		switch {
-		case err == unix.EINTR:
-		case err == unix.EAGAIN:
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EAGAIN):
 			written, err = d.f.Write(p[n:])
 			return n + written, err
 		case err != nil:

@@ -133,7 +133,7 @@ func isPseudo(info fs.FileInfo) bool {
 // is at its end: io.EOF, or EIO of a pseudo-terminal.
 func (l *Line) Read(p []byte) (int, error) {
 	n, err := l.reader.Read(p)
-	if _, ok := err.(unix.Errno); ok || errors.Is(err, os.ErrClosed) {
+	if _, ok := errors.AsType[unix.Errno](err); ok || errors.Is(err, os.ErrClosed) {
 		err = l.wrap("read", err)
 	}
 	return n, err

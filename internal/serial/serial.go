@@ -10,10 +10,10 @@ import (
 )
 
 var (
-	// ErrNotTerminal: a path that is no serial line.
+	// ErrNotTerminal says that a path is no serial line.
 	ErrNotTerminal = errors.New("not a serial line")
 
-	// ErrBusy: another program has the line.
+	// ErrBusy says that another program has the line.
 	ErrBusy = errors.New("in use by another program")
 )
 

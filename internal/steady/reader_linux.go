@@ -244,7 +244,7 @@ func (r *Reader) answer(n int, err error) {
 func (r *Reader) pieces(fd uintptr) (done bool) {
 	for {
 		n, err := r.try(fd)
-		if err == unix.EAGAIN {
+		if errors.Is(err, unix.EAGAIN) {
 			return false
 		}
 		drained := n < len(r.p)
@@ -263,7 +263,7 @@ func (r *Reader) try(fd uintptr) (int, error) {
 	for {
 		n, err := r.call(int(fd), r.p)
 		switch {
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 		case err == nil && n == 0:
 			return 0, io.EOF
 		default:
@@ -297,7 +297,7 @@ func (r *Reader) lastTry(err error) {
 	n, found := 0, error(unix.EAGAIN)
 	// Control fails only when the file is closed, which the next read will find.
 	_ = r.raw.Control(func(fd uintptr) { n, found = r.try(fd) })
-	if found != unix.EAGAIN {
+	if !errors.Is(found, unix.EAGAIN) {
 		err = found
 	}
 	r.answer(n, err)

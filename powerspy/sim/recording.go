@@ -33,7 +33,7 @@ func ReadRecording(r io.Reader) (*Recording, error) {
 	for {
 		row, err := log.Next()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			rec.skipped = log.Summary()
 			return rec, nil
 		case err != nil:

@@ -68,6 +68,7 @@ keep_state() {
 			[[ $answer != ready* ]] || : >"$state.failed"
 		fi
 		rm -rf "$work"
+		# shellcheck disable=SC2034  # for the script
 		keeping=
 	fi
 	exec {lock}>&-
