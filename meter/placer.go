@@ -41,7 +41,7 @@ func newPlacer(cfg *StreamConfig, tc timebase.Config, t *timeline) (*placer, err
 	}
 	return &placer{
 		filter: filter, live: cfg.Live, timeline: t,
-		quality: quality{limit: cfg.MaxLeftOut, switches: cfg.Averaging == 0},
+		quality: quality{limit: cfg.MaxLeftOut},
 	}, nil
 }
 

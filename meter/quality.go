@@ -8,7 +8,7 @@ import (
 // A quality tells how much a meter leaves out.
 type quality struct {
 	limit    float64 // share of windows
-	switches bool    // longer windows may be tried
+	switches bool    // there are longer windows to be tried
 	exceeded bool    // and should be
 
 	minute, trial counts

@@ -11,14 +11,13 @@ import (
 // window. Where the meter can't keep up with windows as short as that, longer
 // ones are tried in turn.
 func (r *meterRecoverer) start(ctx context.Context) (source, error) {
-	frequency, g := r.m.info.Frequency, r.m.info.Identity.Generation()
 	if r.periods == 0 {
-		r.periods = r.sc.averaging(frequency)
+		r.periods = r.sc.averaging(r.m.info.Frequency)
 	}
 	for {
 		longer := 0
 		if !r.worked {
-			longer = r.sc.longer(r.periods, frequency, g)
+			longer = r.longer()
 		}
 		s, err := r.begin(ctx, longer == 0)
 		if err == nil {
@@ -43,6 +42,7 @@ func (r *meterRecoverer) begin(ctx context.Context, last bool) (*Stream, error) 
 	if last && !r.worked && r.sc.Averaging == 0 && r.periods > averagings[0] {
 		s.patience = lastFirstFrame
 	}
+	s.quality.switches = r.longer() != 0
 	if err := s.prime(); err != nil {
 		if !errors.Is(err, powerspy.ErrLink) {
 			r.m.stopStray(ctx)
@@ -52,20 +52,20 @@ func (r *meterRecoverer) begin(ctx context.Context, last bool) (*Stream, error) 
 	return s, nil
 }
 
-// lengthen goes on with longer windows, where the stream that there is leaves
-// too many out. Without longer ones, or on an error, there is no stream.
+// lengthen goes on with longer windows, where the stream leaves too many out.
 func (r *meterRecoverer) lengthen(ctx context.Context) (source, error) {
-	longer := r.sc.longer(r.periods, r.m.info.Frequency, r.m.info.Identity.Generation())
-	if longer == 0 {
-		r.sc.Averaging = r.periods // as good as it gets
-	} else {
-		r.notes = append(r.notes, otherWindows(r.periods, longer, errLeftOut))
-		r.periods = longer
-	}
+	longer := r.longer()
+	r.notes = append(r.notes, otherWindows(r.periods, longer, errLeftOut))
+	r.periods = longer
 	if err := r.m.client.Stop(ctx); err != nil {
 		return nil, explain("measure with "+r.route.target.String(), err)
 	}
 	return r.start(ctx)
+}
+
+// longer returns the next longer windows to try; 0: there are none.
+func (r *meterRecoverer) longer() int {
+	return r.sc.longer(r.periods, r.m.info.Frequency, r.m.info.Identity.Generation())
 }
 
 func (r *meterRecoverer) averaging() int { return r.periods }
