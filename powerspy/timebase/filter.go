@@ -56,6 +56,10 @@ const (
 	// must have ended to be surely among them: seconds.
 	waitMargin = 0.002
 
+	// queuedShare is the share of a window up to which a gap is that of a queue
+	// which the link works off.
+	queuedShare = 0.3
+
 	mostDamaged = maxSlots / 2
 )
 
@@ -224,8 +228,14 @@ func (f *Filter) take(y, gap float64) (before float64) {
 	if k == stuck {
 		shape = &f.delays.held
 	}
+	longest := math.Inf(1)
+	if gap < queuedShare*f.nominal {
+		// Of a queue that the link works off: how late it is says the frame
+		// before.
+		longest = f.nominal
+	}
 	for try := 0; ; try++ {
-		if f.meet(y, low, prior, p, density, shape) {
+		if f.meet(y, low, prior, p, density, shape, longest) {
 			break
 		}
 		if try == 3 {
@@ -245,7 +255,7 @@ func (f *Filter) take(y, gap float64) (before float64) {
 	low += int64(from)
 	n = copy(f.queue.arena[start:], p)
 	copy(f.queue.arena[start+n:], density)
-	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k, poll: f.poll})
+	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k, queued: gap < queuedShare*f.nominal, poll: f.poll})
 	f.known = belief{low, append(f.spare[f.frames%2][:0], f.queue.arena[start:start+n]...)}
 	return before
 }
@@ -253,7 +263,7 @@ func (f *Filter) take(y, gap float64) (before float64) {
 // meet finds the probabilities p and densities of slots from low on, given those
 // before the frame that arrived at y, and moves the grid. It returns false if
 // the frame can't be.
-func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *density) bool {
+func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *density, longest float64) bool {
 	var total float64
 	var next mains
 	for i := range p {
@@ -267,7 +277,7 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 		delay := y - s.moment - float64(low-f.top)*s.length
 		var z, m1, m2 float64
 		for i := range p {
-			if d, shift, v := shape.meet(delay, sigma); d > 0 {
+			if d, shift, v := shape.meet(min(delay, longest), sigma); d > 0 {
 				w := prior[i] * d
 				density[i] += s.weight * d
 				p[i] += s.weight * w
@@ -331,7 +341,7 @@ func trim(p []float64) (from, to int) {
 
 // learn learns from a frame of which no more will be known.
 func (f *Filter) learn(h *held, b belief) {
-	if h.kind == free {
+	if h.kind == free && !h.queued {
 		for i, p := range b.p {
 			if p > 0.01 {
 				f.delays.learn(h.y-f.moment(b.low+int64(i)), p)

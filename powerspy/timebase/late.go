@@ -19,6 +19,9 @@ const (
 )
 
 func (f *Filter) watch(h *held, b belief) {
+	if h.queued {
+		return
+	}
 	r := &f.run
 	delay := max(h.y-f.moment(b.mode()), 0)
 	if r.n[0] == 0 || delay < r.least[0] {
