@@ -158,11 +158,10 @@ func (f *Filter) Add(arrival time.Time) Window {
 	}
 	y := arrival.Sub(f.origin).Seconds()
 	f.settle(y)
-	gap := y - f.y
-	if f.frames == 0 {
-		gap = math.Inf(1)
-	} else {
+	gap := math.Inf(1)
+	if f.frames > 0 {
 		y = max(y, f.y)
+		gap = y - f.y
 	}
 	f.y = y
 	f.frames++
