@@ -56,10 +56,6 @@ const (
 	// must have ended to be surely among them: seconds.
 	waitMargin = 0.002
 
-	// queuedShare is the share of a window up to which a gap is that of a queue
-	// which the link works off.
-	queuedShare = 0.3
-
 	mostDamaged = maxSlots / 2
 )
 
@@ -73,9 +69,13 @@ const (
 	kinds
 )
 
-// heldGap is the gap up to which a frame was held up by the one before:
-// seconds.
-const heldGap = 0.003
+// heldShare is the share of a window up to which a gap says that the frame was
+// held up by the one before, or is of a queue that the link works off: windows
+// don't end so soon after each other.
+const (
+	heldShare   = 0.3
+	mostHeldGap = 0.03 // seconds
+)
 
 // NewFilter returns the filter of a stream. The error, of no type of its own,
 // says that cfg makes no sense: windows of less than one period, a frequency
@@ -189,7 +189,7 @@ func (f *Filter) start(arrival time.Time) {
 // was before that.
 func (f *Filter) take(y, gap float64) (before float64) {
 	k := free
-	if gap < min(heldGap, f.nominal/4) {
+	if gap < min(heldShare*f.nominal, mostHeldGap) {
 		k = stuck
 	}
 	moment, length := f.mains.estimate()
@@ -227,14 +227,8 @@ func (f *Filter) take(y, gap float64) (before float64) {
 	if k == stuck {
 		shape = &f.delays.held
 	}
-	longest := math.Inf(1)
-	if gap < queuedShare*f.nominal {
-		// Of a queue that the link works off: how late it is says the frame
-		// before.
-		longest = f.nominal
-	}
 	for try := 0; ; try++ {
-		if f.meet(y, low, prior, p, density, shape, longest) {
+		if f.meet(y, low, prior, p, density, shape) {
 			break
 		}
 		if try == 3 {
@@ -254,7 +248,7 @@ func (f *Filter) take(y, gap float64) (before float64) {
 	low += int64(from)
 	n = copy(f.queue.arena[start:], p)
 	copy(f.queue.arena[start+n:], density)
-	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k, queued: gap < queuedShare*f.nominal, poll: f.poll})
+	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k, poll: f.poll})
 	f.known = belief{low, append(f.spare[f.frames%2][:0], f.queue.arena[start:start+n]...)}
 	return before
 }
@@ -262,7 +256,7 @@ func (f *Filter) take(y, gap float64) (before float64) {
 // meet finds the probabilities p and densities of slots from low on, given those
 // before the frame that arrived at y, and moves the grid. It returns false if
 // the frame can't be.
-func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *density, longest float64) bool {
+func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *density) bool {
 	var total float64
 	var next mains
 	for i := range p {
@@ -276,7 +270,7 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 		delay := y - s.moment - float64(low-f.top)*s.length
 		var z, m1, m2 float64
 		for i := range p {
-			if d, shift, v := shape.meet(min(delay, longest), sigma); d > 0 {
+			if d, shift, v := shape.meet(delay, sigma); d > 0 {
 				w := prior[i] * d
 				density[i] += s.weight * d
 				p[i] += s.weight * w
@@ -340,7 +334,7 @@ func trim(p []float64) (from, to int) {
 
 // learn learns from a frame of which no more will be known.
 func (f *Filter) learn(h *held, b belief) {
-	if h.kind == free && !h.queued {
+	if h.kind == free {
 		for i, p := range b.p {
 			if p > 0.01 {
 				f.delays.learn(h.y-f.moment(b.low+int64(i)), p)

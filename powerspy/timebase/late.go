@@ -19,7 +19,7 @@ const (
 )
 
 func (f *Filter) watch(h *held, b belief) {
-	if h.queued {
+	if h.kind != free {
 		return
 	}
 	r := &f.run
@@ -30,9 +30,7 @@ func (f *Filter) watch(h *held, b belief) {
 	if r.n[0] == 0 {
 		r.since = h.y
 	}
-	if h.kind == free {
-		r.n[0]++
-	}
+	r.n[0]++
 	least := r.least[0]
 	n := r.n[0]
 	if r.n[1] > 0 {

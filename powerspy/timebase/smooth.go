@@ -4,14 +4,13 @@ import "time"
 
 // A held frame waits for later ones to tell more of it.
 type held struct {
-	y      float64 // arrival, seconds
-	poll   float64 // when the radio began to give it and those before it
-	start  int     // in the arena: beliefs, then densities
-	n      int     // slots
-	low    int64
-	law    law  // of what was left out before it
-	kind   kind // of the frame
-	queued bool // it came soon after the one before
+	y     float64 // arrival, seconds
+	poll  float64 // when the radio began to give it and those before it
+	start int     // in the arena: beliefs, then densities
+	n     int     // slots
+	low   int64
+	law   law  // of what was left out before it
+	kind  kind // of the frame
 }
 
 const (
