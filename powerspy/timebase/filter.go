@@ -94,7 +94,7 @@ func NewFilter(cfg Config) (*Filter, error) {
 	f.delays = newShape()
 	share := 0.05
 	if f.nominal > 0.09 {
-		share = 0.005
+		share = 0.002
 	}
 	f.habits = newHabits(share)
 	first := state{length: f.nominal, vm: square(firstError), vl: square(f.nominal * lengthError)}
