@@ -190,7 +190,7 @@ func TestAccuracyElsewhere(t *testing.T) {
 			}
 			return y
 		}, stall: 0.02}, [3]float64{0.4 * ms, 0.6 * ms, 1.6 * ms}},
-		{"no jitter", europe, link{jitter: func(*rand.Rand) float64 { return 0 }}, [3]float64{0.1 * ms, 0.1 * ms, 0.3 * ms}},
+		{"no jitter", europe, link{jitter: func(*rand.Rand) float64 { return 0 }}, [3]float64{0.1 * ms, 0.15 * ms, 0.5 * ms}},
 		{"5 % stalls", europe, link{stall: 0.05}, [3]float64{0.8 * ms, 0.8 * ms, 3 * ms}},
 	}
 	t.Logf("%-28s %10s %10s %10s  (95th percentile, ms, at so many windows/s)", "", "50", "10", "1")
@@ -203,8 +203,8 @@ func TestAccuracyElsewhere(t *testing.T) {
 			_, settled := feed(f, frames)
 			s := rateWindows(frames, settled, 30)
 			got[i] = s.p95
-			if s.p95 > test.p95[i] || s.off > 0.001 {
-				t.Errorf("%s, windows of %d periods: 95th percentile %.3f ms, %.2f %% placed wrongly: want at most %.1f and 0.1",
+			if s.p95 > test.p95[i] || s.off > 0.004 {
+				t.Errorf("%s, windows of %d periods: 95th percentile %.3f ms, %.2f %% placed wrongly: want at most %.2f and 0.4",
 					test.name, periods, s.p95*1e3, s.off*100, test.p95[i]*1e3)
 			}
 		}

@@ -165,6 +165,10 @@ const (
 	// Shares are kept between these.
 	minShare, maxShare = 2e-4, 0.98
 
+	// often is the share of frames with runs before them from which a radio is
+	// thought to be why.
+	often = 3e-3
+
 	// rememberedRuns is over how many runs their lengths are forgotten.
 	rememberedRuns = 200
 )
@@ -221,7 +225,14 @@ func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
 		}
 	}
 	all := h.share[k]
-	if gives := h.given.of > 8 && h.given.value() > 0.95; gives {
+	var any rate
+	for k := range h.share {
+		for _, r := range h.share[k] {
+			any.happened += r.happened
+			any.of += r.of
+		}
+	}
+	if gives := h.given.of > 8 && h.given.value() > 0.95 && any.value() > often; gives {
 		rare := 1e-3
 		if r := h.share[free][0]; r.happened > 20+2*h.share[free][1].happened {
 			rare = r.value()
