@@ -28,6 +28,7 @@ type Filter struct {
 	y       float64 // arrival of the last frame, s
 	damaged int     // since then
 	tempo   tempo
+	echo    echo
 	poll    float64 // when the radio last began to give frames, s
 	waited  float64 // for the last frame that was learnt from: how surely the next window had ended by then
 	shifts  int
@@ -168,6 +169,9 @@ func (f *Filter) Add(arrival time.Time) Window {
 	before := f.take(y, gap)
 	moment, _ := f.mains.estimate()
 	f.tempo.add(gap, moment-before)
+	if f.nominal <= soughtLength {
+		f.echo.add(gap, moment-before)
+	}
 	f.acquire()
 	w := f.causal.place(f, f.known, y)
 	f.settle(y)
@@ -299,7 +303,7 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 	}
 	// Where it is in doubt which window it was, a frame tells less of the grid
 	// than each of them alone would.
-	sure := min(max(2*most/total-1, 0), 1)
+	sure := min(max(2*most/total-1, 0), 1) * f.echo.worth()
 	for m := range next {
 		s := &next[m]
 		v := f.mains[m].vm
