@@ -18,7 +18,6 @@ type echo struct {
 const (
 	echoTime       = 0.5 // seconds
 	echoMemory     = 60. // seconds
-	echoNoise      = 0.0 // sum of correlations that chance makes
 	leastWorth     = 0.2
 	independentFor = 1e-12 // power of moves, to begin with: square seconds
 )
@@ -37,5 +36,5 @@ func (e *echo) add(gap, moved float64) {
 
 // worth returns the share of a frame's word that counts.
 func (e *echo) worth() float64 {
-	return min(max(1/(1+2*(e.products/(e.power+independentFor)-echoNoise)), leastWorth), 1)
+	return min(max(1/(1+2*e.products/(e.power+independentFor)), leastWorth), 1)
 }
