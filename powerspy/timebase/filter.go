@@ -217,9 +217,13 @@ func (f *Filter) Add(arrival time.Time) Window {
 	}
 	f.y = y
 	f.frames++
-	before := f.take(y, gap)
+	k := free
+	if gap < min(heldShare*f.nominal, mostHeldGap) {
+		k = stuck
+	}
+	f.tempo.add(gap, f.nominal, k)
+	before := f.take(y, k)
 	moment, _ := f.mains.estimate()
-	f.tempo.add(gap, moment-before)
 	if f.nominal <= soughtLength {
 		f.echo.add(gap, moment-before)
 	}
@@ -243,11 +247,7 @@ func (f *Filter) start(arrival time.Time) {
 // take brings the grid up to the arrival of a frame, and finds the frame's slot
 // and what it says of the grid. It returns the moment of the reference slot as it
 // was before that.
-func (f *Filter) take(y, gap float64) (before float64) {
-	k := free
-	if gap < min(heldShare*f.nominal, mostHeldGap) {
-		k = stuck
-	}
+func (f *Filter) take(y float64, k kind) (before float64) {
 	moment, length := f.mains.estimate()
 	l := f.habits.law(k, f.waiting(f.poll), waitMargin/length, f.damaged)
 	if k == free {
