@@ -99,7 +99,7 @@ const (
 	firstShare, firstShareLong = 0.05, 0.002
 
 	// maxSlots is how many slots one frame may have at most.
-	maxSlots = 1024
+	maxSlots = 512
 
 	// unlikely is the probability from which a slot is not looked at.
 	unlikely = 1e-7
