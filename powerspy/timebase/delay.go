@@ -45,10 +45,10 @@ const (
 	bins = 61
 
 	// priorWeight is how many delays seen outweigh what was assumed before.
-	priorWeight = 40
+	priorWeight = 15
 
 	// remembered is over how many delays the shape forgets.
-	remembered = 1500
+	remembered = 3000
 
 	// priorShare is what is kept of what was assumed before, so that nothing
 	// becomes impossible.

@@ -13,10 +13,7 @@ type law struct {
 	waits float64
 	ramp  float64 // over how many slots below that a window is ever more surely waiting
 
-	run  [longestRun]float64 // probabilities of runs of 1, 2 ... windows
-	runs int                 // how many of them there are
-
-	pauses float64 // share of the runs that are pauses
+	runs *runs
 
 	// Damaged frames before this one: told is how many, and believed that they
 	// were just those windows. Damaged data may also have been mere noise.
@@ -31,6 +28,13 @@ const (
 	trust      = 0.5  // that damaged frames were windows, one each
 	seldom     = 2e-3 // share from which a run has a probability of its own
 )
+
+// Runs are the probabilities of runs of left-out windows by their length.
+type runs struct {
+	p      [longestRun]float64 // of 1, 2 ... windows
+	n      int                 // how many of them there are
+	pauses float64             // share of the runs that are pauses
+}
 
 // shareAfter returns the share of runs after a slot.
 func (l *law) shareAfter(slot int64) float64 {
@@ -83,14 +87,14 @@ func (l *law) foretell(from belief, low int64, into []float64) {
 		slot := shift + i
 		left := p * l.shareAfter(from.low+int64(i))
 		add(slot+1, ordinary*(p-left))
-		for j, run := range l.run[:l.runs] {
+		for j, run := range l.runs.p[:l.runs.n] {
 			add(slot+2+j, ordinary*left*run)
 		}
 		if l.believed > 0 {
 			add(slot+1+l.told, l.believed*p)
 		}
 		// Pauses that end at the slot after next.
-		paused = paused*pauseMore + ordinary*left*l.pauses*(1-pauseMore)
+		paused = paused*pauseMore + ordinary*left*l.runs.pauses*(1-pauseMore)
 		add(slot+2, paused)
 	}
 	slot := shift + len(from.p) + 2
@@ -122,8 +126,8 @@ func (l *law) recall(weight belief, low int64, into []float64) {
 			continue
 		}
 		share := l.shareAfter(low + int64(slot))
-		left := l.pauses * (1 - pauseMore) * paused
-		for j, run := range l.run[:l.runs] {
+		left := l.runs.pauses * (1 - pauseMore) * paused
+		for j, run := range l.runs.p[:l.runs.n] {
 			left += run * after(slot+2+j)
 		}
 		p := ordinary * ((1-share)*after(slot+1) + share*left)
@@ -154,8 +158,9 @@ func (r *rate) value() float64 { return r.happened / r.of }
 // that were waiting. Otherwise it may happen anywhere.
 type habits struct {
 	share [kinds][2]rate          // by whether a window was waiting
-	runs  [longestRun + 1]float64 // counts of runs by their length; the last are longer
-	given rate                    // frames of windows that were waiting that came at once
+	count [longestRun + 1]float64 // of runs by their length; the last are longer
+	runs  runs
+	given rate // frames of windows that were waiting that came at once
 }
 
 const (
@@ -164,6 +169,16 @@ const (
 
 	// Shares are kept between these.
 	minShare, maxShare = 2e-4, 0.98
+
+	// A radio gives all it has if it gave so large a share, of so many frames at
+	// least. After windows that were waiting and did not come then, it is sure that
+	// they were left out; elsewhere it is rare.
+	givenFrames, givenShare = 8, 0.95
+	surelyLeft, rarely      = 0.97, 1e-3
+
+	// often is the share of frames with runs before them from which a radio is
+	// thought to be why.
+	often = 3e-3
 
 	// rememberedRuns is over how many runs their lengths are forgotten.
 	rememberedRuns = 200
@@ -176,9 +191,10 @@ func newHabits(share float64) habits {
 		h.share[k] = [2]rate{{share * frames, frames}, {share, 1}}
 	}
 	for i, p := 0, 1.; i <= longestRun; i++ {
-		h.runs[i] = p
+		h.count[i] = p
 		p *= 0.4
 	}
+	h.weigh()
 	return h
 }
 
@@ -199,35 +215,50 @@ func (h *habits) learn(k kind, waiting float64, left int64) {
 		}
 		return
 	}
-	for i := range h.runs {
-		h.runs[i] *= 1 - 1./rememberedRuns
+	for i := range h.count {
+		h.count[i] *= 1 - 1./rememberedRuns
 	}
-	h.runs[min(left, longestRun+1)-1]++
+	h.count[min(left, longestRun+1)-1]++
+	h.weigh()
+}
+
+// weigh makes probabilities of the counts of runs.
+func (h *habits) weigh() {
+	var sum float64
+	for _, n := range h.count {
+		sum += n
+	}
+	h.runs.pauses = max(h.count[longestRun]/sum, pauses)
+	h.runs.n = 0
+	for i, n := range h.count[:longestRun] {
+		h.runs.p[i] = (1 - h.runs.pauses) * n / sum
+		if n > seldom*sum {
+			h.runs.n = i + 1
+		}
+	}
 }
 
 // law returns the law of frames of a kind, when the windows after slots up to
 // waits were waiting, and some frames were damaged.
 func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
-	l := law{waits: waits, ramp: ramp}
-	var sum float64
-	for _, n := range h.runs {
-		sum += n
-	}
-	l.pauses = max(h.runs[longestRun]/sum, pauses)
-	for i, n := range h.runs[:longestRun] {
-		l.run[i] = (1 - l.pauses) * n / sum
-		if n > seldom*sum {
-			l.runs = i + 1
+	l := law{waits: waits, ramp: ramp, runs: &h.runs}
+	all := h.share[k]
+	var any rate
+	for k := range h.share {
+		for _, r := range h.share[k] {
+			any.happened += r.happened
+			any.of += r.of
 		}
 	}
-	all := h.share[k]
-	if gives := h.given.of > 8 && h.given.value() > 0.95; gives {
-		rare := 1e-3
+	if h.given.of > givenFrames && h.given.value() > givenShare && any.value() > often {
+		// What holds windows is full, and the radio gives it away, or else there
+		// are other reasons too.
+		rare := rarely
 		if r := h.share[free][0]; r.happened > 20+2*h.share[free][1].happened {
 			rare = r.value()
 		}
 		all[0] = rate{rare, 1}
-		all[1] = rate{0.97, 1}
+		all[1] = rate{surelyLeft, 1}
 		if k == stuck {
 			all[1] = all[0]
 		}

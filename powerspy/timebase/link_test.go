@@ -166,12 +166,12 @@ var (
 		constant: 0.006,
 		wait: func(rnd *rand.Rand, idle int) float64 {
 			switch p := rnd.Float64(); {
-			case idle > 0 && p < 0.45, p < 0.36:
-				return between(rnd, 0.0095, 0.0110)
-			case p < 0.78:
+			case idle > 0 && p < 0.15, p < 0.48:
+				return between(rnd, 0.0095, 0.0125)
+			case p < 0.79:
 				return between(rnd, 0.0365, 0.0395)
-			case p < 0.93:
-				return between(rnd, 0.041, 0.051)
+			case p < 0.925:
+				return between(rnd, 0.042, 0.052)
 			}
 			return between(rnd, 0.015, 0.030)
 		},
@@ -180,8 +180,8 @@ var (
 	regimeB = radio{
 		constant: 0.006,
 		wait: func(rnd *rand.Rand, idle int) float64 {
-			if rnd.Float64() < 0.04 {
-				return between(rnd, 0.050, 0.060)
+			if rnd.Float64() < 0.022 {
+				return between(rnd, 0.046, 0.060)
 			}
 			return between(rnd, 0.0305, 0.0325)
 		},

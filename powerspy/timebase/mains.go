@@ -5,7 +5,7 @@ import "math"
 // wanders is how far the mains frequency strays at random, relative to itself
 // and per root of a second, in each model. Between them lie the grids of
 // continents and those of islands.
-var wanders = [...]float64{1.5e-6, 5e-6, 16e-6}
+var wanders = [...]float64{2e-6, 6e-6, 14e-6}
 
 const (
 	// switchTime is the mean time for which one of the models holds: seconds.

@@ -74,23 +74,16 @@ func TestPatterns(t *testing.T) {
 				f := mustFilter(t, Config{Periods: periods, Frequency: 50, Lag: 500 * time.Millisecond})
 				causal, settled := feed(f, frames)
 				for which, ws := range map[string][]Window{"causal": causal, "settled": settled} {
-					T := float64(periods) / 50
 					counted := 0
-					worst, worstAt := 0.0, 0
 					for i, w := range ws {
 						if i > 0 {
 							counted += 1 + w.LeftOut
 						}
-						// count against truth, at every frame
-						d := float64(counted - (frames[i].window - frames[0].window))
-						if math.Abs(d) > math.Abs(worst) && frames[i].end > 1 {
-							worst, worstAt = d, i
-						}
 					}
-					final := counted - (frames[len(frames)-1].window - frames[0].window)
-					o := measure(frames, ws, T, 2)
-					if which == "settled" || math.Abs(float64(final)) > 2 {
-						t.Logf("%s %s: final %+d, worst %+.0f at %.1f s, off %.2f%%, p95 %.2f, suspect %v", name, which, final, worst, frames[worstAt].end, o.off*100, o.p95*1e3, f.Suspect())
+					truth := frames[len(frames)-1].window - frames[0].window
+					t.Logf("%-30s %-8s %5d of %5d windows, %v", name, which, counted, truth, rateWindows(frames, ws, 2))
+					if math.Abs(float64(counted-truth)) > max(0.01*float64(truth), 2) {
+						t.Errorf("%s: %s: %d windows for %d", name, which, counted, truth)
 					}
 				}
 			}

@@ -16,7 +16,7 @@ type held struct {
 const (
 	// mostHeld and arenaSize bound the frames that wait, and their slots.
 	mostHeld  = 128
-	arenaSize = 4 * maxSlots
+	arenaSize = 6 * maxSlots
 
 	// mostReady is how many settled windows wait to be fetched.
 	mostReady = 128

@@ -2,9 +2,24 @@ package timebase
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"time"
 )
+
+// heldBack is a link that brings nothing for so many seconds out of twenty, at the
+// start too, and then all at once.
+func heldBack(seconds float64) link {
+	l := exponential
+	l.hold = func(t float64) float64 {
+		start := math.Floor(t/20) * 20
+		if t < start+seconds {
+			return start + seconds
+		}
+		return 0
+	}
+	return l
+}
 
 func TestSuspect(t *testing.T) {
 	for _, tt := range []struct {
@@ -13,8 +28,8 @@ func TestSuspect(t *testing.T) {
 		link          carrier
 		within        float64 // seconds; 0: never
 	}{
-		{50, 60. / 50, 1, exponential, 3},
-		{50, 60. / 50, 1, regimeA, 10},
+		{50, 60. / 50, 1, exponential, 6},
+		{50, 60. / 50, 1, regimeA, 20},
 		{50, 60. / 50, 5, exponential, 5},
 		{50, 60. / 50, 50, exponential, 20},
 		{50, 2, 1, regimeA, 3},
@@ -25,6 +40,10 @@ func TestSuspect(t *testing.T) {
 		{50, 0.98, 1, regimeC, 0},
 		{60, 50. / 60, 1, exponential, 0},
 		{50, 1.004, 1, regimeB, 0},
+		{50, 1, 5, exponential, 0},
+		{50, 1, 1, heldBack(3), 0},
+		{50, 1, 5, heldBack(3), 0},
+		{50, 1, 50, heldBack(5), 0},
 	} {
 		t.Run(fmt.Sprintf("%g Hz times %.2f, %d periods", tt.hertz, tt.factor, tt.periods), func(t *testing.T) {
 			rnd := random(1)

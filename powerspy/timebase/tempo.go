@@ -5,46 +5,78 @@ import (
 	"math"
 )
 
-// A tempo watches whether frames come faster than windows can end: the grid is
-// then pulled to earlier times again and again.
+// A tempo watches whether frames come faster than windows can end.
+//
+// Frames that have come, as a time by the shortest windows that are possible, less
+// the time in which they came, never exceed what that was with an earlier prompt
+// frame, however late they are and whatever is left out. Where they do so again
+// and again, they are too many. A burst is no sign of it: its frames were held up.
 type tempo struct {
-	pulled float64 // by how much it was moved to later times: seconds
-	frames float64
-	time   float64 // in which they came: seconds
+	ahead float64 // by how much frames are ahead of the time since the first, seconds
+	most  float64 // what that was at most, less what is forgotten
+	over  float64 // by how much it was exceeded, less what is forgotten
+	burst int     // frames in a row that came with the one before
+	held  float64 // by how much they exceeded it
+
+	frames, time float64 // for the rate: frames, and the seconds in which they came
 }
 
 const (
-	// tempoMemory is for how long a tempo remembers: seconds.
-	tempoMemory = 60
+	// So much beyond what was thought possible is too much: windows and seconds.
+	overWindows = 2.5
+	overTime    = 0.4
 
-	// A grid that was moved back by more than so many windows, and so much time,
-	// is none: a constant delay that shrinks moves it once, by less.
-	pulledWindows = 2.5
-	pulledTime    = 0.25 // seconds
+	// surely is for how long frames must have come: seconds.
+	surely = 1
+
+	// From so many frames on that came together, they are a burst; with windows longer
+	// than radios wait, any.
+	burstFrames = 4
+
+	// forgetting is how fast the most is forgotten, since windows that are left out
+	// make room for more, and twice as fast what was over: seconds per second.
+	forgetting = 0.002
+
+	// rateMemory is for how long the rate is remembered: seconds.
+	rateMemory = 60
 )
 
-// add takes in a frame that came so long after the one before and moved the
-// grid.
-func (t *tempo) add(gap, moved float64) {
+// add takes in a frame of a kind that came so long after the one before.
+func (t *tempo) add(gap, nominal float64, k kind) {
 	if math.IsInf(gap, 1) {
 		return
 	}
-	keep := math.Exp(-gap / tempoMemory)
-	t.pulled = t.pulled*keep + moved
+	t.ahead += nominal*(1-maxDeviation) - gap
+	t.most -= forgetting * gap
+	t.over = max(t.over-2*forgetting*gap, 0)
+	beyond := max(t.ahead-t.most, 0)
+	t.most += beyond
+	if k == stuck {
+		t.burst++
+		t.held += beyond
+	} else {
+		if t.burst < burstFrames && nominal < soughtLength {
+			t.over += t.held
+		}
+		t.over += beyond
+		t.burst, t.held = 0, 0
+	}
+	keep := math.Exp(-gap / rateMemory)
 	t.frames = t.frames*keep + 1
 	t.time = t.time*keep + gap
 }
 
 // Suspect returns an error, of no type of its own, if frames come faster than
 // windows of the Config's number of periods can end by its frequency and 0.5 %
-// more; it takes a second or two to be sure. Windows given out then overlap, or
+// more; it takes some seconds to be sure. Windows given out then overlap, or
 // are squeezed. The meter should be asked for its frequency again, and a filter
 // made anew. Frames that come too slowly are never suspect: of their windows some
 // were left out.
 func (f *Filter) Suspect() error {
-	if -f.tempo.pulled < max(pulledWindows*f.nominal, pulledTime) {
+	t := &f.tempo
+	if t.over < max(overWindows*f.nominal, overTime) || t.time < surely {
 		return nil
 	}
 	return fmt.Errorf("timebase: %.4g frames a second, but at %.4g Hz windows of %.0f mains periods end %.4g times a second",
-		f.tempo.frames/f.tempo.time, f.periods/f.nominal, f.periods, 1/f.nominal)
+		t.frames/t.time, f.periods/f.nominal, f.periods, 1/f.nominal)
 }

@@ -15,9 +15,10 @@ import (
 
 // A Window is the place in time of the averaging window that one frame closed.
 type Window struct {
-	// Start and End never go back: Start is End of the window before, or one
-	// Length before End if windows were left out between the two. Both carry
-	// the monotonic clock if the arrivals do.
+	// Start and End never go back, End always grows, and none is after the
+	// arrival of the frame. Start is End of the window before, or one Length
+	// before End if windows were left out between the two, as it is for the first.
+	// Both carry the monotonic clock if the arrivals do.
 	Start, End time.Time
 
 	// Length is the best knowledge of the true length of a window: the factor
@@ -26,11 +27,14 @@ type Window struct {
 	Length time.Duration
 
 	// LeftOut is how many windows are missing between the one before and this
-	// one: the meter left them out, or their frames were damaged.
+	// one: the meter left them out, or their frames were damaged. It is 0 for the
+	// first. The sum of Length times one more than LeftOut agrees with the time
+	// from End to End but for what a later window corrects.
 	LeftOut int
 
 	// Error is the standard error of End, save for the constant part of the
-	// delay of frames, of which arrivals tell nothing.
+	// delay of frames, of which arrivals tell nothing. It includes the doubt which
+	// window it is: then it is milliseconds, or whole windows behind a stall.
 	Error time.Duration
 
 	// Delay is the time from End to the arrival of the frame.
@@ -60,7 +64,9 @@ type Config struct {
 	// of the delay of frames, which their arrivals cannot tell.
 	RoundTrip time.Duration
 
-	// Lag is how long after its end a window is settled: see Filter.Settled.
+	// Lag is how long after its end a window is settled, by what arrived until
+	// then: see Filter.Settled. Half a second tells which windows were left out;
+	// 0 is at once.
 	Lag time.Duration
 }
 
