@@ -215,7 +215,7 @@ func (d *diagnosis) reach(ctx context.Context) (string, error) {
 		name, err := d.host.radio.Present(ctx, a.Address, d.target.Address)
 		if err == nil {
 			d.target.Adapter = a.Address
-			return fmt.Sprintf("%s answers its radio call%s", cmp.Or(harmless.Text(name), d.target.String()), through(d.on, a)), nil
+			return fmt.Sprintf("%s responds over Bluetooth%s", cmp.Or(harmless.Text(name), d.target.String()), through(d.on, a)), nil
 		}
 		first = cmp.Or(first, err)
 	}

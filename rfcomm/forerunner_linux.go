@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -34,20 +33,25 @@ const (
 // has been seen without it, 6.1.192 with it. No kernel that mends it is known.
 const firstFatal = 188
 
+// kernelVersion is uname(2), which needs no /proc.
+func kernelVersion() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return "" // it has no way to fail
+	}
+	return unix.ByteSliceToString(u.Release[:]) + " " + unix.ByteSliceToString(u.Version[:])
+}
+
 // failedConnectKills tells whether this kernel may have the bug (see the package's comment). A distribution's kernel has
-// the number that counts in the text behind its own: "Linux version 6.1.0-56-amd64 (...) #1 SMP Debian 6.1.192-2".
+// the number that counts in the text behind its own: "6.1.0-56-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-01)".
 func (h *host) failedConnectKills() bool {
 	const line = "6.1."
-	text, err := fs.ReadFile(h.files, "proc/version")
-	if err != nil {
-		return false // no /proc, so no process of its own either
-	}
-	words := strings.Fields(string(text))
-	if len(words) < 3 || !strings.HasPrefix(words[2], line) {
+	words := strings.Fields(h.version())
+	if len(words) == 0 || !strings.HasPrefix(words[0], line) {
 		return false
 	}
 	known := false
-	for _, word := range words[2:] {
+	for _, word := range words {
 		patch, ok := strings.CutPrefix(word, line)
 		if !ok {
 			continue

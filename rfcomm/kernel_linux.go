@@ -18,6 +18,8 @@ import (
 type host struct {
 	// files is the root of the file system; proc and sys are read.
 	files fs.FS
+	// version is the kernel's release and version, as `uname -rv` prints them.
+	version func() string
 	// open makes a bound, non-blocking socket: openSocket.
 	open func(p protocol, local bdaddr.Address, level Security) (fd int, err error)
 	// connect is connect(2).
@@ -33,6 +35,7 @@ type host struct {
 // system is the real thing.
 var system = &host{
 	files:    os.DirFS("/"),
+	version:  kernelVersion,
 	open:     openSocket,
 	connect:  unix.Connect,
 	adapters: adapters,
