@@ -66,6 +66,7 @@ type Stream struct {
 
 	rejected uint64    // damaged frames, of the client's count
 	heard    time.Time // when the last frame arrived; at first, when the stream began
+	looked   time.Time // when it was looked last for what is due
 	spread   time.Duration
 	frames   int   // that were taken, the first one too
 	failed   error // final
@@ -113,8 +114,9 @@ const (
 	wearOff = 1. / 2000
 
 	// slack is part of Lag: as long as frames come more often than this, each
-	// gives out what is due, and no timer has to.
-	slack = 100 * time.Millisecond
+	// gives out what is due, and no timer has to. Nor does one for each window
+	// that is due while none comes.
+	slack = 200 * time.Millisecond
 )
 
 // Stream asks the meter for windows in real time. ctx governs the whole stream:
@@ -200,7 +202,7 @@ func (s *Stream) step() {
 	silence := s.silence()
 	deadline := s.heard.Add(silence)
 	if due := s.due(); !due.IsZero() {
-		if next := s.heard.Add(slack); due.Before(next) {
+		if next := s.looked.Add(slack); due.Before(next) {
 			due = next
 		}
 		if due.Before(deadline) {
@@ -212,6 +214,7 @@ func (s *Stream) step() {
 	case err == nil:
 		s.take(&f)
 	case errors.Is(err, os.ErrDeadlineExceeded) && now.Before(s.heard.Add(silence)):
+		s.looked = now
 		s.settle(now)
 	default:
 		s.fail(s.explain(err, silence))
@@ -259,7 +262,7 @@ func (s *Stream) take(f *powerspy.RealtimeFrame) {
 	damaged := int(s.rt.Rejected() - s.rejected)
 	s.rejected += uint64(damaged)
 	s.frames++
-	s.heard = f.Arrival
+	s.heard, s.looked = f.Arrival, f.Arrival
 	late, err := s.place(f.Arrival, frame{s.m.calibration.Convert(f.Frame), f.First, damaged})
 	s.spread = min(max(late, s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
 	switch {
