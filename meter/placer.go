@@ -95,7 +95,7 @@ func (p *placer) settle(now time.Time) {
 // flush queues all windows that are held, by what is known of them.
 func (p *placer) flush() {
 	p.filter.Flush()
-	p.settle(time.Now())
+	p.settle(p.lastEnd) // all of them, whatever the time
 }
 
 func (p *placer) say(st Status) { p.events.push(Event{Kind: StatusEvent, Status: st}) }
