@@ -30,22 +30,27 @@ type asked struct {
 	args string
 	step time.Duration // the interval
 	ends float64       // limit of the error of 95 % of the ends, ms
+	rows float64       // by how many rows it may be off
 }
 
 // readingsAsked come as CSV, and the first one tells the constant between the
 // log's inferred ends and ours.
 var readingsAsked = []asked{
-	{"20 ms", "-i 20ms --averaging 1", 20 * time.Millisecond, 3},
-	{"20 ms live", "-i 20ms --averaging 1 --live", 20 * time.Millisecond, 25},
-	{"100 ms", "-i 100ms --averaging 1", 100 * time.Millisecond, 3},
-	{"250 ms", "-i 250ms --averaging 1", 250 * time.Millisecond, 3},
-	{"1 s", "-i 1s --averaging 1", time.Second, 3},
-	{"5 s", "-i 5s --averaging 1", 5 * time.Second, 3},
-	{"1 s auto", "-i 1s", time.Second, 6},
+	{"20 ms", "-i 20ms --averaging 1", 20 * time.Millisecond, 3, 1},
+	{"20 ms live", "-i 20ms --averaging 1 --live", 20 * time.Millisecond, 25, 6},
+	{"100 ms", "-i 100ms --averaging 1", 100 * time.Millisecond, 3, 1},
+	{"250 ms", "-i 250ms --averaging 1", 250 * time.Millisecond, 3, 1},
+	{"1 s", "-i 1s --averaging 1", time.Second, 3, 1},
+	{"5 s", "-i 5s --averaging 1", 5 * time.Second, 3, 1},
+	{"1 s auto", "-i 1s", time.Second, 6, 1},
 }
 
 // replayed is how long each recording is measured.
 const replayed = 40 * time.Second
+
+// live reports whether windows are placed at once, so that their own times are
+// less certain than their energy.
+func (a *asked) live() bool { return strings.Contains(a.args, "--live") }
 
 // TestRecordings measures with recordings of streams, whose inferred or known
 // windows are the truth: at speed, from several places of each, or in real time
@@ -344,7 +349,7 @@ func (r *recorded) check(t *testing.T, a asked, m measured, constant *float64) {
 	// Mains of 49.95 Hz have fewer windows than intervals of 20 ms.
 	windows := r.windows[len(r.windows)-1].end - r.windows[0].end
 	want := replayed.Seconds() / max(a.step.Seconds(), windows/float64(len(r.windows)-1))
-	if math.Abs(float64(len(rows))-want) > 1 {
+	if math.Abs(float64(len(rows))-want) > a.rows {
 		fail("%d rows for %.1f intervals", len(rows), want)
 	}
 	if partial > 0 || gaps > 0 {
@@ -356,7 +361,7 @@ func (r *recorded) check(t *testing.T, a asked, m measured, constant *float64) {
 	if !(math.Abs(off) < 0.003) {
 		fail("energy off by %.3f %%", 100*off)
 	}
-	if p := quantile(powers, 0.95); !(p <= 1) {
+	if p := quantile(powers, 0.95); !(p <= 1 || a.live()) {
 		fail("95 %% of powers are within %.2f times what they may be off", p)
 	}
 	if !(e95 <= a.ends) {
