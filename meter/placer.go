@@ -3,6 +3,7 @@ package meter
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"powerspy2/powerspy"
@@ -62,7 +63,7 @@ func (p *placer) place(arrival time.Time, f frame) (late time.Duration, err erro
 		p.settle(arrival)
 	}
 	if err := p.filter.Suspect(); err != nil {
-		return w.Delay, fmt.Errorf("%w: %w", errTooFast, err)
+		return w.Delay, fmt.Errorf("%w: %s", errTooFast, strings.TrimPrefix(err.Error(), "timebase: "))
 	}
 	return w.Delay, nil
 }

@@ -10,6 +10,7 @@ type quality struct {
 	limit    float64 // share of windows
 	switches bool    // there are longer windows to be tried
 	exceeded bool    // and should be
+	left     float64 // share that was left out over the last trial
 
 	minute, trial counts
 }
@@ -43,7 +44,8 @@ func (q *quality) add(w *Window, leftOut int) (st Status, ok bool) {
 		c.lengths += time.Duration(1+leftOut) * w.Length
 	}
 	if w.End.Sub(q.trial.since) >= trialTime {
-		q.exceeded = q.exceeded || q.switches && q.trial.share() > q.limit
+		q.left = q.trial.share()
+		q.exceeded = q.exceeded || q.switches && q.left > q.limit
 		q.trial = counts{since: w.End}
 	}
 	span := w.End.Sub(q.minute.since)

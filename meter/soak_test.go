@@ -41,7 +41,7 @@ func TestSoak(t *testing.T) {
 // TestSoakPeriods does so with windows of one mains period.
 func TestSoakPeriods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		soak(t, *soakSeed+1, StreamConfig{}, 45*time.Minute)
+		soak(t, *soakSeed+1, StreamConfig{Averaging: 1}, 45*time.Minute)
 	})
 }
 

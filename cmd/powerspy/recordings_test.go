@@ -373,9 +373,8 @@ func (r *recorded) check(t *testing.T, a asked, m measured, constant *float64) {
 }
 
 // constant returns the median difference between the ends of rows and those of
-// the windows that they are of: those that minimise it among whole windows.
+// the windows that they end with. Which these are, power and voltage tell.
 func (r *recorded) constant(rows []csvRow) float64 {
-	// Which window a row of one window is of, its power and voltage tell.
 	best, off := math.NaN(), math.Inf(1)
 	for shift := -0.06; shift <= 0.06; shift += 0.01 {
 		var d []float64
@@ -385,7 +384,11 @@ func (r *recorded) constant(rows []csvRow) float64 {
 			if w.sure {
 				d = append(d, row.end-w.end)
 			}
-			wrong += math.Abs(w.power-row.power)/max(w.power, 0.1) + 10*math.Abs(w.voltage/row.voltage-1)
+			from := r.nearest(row.start - shift).end
+			if joules, volts := r.over(from, w.end); w.end > from {
+				mean := joules / (w.end - from)
+				wrong += math.Abs(mean-row.power)/max(row.power, 0.1) + 10*math.Abs(volts/row.voltage-1)
+			}
 		}
 		if wrong < off && len(d) > 0 {
 			slices.Sort(d)
