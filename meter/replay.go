@@ -28,12 +28,12 @@ type Replay struct {
 	log  *oldlog.Reader
 	rows queue[oldlog.Row] // read ahead
 
-	frames  int
-	damaged int // since the last frame that was taken
-	spoilt  int // in all
-	arrived time.Time
-	lost    time.Time // end of the last window before a pause; zero if there was none
-	failed  error     // final
+	frames   int
+	damaged  int // since the last frame that was taken
+	spoilt   int // in all
+	arrived  time.Time
+	pausedAt time.Time // end of the last window before a pause; zero: there is none
+	failed   error     // final
 }
 
 const (
@@ -128,9 +128,12 @@ func (r *Replay) Next() (Event, error) {
 		}
 		e, ok := r.events.pop()
 		switch {
-		case ok && e.Kind == WindowEvent && !r.lost.IsZero():
-			gap := Gap{From: r.lost, To: e.Window.Start, Reason: "nothing was recorded"}
-			r.lost = time.Time{}
+		case ok && e.Kind == GapEvent && e.Gap.To.IsZero():
+			r.pausedAt = e.Gap.From
+			continue
+		case ok && e.Kind == WindowEvent && !r.pausedAt.IsZero():
+			gap := Gap{From: r.pausedAt, To: e.Window.Start, Reason: "nothing was recorded"}
+			r.pausedAt = time.Time{}
 			r.events.unpop(e)
 			return Event{Kind: GapEvent, Gap: gap}, nil
 		case ok:
@@ -184,13 +187,14 @@ func (r *Replay) row() (oldlog.Row, error) {
 	return r.log.Next()
 }
 
-// pause ends a stream and begins another.
+// pause ends a stream and begins another, with a gap between them whose end is not
+// known yet.
 func (r *Replay) pause() {
 	r.flush()
-	held := r.events
 	if !r.lastEnd.IsZero() {
-		r.lost = r.lastEnd
+		r.events.push(Event{Kind: GapEvent, Gap: Gap{From: r.lastEnd}})
 	}
+	held := r.events
 	r.frames = 0
 	_ = r.begin() // with what it was begun with before
 	r.events = held

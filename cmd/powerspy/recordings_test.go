@@ -313,13 +313,13 @@ func (r *recorded) check(t *testing.T, a asked, m measured, constant *float64) {
 	}
 	c := *constant
 	var ends, powers []float64
-	var energy float64
+	var energy, want float64
 	partial, bridged := 0, 0
 	offHertz := 0.
 	for _, row := range rows {
 		start, end := row.start-c, row.end-c
 		joules, _ := r.over(start, end)
-		energy += row.energy
+		energy, want = energy+row.energy, want+joules
 		if row.partial {
 			partial++
 		}
@@ -337,20 +337,19 @@ func (r *recorded) check(t *testing.T, a asked, m measured, constant *float64) {
 	}
 	slices.Sort(ends)
 	slices.Sort(powers)
-	joules, _ := r.over(rows[0].start-c, rows[len(rows)-1].end-c)
 	first, volts := r.over(rows[0].start-c, rows[0].end-c)
 	first /= rows[0].end - rows[0].start
 	firstOff := rows[0].power/first - 1
-	off := energy/joules - 1
+	off := energy/want - 1
 	gaps := strings.Count(m.errs, "nothing was measured from")
 	e95 := quantile(ends, 0.95)
 	t.Logf("%-22s %-10s %5d %7d %5d %8.2f %8.3f %8.2f %7.2f %7.2f %8.4f", filepath.Base(t.Name()), a.name, len(rows), bridged, gaps,
 		100*firstOff, 100*off, quantile(powers, 0.95), e95, quantile(ends, 1), offHertz)
 	// Mains of 49.95 Hz have fewer windows than intervals of 20 ms.
 	windows := r.windows[len(r.windows)-1].end - r.windows[0].end
-	want := replayed.Seconds() / max(a.step.Seconds(), windows/float64(len(r.windows)-1))
-	if math.Abs(float64(len(rows))-want) > a.rows {
-		fail("%d rows for %.1f intervals", len(rows), want)
+	intervals := replayed.Seconds() / max(a.step.Seconds(), windows/float64(len(r.windows)-1))
+	if math.Abs(float64(len(rows))-intervals) > a.rows {
+		fail("%d rows for %.1f intervals", len(rows), intervals)
 	}
 	if partial > 0 || gaps > 0 {
 		fail("%d partial rows, %d gaps", partial, gaps)
