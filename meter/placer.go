@@ -3,6 +3,7 @@ package meter
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -97,6 +98,9 @@ func (p *placer) settle(now time.Time) {
 func (p *placer) flush() {
 	p.filter.Flush()
 	p.settle(p.lastEnd) // all of them, whatever the time
+	if st, ok := p.quality.finish(); ok {
+		p.tell(st)
+	}
 }
 
 func (p *placer) say(st Status) { p.events.push(Event{Kind: StatusEvent, Status: st}) }
@@ -136,8 +140,15 @@ func (p *placer) yield(w *timebase.Window, f *frame) {
 	}
 	p.events.push(Event{Kind: WindowEvent, Window: now})
 	p.last, p.lastEnd = now, now.End
-	if st, ok := p.quality.add(&now, leftOut); ok && !p.timeline.told {
-		p.timeline.told = true
+	if st, ok := p.quality.add(&now, leftOut); ok {
+		p.tell(st)
+	}
+}
+
+// tell tells something about quality, each kind once in a measurement.
+func (p *placer) tell(st Status) {
+	if !slices.Contains(p.timeline.told, st.Kind) {
+		p.timeline.told = append(p.timeline.told, st.Kind)
 		p.say(st)
 	}
 }

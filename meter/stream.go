@@ -63,8 +63,8 @@ type Stream struct {
 
 	rejected uint64    // damaged frames, of the client's count
 	heard    time.Time // when the last frame arrived; at first, when the stream began
-	frames   int   // that were taken, the first one too
-	failed   error // final
+	frames   int       // that were taken, the first one too
+	failed   error     // final
 }
 
 // A timeline runs through all the streams of a measurement.
@@ -77,7 +77,7 @@ type timeline struct {
 	// reference is the moment whose wall clock the times of windows go by.
 	reference time.Time
 
-	told bool // that the meter leaves many windows out
+	told []StatusKind // of what quality tells
 
 	// spread is for how long frames were away lately, and came then.
 	spread time.Duration
