@@ -15,7 +15,7 @@ import (
 // openSim opens a simulated meter whose truth the test can see.
 func openSim(t *testing.T, spec string) (*Meter, *sim.Meter) {
 	t.Helper()
-	cfg, err := sim.ParseSpec("link=exponential,first=clean," + spec)
+	cfg, err := sim.ParseSpec(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
