@@ -25,7 +25,7 @@ const (
 	longestRun = 12   // with a probability of its own
 	pauses     = 0.02 // share of the runs that are pauses, at least
 	pauseMore  = 0.9  // that one goes on
-	trust      = 0.5  // that damaged frames were windows, one each
+	trust      = 0.95 // that damaged frames were windows, one each
 	seldom     = 2e-3 // share from which a run has a probability of its own
 )
 
