@@ -101,19 +101,19 @@ func TestAccuracyTime(t *testing.T) {
 		hours      float64
 		p95, off   float64 // limits: ms, share of windows half a window off or more: it is not always to be told which of two neighbours was left out
 	}{
-		{"A", mainsAndLoad + "link=a", 1, false, 0.25, 1, 0.012},
-		{"B", mainsAndLoad + "link=b", 1, false, 0.25, 1, 0.007},
-		{"C", mainsAndLoad + "link=c", 1, false, 0.25, 1, 0.015},
-		{"exponential", exponential, 1, false, 0.25, 0.31, 0.001},
-		{"A", mainsAndLoad + "link=a", 5, false, 0.5, 1, 0.001},
-		{"B", mainsAndLoad + "link=b", 5, false, 0.5, 1, 0.001},
-		{"C", mainsAndLoad + "link=c", 5, false, 0.5, 1, 0.001},
-		{"exponential", exponential, 5, false, 0.5, 0.58, 0.001},
-		{"A", mainsAndLoad + "link=a", 50, false, 2, 3, 0},
-		{"exponential", exponential, 50, false, 2, 2.4, 0},
-		{"A live", mainsAndLoad + "link=a", 1, true, 0.25, 25, 0.15},
-		{"B live", mainsAndLoad + "link=b", 1, true, 0.25, 25, 0.15},
-		{"C live", mainsAndLoad + "link=c", 1, true, 0.25, 25, 0.15},
+		{"A", mainsAndLoad + "link=a", 1, false, 0.15, 1, 0.012},
+		{"B", mainsAndLoad + "link=b", 1, false, 0.15, 1, 0.007},
+		{"C", mainsAndLoad + "link=c", 1, false, 0.15, 1, 0.015},
+		{"exponential", exponential, 1, false, 0.15, 0.31, 0.001},
+		{"A", mainsAndLoad + "link=a", 5, false, 0.3, 1, 0.001},
+		{"B", mainsAndLoad + "link=b", 5, false, 0.3, 1, 0.001},
+		{"C", mainsAndLoad + "link=c", 5, false, 0.3, 1, 0.001},
+		{"exponential", exponential, 5, false, 0.3, 0.58, 0.001},
+		{"A", mainsAndLoad + "link=a", 50, false, 1, 3, 0},
+		{"exponential", exponential, 50, false, 1, 2.4, 0},
+		{"A live", mainsAndLoad + "link=a", 1, true, 0.1, 25, 0.15},
+		{"B live", mainsAndLoad + "link=b", 1, true, 0.1, 25, 0.15},
+		{"C live", mainsAndLoad + "link=c", 1, true, 0.1, 25, 0.15},
 	}
 	t.Logf("%-12s %9s %8s %8s %8s %8s %8s %10s", "link", "windows/s", "p50 ms", "p95 ms", "worst", "off %", "2 sigma", "arrival p95")
 	for _, tt := range tests {
