@@ -150,9 +150,10 @@ func TestPatterns(t *testing.T) {
 }
 
 // TestTooFast: a meter that sends frames faster than its mains allow is asked for
-// their frequency again, then given up.
+// their frequency again, then given up. If it is faster by little, that is told at
+// least.
 func TestTooFast(t *testing.T) {
-	for _, spec := range []string{"fast=1.2", "fast=2", "fast=1.2,link=a", "fast=1.05"} {
+	for _, spec := range []string{"fast=1.2", "fast=2", "fast=1.2,link=a"} {
 		synctest.Test(t, func(t *testing.T) {
 			for _, averaging := range []int{1, 5} {
 				sum, _ := supervised(t, "load=constant,"+spec, Config{}, StreamConfig{Averaging: averaging}, 2*time.Minute)
@@ -165,6 +166,19 @@ func TestTooFast(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLittleTooFast: what is too fast by little makes windows longer than the time
+// that they span, which is told at least.
+func TestLittleTooFast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, averaging := range []int{1, 5} {
+			sum, _ := supervised(t, "load=constant,fast=1.05", Config{}, StreamConfig{Averaging: averaging}, 2*time.Minute)
+			if sum.err == nil && !sum.says("longer than the time that they span") {
+				t.Errorf("%d periods: told %q", averaging, sum.told)
+			}
+		}
+	})
 }
 
 // TestShortWindows: meters that refuse short windows, or send none, measure within
