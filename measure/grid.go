@@ -6,19 +6,27 @@ import "time"
 // from the start of the first window. A reading ends with the window whose end
 // is nearest to that of its interval, so that it is off by half a window at
 // most, and never drifts however the mains do.
+//
+// Windows are counted, and the count follows their times slowly: those of single
+// windows are corrected by some milliseconds now and then, and readings as short
+// as windows would now and then have two of them, or none.
 type grid struct {
 	interval time.Duration
-	current  int64     // number of the interval being filled
-	windows  int64     // so far, lost ones too, as long as origin is not known
-	origin   time.Time // where interval 0 begins
-	last     time.Time // end of the last window
-	resumed  bool      // the next window comes after a gap of unknown length
+	current  int64         // number of the interval being filled
+	at       time.Duration // end of the last window, since interval 0 began
+	origin   time.Time     // where interval 0 begins; zero: not known yet
+	last     time.Time     // end of the last window
+	resumed  bool          // the next window comes after a gap of unknown length
 }
 
-// settled is the age of a stream at which the times of windows are trusted.
-// Before that windows are counted: as their times become known better they may
-// move by more than the half window that decides about an interval.
-const settled = 10 * time.Second
+const (
+	// settled is the age of a stream at which the times of windows are trusted.
+	// Before that they are only counted.
+	settled = 10 * time.Second
+
+	// follow is how fast the count follows the times.
+	follow = 2 * time.Second
+)
 
 // resume says that the next window comes after a gap of unknown length.
 func (g *grid) resume() { g.resumed = !g.last.IsZero() }
@@ -28,30 +36,28 @@ func (g *grid) resume() { g.resumed = !g.last.IsZero() }
 // whether windows before it were lost from that interval. A reading under way
 // has to be closed before if windows were lost.
 func (g *grid) add(end time.Time, length time.Duration, lost int) (interval int64, ends, cut bool) {
-	var at time.Duration // of the window's end, since the origin
-	switch {
-	case !g.origin.IsZero():
-		at = end.Sub(g.origin)
-	case g.resumed:
+	if g.resumed && g.origin.IsZero() {
 		// Too early for the first stream to have settled: its best knowledge.
-		g.origin = g.last.Add(-time.Duration(g.windows) * length)
-		at = end.Sub(g.origin)
-	default:
-		g.windows += 1 + int64(lost)
-		at = time.Duration(g.windows) * length
-		if at >= settled {
-			g.origin = end.Add(-at)
-		}
+		g.origin = g.last.Add(-g.at)
+	}
+	g.at += time.Duration(1+lost) * length
+	switch {
+	case g.resumed:
+		g.at = end.Sub(g.origin)
+	case !g.origin.IsZero():
+		g.at += time.Duration(float64(end.Sub(g.origin)-g.at) * min(float64(length)/float64(follow), 1))
+	case g.at >= settled:
+		g.origin = end.Add(-g.at)
 	}
 	g.last = end
 	if lost > 0 || g.resumed {
 		g.resumed = false
-		begin := at - length
+		begin := g.at - length
 		g.current = max(g.current, g.over(begin, length))
 		cut = begin-time.Duration(g.current)*g.interval >= length/2
 	}
 	interval = g.current
-	g.current = max(interval, g.over(at, length))
+	g.current = max(interval, g.over(g.at, length))
 	return interval, g.current > interval, cut
 }
 

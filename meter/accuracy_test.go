@@ -18,19 +18,21 @@ type placed struct {
 	index               int // by the stream: windows and missed ones before it
 	truth               int // the simulator's number of it
 	trueEnd             time.Time
+	sigma               time.Duration // its standard error, as stated
 }
 
 // follow streams through the simulator, the link, the client and the stream,
 // for a simulated time, and calls each for every window. The load must be a
 // wave: a frame's power tells which window it is. with is given the simulator.
-func follow(t *testing.T, spec string, averaging int, d time.Duration, each func(placed), with ...func(*sim.Meter)) {
+func follow(t *testing.T, spec string, sc StreamConfig, d time.Duration, each func(placed), with ...func(*sim.Meter)) {
 	t.Helper()
 	m, truth := openSim(t, spec)
 	defer closeMeter(t, m)
 	for _, f := range with {
 		f(truth)
 	}
-	s, err := m.Stream(t.Context(), StreamConfig{Interval: time.Second, Averaging: averaging})
+	sc.Interval = time.Second
+	s, err := m.Stream(t.Context(), sc)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +73,7 @@ func follow(t *testing.T, spec string, averaging int, d time.Duration, each func
 		if !started {
 			p.index, started = p.truth, true // the first frames may have been left out
 		}
-		p.start, p.end, p.arrival = w.Start, w.End, w.End.Add(w.Delay)
+		p.start, p.end, p.arrival, p.sigma = w.Start, w.End, w.End.Add(w.Delay), w.Error
 		each(p)
 	}
 	if err := s.Stop(t.Context()); err != nil {
@@ -79,48 +81,82 @@ func follow(t *testing.T, spec string, averaging int, d time.Duration, each func
 	}
 }
 
-// realLink is the link and the mains of the figures in docs/accuracy.md.
-const realLink = "delay=8ms,jitter=12ms,stall=0.02,freq=49.985,drift=200ppm,load=wave,watts=2000,period=3s,seed=7"
+// The mains and the load of the figures in docs/accuracy.md.
+const (
+	mainsAndLoad = "freq=49.985,drift=200ppm,load=wave,watts=2000,period=3s,seed=7,"
+
+	// The link that was thought to be real before recordings were known.
+	exponential = mainsAndLoad + "link=exponential,first=clean,delay=8ms,jitter=12ms,stall=0.02"
+)
 
 // TestAccuracyTime measures the time error of windows around its median, after
-// the first 10 s, through the whole path, and that of arrival stamping.
+// the first 10 s, through the whole path, and that of arrival stamping: on links as
+// they were seen between real meters and three adapters, and on an exponential
+// one.
 func TestAccuracyTime(t *testing.T) {
 	tests := []struct {
+		name, spec string
 		averaging  int
+		live       bool
 		hours      float64
-		p95, worst float64 // limits, ms
+		p95, off   float64 // limits: ms, share of windows half a window off or more: it is not always to be told which of two neighbours was left out
 	}{
-		{1, 0.25, 0.5, 10},
-		{5, 0.5, 1, 10},
-		{50, 2, 3, 10},
+		{"A", mainsAndLoad + "link=a", 1, false, 0.15, 1, 0.012},
+		{"B", mainsAndLoad + "link=b", 1, false, 0.15, 1, 0.007},
+		{"C", mainsAndLoad + "link=c", 1, false, 0.15, 1, 0.015},
+		{"exponential", exponential, 1, false, 0.15, 0.31, 0.001},
+		{"A", mainsAndLoad + "link=a", 5, false, 0.3, 1, 0.001},
+		{"B", mainsAndLoad + "link=b", 5, false, 0.3, 1, 0.001},
+		{"C", mainsAndLoad + "link=c", 5, false, 0.3, 1, 0.001},
+		{"exponential", exponential, 5, false, 0.3, 0.58, 0.001},
+		{"A", mainsAndLoad + "link=a", 50, false, 1, 3, 0},
+		{"exponential", exponential, 50, false, 1, 2.4, 0},
+		{"A live", mainsAndLoad + "link=a", 1, true, 0.1, 25, 0.15},
+		{"B live", mainsAndLoad + "link=b", 1, true, 0.1, 25, 0.15},
+		{"C live", mainsAndLoad + "link=c", 1, true, 0.1, 25, 0.15},
 	}
-	t.Logf("%-10s %-8s %10s %10s %10s  (ms)", "windows/s", "method", "p50", "p95", "worst")
+	t.Logf("%-12s %9s %8s %8s %8s %8s %8s %10s", "link", "windows/s", "p50 ms", "p95 ms", "worst", "off %", "2 sigma", "arrival p95")
 	for _, tt := range tests {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()
-			var filtered, arrived []float64
-			follow(t, realLink, tt.averaging, hours(t, tt.hours), func(p placed) {
-				if p.index != p.truth {
-					t.Fatalf("window %d is taken for number %d", p.truth, p.index)
-				}
+			var filtered, arrived, sigmas []float64
+			sc := StreamConfig{Averaging: tt.averaging, Live: tt.live}
+			follow(t, tt.spec, sc, hours(t, tt.hours), func(p placed) {
 				if p.trueEnd.Sub(began) < 10*time.Second {
 					return
 				}
 				filtered = append(filtered, ms(p.end.Sub(p.trueEnd)))
+				sigmas = append(sigmas, ms(p.sigma))
 				arrived = append(arrived, ms(p.arrival.Sub(p.trueEnd)))
 			})
+			off, honest := rate(filtered, sigmas, float64(tt.averaging)*20)
 			f, a := around(filtered), around(arrived)
-			for _, m := range []struct {
-				name string
-				d    spread
-			}{{"arrival", a}, {"stream", f}} {
-				t.Logf("%-10d %-8s %10.3f %10.3f %10.2f", 50/tt.averaging, m.name, m.d.p50, m.d.p95, m.d.worst)
+			t.Logf("%-12s %9d %8.3f %8.3f %8.1f %8.2f %8.1f %10.1f", tt.name, 50/tt.averaging, f.p50, f.p95, f.worst, 100*off, 100*honest, a.p95)
+			if f.p95 > tt.p95 || off > tt.off {
+				t.Errorf("95th percentile %.3f ms, %.2f %% placed wrongly: want at most %g and %g", f.p95, 100*off, tt.p95, 100*tt.off)
 			}
-			if f.p95 > tt.p95 || f.worst > tt.worst {
-				t.Errorf("95th percentile %.3f ms, worst %.2f ms: want at most %g and %g", f.p95, f.worst, tt.p95, tt.worst)
+			if honest < 0.88 || honest > 0.995 {
+				t.Errorf("%.1f %% of the errors are within two standard errors", 100*honest)
 			}
 		})
 	}
+}
+
+// rate returns the share of windows whose error is half a window or more, and the
+// share whose error is within two standard errors. All are in ms.
+func rate(errs, sigmas []float64, window float64) (off, honest float64) {
+	median := around(slices.Clone(errs)).median
+	n := float64(len(errs))
+	for i, e := range errs {
+		e = math.Abs(e - median)
+		if e >= window/2 {
+			off += 1 / n
+		}
+		if e <= 2*sigmas[i] {
+			honest += 1 / n
+		}
+	}
+	return off, honest
 }
 
 var long = flag.Bool("long", false, "simulate twenty times as long in the tests of accuracy")
@@ -154,8 +190,8 @@ func around(errs []float64) spread {
 }
 
 // TestAccuracyNumbers damages one frame in twenty, on a link with stalls. Now
-// and then two damaged frames look like one: no window may stay in the wrong
-// place for long.
+// and then two damaged frames look like one, and where they come in a heap after a
+// stall nothing else tells of it: no window may stay in the wrong place for long.
 func TestAccuracyNumbers(t *testing.T) {
 	t.Logf("%-10s %10s %10s %10s %10s", "windows/s", "windows", "misplaced", "spells", "longest (s)")
 	for _, averaging := range []int{1, 5} {
@@ -163,7 +199,7 @@ func TestAccuracyNumbers(t *testing.T) {
 			var windows, wrong, spells int
 			var since time.Time // of the spell; zero: none
 			var longest time.Duration
-			follow(t, realLink+",noise=0.05,chop=true", averaging, hours(t, 0.5), func(p placed) {
+			follow(t, exponential+",noise=0.05,chop=true", StreamConfig{Averaging: averaging}, hours(t, 0.5), func(p placed) {
 				windows++
 				if p.index == p.truth {
 					since = time.Time{}
@@ -177,8 +213,8 @@ func TestAccuracyNumbers(t *testing.T) {
 				longest = max(longest, p.trueEnd.Sub(since))
 			})
 			t.Logf("%-10d %10d %10d %10d %10.1f", 50/averaging, windows, wrong, spells, longest.Seconds())
-			if wrong > windows/100 || longest > 10*time.Second {
-				t.Errorf("%d of %d windows misplaced, for %v: want at most 1 %% and 10 s", wrong, windows, longest)
+			if float64(wrong) > 0.06*float64(windows) || longest > 10*time.Second {
+				t.Errorf("%d of %d windows misplaced, for %v: want at most 6 %% and 10 s", wrong, windows, longest)
 			}
 		})
 	}
@@ -192,7 +228,7 @@ func TestAccuracySkip(t *testing.T) {
 			var silence, found time.Duration
 			began := time.Now()
 			var m *sim.Meter
-			follow(t, realLink, averaging, 2*time.Minute, func(p placed) {
+			follow(t, exponential, StreamConfig{Averaging: averaging}, 2*time.Minute, func(p placed) {
 				switch at := time.Since(began); {
 				case silence == 0 && at > 30*time.Second:
 					silence = at

@@ -3,6 +3,7 @@ package meter
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"powerspy2/powerspy"
@@ -28,14 +29,16 @@ func AutoAveraging(interval time.Duration, frequency float64) int {
 	return best
 }
 
-// averaging returns the length of windows to begin with.
-func (c *StreamConfig) averaging(frequency float64) int {
+// averaging returns the length of windows to begin with, with a meter that is known
+// to keep up with windows of so many periods, and with none shorter; 0: nothing
+// is known.
+func (c *StreamConfig) averaging(frequency float64, known int) int {
 	if c.Averaging > 0 {
 		return c.Averaging
 	}
 	n := AutoAveraging(c.Interval, frequency)
-	if c.Preferred > n && c.allows(c.Preferred, frequency) {
-		n = c.Preferred
+	if known > n && c.allows(known, frequency) {
+		n = known
 	}
 	return n
 }
@@ -62,9 +65,35 @@ func (c *StreamConfig) longer(periods int, frequency float64, g powerspy.Generat
 	return 0
 }
 
-// errLeftOut is a meter that leaves out so many windows that longer ones are
-// worth a try.
+// errLeftOut is matched by the errors for a meter that leaves out so many windows
+// that longer ones are worth a try.
 var errLeftOut = errors.New("the meter leaves out too many windows")
+
+// A leftOutError tells how many.
+type leftOutError struct{ share float64 }
+
+func (e *leftOutError) Error() string { return errLeftOut.Error() }
+func (e *leftOutError) Unwrap() error { return errLeftOut }
+
+// A trials is what was seen of windows of several lengths in mains periods: the
+// shares that the meter left out.
+type trials map[int]float64
+
+// best returns the length that the meter can best keep up with: the shortest one
+// of which it leaves out hardly more than of any other.
+func (ts trials) best() int {
+	least := math.Inf(1)
+	for _, share := range ts {
+		least = min(least, share)
+	}
+	best := math.MaxInt
+	for periods, share := range ts {
+		if share <= 1.2*least+0.02 {
+			best = min(best, periods)
+		}
+	}
+	return best
+}
 
 // tooShort reports whether an error of starting a stream, or of a stream, may be
 // due to windows that are too short for the meter: it refused them, acknowledged
@@ -85,6 +114,25 @@ func otherWindows(periods, next int, cause error) Status {
 	return Status{
 		Time: time.Now(), Phase: Streaming, Kind: OtherWindows,
 		Text: fmt.Sprintf("windows of %s are too short for this meter, which %s: trying %s", mainsPeriods(periods), what, mainsPeriods(next)),
+	}
+}
+
+// noLonger adds to an error of windows that are too short for a meter that the
+// interval allows no longer ones.
+func noLonger(err error, interval time.Duration) error {
+	e := &Error{Op: "measure", Err: err}
+	if below, ok := errors.AsType[*Error](err); ok {
+		*e = *below
+	}
+	e.Err = fmt.Errorf("%w, and an interval of %v %w", e.Err, interval, ErrShortWindows)
+	return e
+}
+
+// settledOn says that there is no better length of windows.
+func settledOn(periods int, share float64) Status {
+	return Status{
+		Time: time.Now(), Phase: Streaming, Kind: OtherWindows,
+		Text: fmt.Sprintf("the meter leaves out many windows of any length: staying with %s, of which it left out %.0f %%", mainsPeriods(periods), 100*share),
 	}
 }
 

@@ -31,6 +31,7 @@ var (
 
 	// A meter that is there.
 
+	ErrShortWindows       = errors.New("allows no longer windows") // of an interval
 	ErrFactoryCalibration = errors.New("the current calibration is not sane; readings use the factory's")
 	ErrNotLogging         = errors.New("the meter refused, as it does when it is not logging")
 	ErrRestored           = errors.New("the old bytes are in place")                     // after a failed WriteEEPROM

@@ -8,16 +8,22 @@ import (
 	"powerspy2/powerspy"
 )
 
-// Facts are what is worth remembering of a meter: they tell it from others, and
-// one reading of its calibration then is enough.
+// Facts are what is worth remembering of a meter: they tell it from others, one
+// reading of its calibration then is enough, and windows that were too short for
+// it are not tried again.
 type Facts struct {
 	Serial       uint16                `json:"serial"`       // serial number
 	Hardware     uint8                 `json:"hardware"`     // version; 0x02 is the first generation
 	Firmware     uint8                 `json:"firmware"`     // version
 	Calibrations powerspy.Calibrations `json:"calibrations"` // both, as they stand in the EEPROM
+
+	// Averaging is the length of the shortest windows in mains periods that the
+	// meter keeps up with, by the way in which it was reached then; 0: shorter
+	// ones than an interval asks for were never too short.
+	Averaging int `json:"averaging,omitempty"`
 }
 
-// Facts returns what is worth remembering of the meter.
+// Facts returns what is worth remembering of the meter, but for Averaging.
 func (i *Info) Facts() Facts {
 	id := i.Identity
 	return Facts{Serial: id.Serial, Hardware: id.Hardware, Firmware: id.Firmware, Calibrations: i.Calibrations}
@@ -28,7 +34,8 @@ func (f *Facts) of(id powerspy.Identity) bool {
 	return id.SameMeter(powerspy.Identity{Serial: f.Serial, Hardware: f.Hardware, Firmware: f.Firmware})
 }
 
-// equal compares bits: a calibration that was never written is not a number.
+// equal compares what the meter says of itself, by bits: a calibration that was never
+// written is not a number.
 func (f *Facts) equal(g Facts) bool {
 	a, errA := f.Calibrations.MarshalText()
 	b, errB := g.Calibrations.MarshalText()

@@ -3,6 +3,8 @@ package meter
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"powerspy2/powerspy"
@@ -62,7 +64,7 @@ func (p *placer) place(arrival time.Time, f frame) (late time.Duration, err erro
 		p.settle(arrival)
 	}
 	if err := p.filter.Suspect(); err != nil {
-		return w.Delay, fmt.Errorf("%w: %w", errTooFast, err)
+		return w.Delay, fmt.Errorf("%w: %s", errTooFast, strings.TrimPrefix(err.Error(), "timebase: "))
 	}
 	return w.Delay, nil
 }
@@ -95,7 +97,10 @@ func (p *placer) settle(now time.Time) {
 // flush queues all windows that are held, by what is known of them.
 func (p *placer) flush() {
 	p.filter.Flush()
-	p.settle(time.Now())
+	p.settle(p.lastEnd) // all of them, whatever the time
+	if st, ok := p.quality.finish(); ok {
+		p.tell(st)
+	}
 }
 
 func (p *placer) say(st Status) { p.events.push(Event{Kind: StatusEvent, Status: st}) }
@@ -135,8 +140,15 @@ func (p *placer) yield(w *timebase.Window, f *frame) {
 	}
 	p.events.push(Event{Kind: WindowEvent, Window: now})
 	p.last, p.lastEnd = now, now.End
-	if st, ok := p.quality.add(&now, leftOut); ok && !p.timeline.told {
-		p.timeline.told = true
+	if st, ok := p.quality.add(&now, leftOut); ok {
+		p.tell(st)
+	}
+}
+
+// tell tells something about quality, each kind once in a measurement.
+func (p *placer) tell(st Status) {
+	if !slices.Contains(p.timeline.told, st.Kind) {
+		p.timeline.told = append(p.timeline.told, st.Kind)
 		p.say(st)
 	}
 }

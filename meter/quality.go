@@ -10,8 +10,10 @@ type quality struct {
 	limit    float64 // share of windows
 	switches bool    // there are longer windows to be tried
 	exceeded bool    // and should be
+	left     float64 // share that was left out over the last trial
 
 	minute, trial counts
+	end           time.Time // of the last window
 }
 
 // counts are over some time.
@@ -29,11 +31,16 @@ const (
 	// disagreement is by how much the lengths of windows and the time that they
 	// span may part.
 	disagreement = 0.01
+
+	// comparable is over how long these can be compared: times are off by some
+	// tens of milliseconds at first.
+	comparable = 10 * time.Second
 )
 
 // add takes in a window and how many were left out before it. What a person
 // should know of it is returned with ok.
 func (q *quality) add(w *Window, leftOut int) (st Status, ok bool) {
+	q.end = w.End
 	for _, c := range [...]*counts{&q.minute, &q.trial} {
 		if c.since.IsZero() {
 			c.since = w.Start
@@ -43,27 +50,53 @@ func (q *quality) add(w *Window, leftOut int) (st Status, ok bool) {
 		c.lengths += time.Duration(1+leftOut) * w.Length
 	}
 	if w.End.Sub(q.trial.since) >= trialTime {
-		q.exceeded = q.exceeded || q.switches && q.trial.share() > q.limit
+		q.left = q.trial.share()
+		q.exceeded = q.exceeded || q.switches && q.left > q.limit
 		q.trial = counts{since: w.End}
 	}
-	span := w.End.Sub(q.minute.since)
-	if span < time.Minute {
+	if w.End.Sub(q.minute.since) < time.Minute {
 		return Status{}, false
 	}
-	c := q.minute
-	q.minute = counts{since: w.End}
-	st = Status{Time: w.End, Phase: Streaming}
+	return q.judge(time.Minute)
+}
+
+// finish is add at the end of a stream, for what is there of a minute.
+func (q *quality) finish() (st Status, ok bool) {
+	if q.minute.since.IsZero() {
+		return Status{}, false
+	}
+	return q.judge(comparable)
+}
+
+// judge tells what a person should know of the windows since the last time, if
+// they span that much.
+func (q *quality) judge(least time.Duration) (st Status, ok bool) {
+	c, span := q.minute, q.end.Sub(q.minute.since)
+	if span < least {
+		return Status{}, false
+	}
+	q.minute = counts{since: q.end}
+	st = Status{Time: q.end, Phase: Streaming}
 	switch parted := float64(c.lengths)/float64(span) - 1; {
-	case c.share() > q.limit:
-		st.Kind = ManyLeftOut
-		st.Text = fmt.Sprintf("the meter left out %.1f %% of the windows in the last minute", 100*c.share())
-		return st, true
 	case parted > disagreement || parted < -disagreement:
 		st.Kind = TimesDisagree
-		st.Text = fmt.Sprintf("the windows of the last minute are %.1f %% longer than the time that they span", 100*parted)
-		return st, true
+		st.Text = fmt.Sprintf("the windows of the last %.0f s are %s than the time that they span; their energy may be wrong by as much",
+			span.Seconds(), percentLonger(parted))
+	case c.share() > q.limit && span >= time.Minute:
+		st.Kind = ManyLeftOut
+		st.Text = fmt.Sprintf("the meter left out %.1f %% of the windows in the last minute", 100*c.share())
+	default:
+		return Status{}, false
 	}
-	return Status{}, false
+	return st, true
+}
+
+// percentLonger writes by how much something is longer or shorter.
+func percentLonger(share float64) string {
+	if share < 0 {
+		return fmt.Sprintf("%.1f %% shorter", -100*share)
+	}
+	return fmt.Sprintf("%.1f %% longer", 100*share)
 }
 
 // share returns the share of windows that were left out.

@@ -1,5 +1,7 @@
 package meter
 
+import "slices"
+
 // A queue is first in, first out. It makes no garbage once it has grown.
 type queue[T any] struct {
 	items []T
@@ -24,4 +26,14 @@ func (q *queue[T]) pop() (v T, ok bool) {
 		q.items, q.head = q.items[:0], 0
 	}
 	return v, true
+}
+
+// unpop puts back what was the last to be taken out.
+func (q *queue[T]) unpop(v T) {
+	if q.head == 0 {
+		q.items = slices.Insert(q.items, 0, v)
+		return
+	}
+	q.head--
+	q.items[q.head] = v
 }

@@ -16,6 +16,7 @@ type meterRecoverer struct {
 	timeline *timeline
 	periods  int      // in a window; 0: to be chosen
 	worked   bool     // windows of so many periods came
+	trials   trials   // of windows that were left out too often
 	notes    []Status // to be told
 	m        *Meter   // nil: there is no link
 	byHand   bool     // there has been no stream: Drain makes a link
@@ -30,7 +31,7 @@ type meterRecoverer struct {
 }
 
 func newRecoverer(r *route, sc StreamConfig, rec Recovery) *meterRecoverer {
-	return &meterRecoverer{route: r, sc: sc, limit: rec, timeline: &timeline{}}
+	return &meterRecoverer{route: r, sc: sc, limit: rec, timeline: &timeline{}, trials: trials{}}
 }
 
 // first opens the meter and starts the first stream.

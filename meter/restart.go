@@ -3,6 +3,7 @@ package meter
 import (
 	"context"
 	"errors"
+	"time"
 
 	"powerspy2/powerspy"
 )
@@ -12,8 +13,9 @@ import (
 // ones are tried in turn.
 func (r *meterRecoverer) start(ctx context.Context) (source, error) {
 	if r.periods == 0 {
-		r.periods = r.sc.averaging(r.m.info.Frequency)
+		r.periods = r.sc.averaging(r.m.info.Frequency, r.route.averaging)
 	}
+	tried := false
 	for {
 		longer := 0
 		if !r.worked {
@@ -22,11 +24,20 @@ func (r *meterRecoverer) start(ctx context.Context) (source, error) {
 		s, err := r.begin(ctx, longer == 0)
 		if err == nil {
 			r.worked = true
+			if tried {
+				r.route.keepsUp(r.periods)
+			}
 			return s, nil
 		}
-		if longer == 0 || !tooShort(err) || ctx.Err() != nil {
+		switch {
+		case !tooShort(err) || ctx.Err() != nil:
+			return nil, err
+		case longer == 0 && !r.worked && r.sc.Averaging == 0 && r.sc.Interval > 0 && r.sc.Interval < time.Second:
+			return nil, noLonger(err, r.sc.Interval)
+		case longer == 0:
 			return nil, err
 		}
+		tried = true
 		r.notes = append(r.notes, otherWindows(r.periods, longer, err))
 		r.periods = longer
 	}
@@ -42,7 +53,7 @@ func (r *meterRecoverer) begin(ctx context.Context, last bool) (*Stream, error) 
 	if last && !r.worked && r.sc.Averaging == 0 && r.periods > averagings[0] {
 		s.patience = lastFirstFrame
 	}
-	s.quality.switches = r.longer() != 0
+	s.quality.switches = r.longer() != 0 || r.sc.Averaging == 0 && len(r.trials) > 0
 	if err := s.prime(); err != nil {
 		if !errors.Is(err, powerspy.ErrLink) {
 			r.m.stopStray(ctx)
@@ -52,11 +63,23 @@ func (r *meterRecoverer) begin(ctx context.Context, last bool) (*Stream, error) 
 	return s, nil
 }
 
-// lengthen goes on with longer windows, where the stream leaves too many out.
-func (r *meterRecoverer) lengthen(ctx context.Context) (source, error) {
+// lengthen goes on with longer windows, where the stream that there is leaves
+// too many out; after the longest ones, with those that were left out least. On
+// an error there is no stream.
+func (r *meterRecoverer) lengthen(ctx context.Context, cause error) (source, error) {
+	if left, ok := errors.AsType[*leftOutError](cause); ok {
+		r.trials[r.periods] = left.share
+	}
 	longer := r.longer()
-	r.notes = append(r.notes, otherWindows(r.periods, longer, errLeftOut))
-	r.periods = longer
+	if longer == 0 {
+		r.periods = r.trials.best()
+		r.sc.Averaging = r.periods // no more trials
+		r.notes = append(r.notes, settledOn(r.periods, r.trials[r.periods]))
+	} else {
+		r.notes = append(r.notes, otherWindows(r.periods, longer, errLeftOut))
+		r.periods = longer
+	}
+	r.route.keepsUp(r.periods)
 	if err := r.m.client.Stop(ctx); err != nil {
 		return nil, explain("measure with "+r.route.target.String(), err)
 	}

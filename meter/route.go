@@ -108,6 +108,8 @@ type route struct {
 	host    host
 	finding       // of a target that is Bluetooth, Serial, TCP or Simulated
 	info    *Info // of the meter at the last link; nil at first
+
+	averaging int // see Facts.Averaging
 }
 
 // attempts is how often a meter that answers wrongly or not at all is given a
@@ -183,6 +185,7 @@ func (r *route) initialised(ctx context.Context, l powerspy.Link) (*Meter, error
 func (r *route) recalled() *Facts {
 	if r.info != nil {
 		f := r.info.Facts()
+		f.Averaging = r.averaging
 		return &f
 	}
 	if r.cfg.Recall != nil {
@@ -198,6 +201,10 @@ func (r *route) learn(m *Meter, known *Facts) {
 	info := m.info
 	r.info = &info
 	facts := info.Facts()
+	if known != nil && known.of(info.Identity) {
+		facts.Averaging = known.Averaging
+	}
+	r.averaging = facts.Averaging
 	if r.cfg.Learnt != nil && (known == nil || !known.equal(facts)) {
 		r.cfg.Learnt(r.target, facts)
 	}
@@ -208,6 +215,20 @@ func (r *route) learn(m *Meter, known *Facts) {
 		r.cfg.Report(s)
 	}
 	m.notices = nil
+}
+
+// keepsUp keeps that the meter keeps up with windows of so many mains periods, and
+// with none shorter.
+func (r *route) keepsUp(periods int) {
+	if r.averaging == periods {
+		return
+	}
+	r.averaging = periods
+	if r.cfg.Learnt != nil {
+		facts := r.info.Facts()
+		facts.Averaging = periods
+		r.cfg.Learnt(r.target, facts)
+	}
 }
 
 // trust lets BlueZ trust the device, now that it has answered as a meter does. To

@@ -15,16 +15,13 @@ import (
 type StreamConfig struct {
 	// Averaging is the length of an averaging window in mains periods, up to
 	// one second of them. 0: see AutoAveraging; with [Supervise] also longer ones
-	// where the meter can't keep up with that.
+	// where the meter can't keep up with that, now or in an earlier run (see
+	// Facts.Averaging).
 	Averaging int
 
 	// Interval is the shortest interval that readings will be made of, from one
 	// mains period to MaxInterval: windows are not longer. 0: none is in mind.
 	Interval time.Duration
-
-	// Preferred is an averaging that worked with this meter before: with an
-	// Averaging of 0 no shorter windows are tried. 0: none is known.
-	Preferred int
 
 	// Live yields windows as soon as their frames come, placed by what is known
 	// then. Otherwise they come up to [Lag] after their end, placed by what came
@@ -67,9 +64,8 @@ type Stream struct {
 	rejected uint64    // damaged frames, of the client's count
 	heard    time.Time // when the last frame arrived; at first, when the stream began
 	looked   time.Time // when it was looked last for what is due
-	spread   time.Duration
-	frames   int   // that were taken, the first one too
-	failed   error // final
+	frames   int       // that were taken, the first one too
+	failed   error     // final
 }
 
 // A timeline runs through all the streams of a measurement.
@@ -82,7 +78,10 @@ type timeline struct {
 	// reference is the moment whose wall clock the times of windows go by.
 	reference time.Time
 
-	told bool // that the meter leaves many windows out
+	told []StatusKind // of what quality tells
+
+	// spread is for how long frames were away lately, and came then.
+	spread time.Duration
 }
 
 // at returns the moment with the wall clock that windows go by. The moment is
@@ -106,8 +105,11 @@ const (
 	firstFrame     = 2 * time.Second
 	lastFirstFrame = 9 * time.Second
 
-	// maxSpread bounds the delays that are waited for.
+	// maxSpread bounds the times without frames that are waited for, and
+	// maxSilent what is learnt from a silence that was not waited for: the meter
+	// may have paused, and not have stopped.
 	maxSpread = 5 * time.Second
+	maxSilent = 2 * time.Second
 
 	// wearOff is the share by which the longest delay seen wears off with each
 	// window.
@@ -126,7 +128,7 @@ func (m *Meter) Stream(ctx context.Context, cfg StreamConfig) (*Stream, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	return m.stream(ctx, cfg, cfg.averaging(m.info.Frequency), &timeline{})
+	return m.stream(ctx, cfg, cfg.averaging(m.info.Frequency, 0), &timeline{})
 }
 
 // stream is Stream for one that may go on from another, with windows of so many
@@ -217,6 +219,9 @@ func (s *Stream) step() {
 		s.looked = now
 		s.settle(now)
 	default:
+		if s.frames >= 2 && errors.Is(err, os.ErrDeadlineExceeded) {
+			s.timeline.spread = max(s.timeline.spread, min(silence, maxSilent))
+		}
 		s.fail(s.explain(err, silence))
 	}
 }
@@ -227,7 +232,7 @@ func (s *Stream) silence() time.Duration {
 	if s.frames < 2 {
 		return d + s.patience
 	}
-	return d + s.spread
+	return d + s.timeline.spread
 }
 
 // fail gives out what is held and ends the stream.
@@ -262,14 +267,19 @@ func (s *Stream) take(f *powerspy.RealtimeFrame) {
 	damaged := int(s.rt.Rejected() - s.rejected)
 	s.rejected += uint64(damaged)
 	s.frames++
+	pause := f.Arrival.Sub(s.heard) - s.filter.Length()
 	s.heard, s.looked = f.Arrival, f.Arrival
 	late, err := s.place(f.Arrival, frame{s.m.calibration.Convert(f.Frame), f.First, damaged})
-	s.spread = min(max(late, s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
+	if s.frames < 2 {
+		pause = 0 // which was for something else
+	}
+	spread := &s.timeline.spread
+	*spread = min(max(late, pause, *spread-time.Duration(wearOff*float64(*spread))), maxSpread)
 	switch {
 	case err != nil:
 		s.fail(explain("measure with "+s.m.target.String(), err))
 	case s.quality.exceeded:
-		s.fail(errLeftOut)
+		s.fail(&leftOutError{s.quality.left})
 	}
 }
 

@@ -59,7 +59,7 @@ type Supervised struct {
 	reason  error     // the cause, or what the last step failed with
 	step    Step      // announced, and to be taken next; 0: none
 	pause   time.Duration
-	hasty   bool // the meter sent frames faster than its mains allow, once
+	hasty   time.Time // when the meter last sent frames faster than its mains allow
 	queue   queue[Event]
 	failed  error // final
 }
@@ -96,8 +96,8 @@ type recoverer interface {
 	close() error
 
 	// lengthen goes on with longer windows than those of the stream that the
-	// meter is sending, of which it leaves too many out.
-	lengthen(ctx context.Context) (source, error)
+	// meter is sending, of which it leaves too many out, as the error says.
+	lengthen(ctx context.Context, cause error) (source, error)
 
 	// told returns what happened meanwhile, once.
 	told() []Status
@@ -147,6 +147,10 @@ func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h
 	s.outage(err)
 	return s, nil
 }
+
+// hastyAgain is within what time a meter that sends frames faster than its mains
+// allow, although it was asked for their frequency again, is given up.
+const hastyAgain = 5 * time.Minute
 
 // resolvePatiently is resolve, again and again for so long.
 func resolvePatiently(ctx context.Context, cfg Config, patience time.Duration, h host) (*route, error) {
@@ -251,18 +255,18 @@ func (s *Supervised) ended(err error) {
 	switch {
 	case errors.Is(err, errLeftOut):
 		s.cause = err
-		stream, lerr := s.recoverer.lengthen(s.ctx)
+		stream, lerr := s.recoverer.lengthen(s.ctx, err)
 		s.tell()
 		if lerr == nil {
 			s.stream = stream
 			return
 		}
 		err = lerr
-	case errors.Is(err, errTooFast) && s.hasty:
+	case errors.Is(err, errTooFast) && !s.hasty.IsZero() && time.Since(s.hasty) < hastyAgain:
 		s.end(err)
 		return
 	case errors.Is(err, errTooFast):
-		s.hasty = true // the mains frequency is asked for again
+		s.hasty = time.Now() // the mains frequency is asked for again
 	}
 	s.outage(err)
 }

@@ -37,7 +37,7 @@ type supervisedMeter struct {
 // superviseSim begins to measure with a simulated meter in the air, in a bubble.
 func superviseSim(t *testing.T, spec string, sc StreamConfig, rec Recovery) *supervisedMeter {
 	t.Helper()
-	cfg, err := sim.ParseSpec("link=exponential,first=clean," + spec)
+	cfg, err := sim.ParseSpec(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

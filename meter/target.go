@@ -20,6 +20,7 @@ const (
 	Serial                // a serial line such as /dev/rfcomm0 or a pseudo-terminal
 	TCP                   // a TCP port that carries the meter's bytes
 	Simulated             // the simulated meter in this process
+	File                  // no meter, but what was recorded of one: see OpenReplay
 )
 
 // String returns the kind in plain words.
@@ -37,6 +38,8 @@ func (k Kind) String() string {
 		return "TCP"
 	case Simulated:
 		return "simulated"
+	case File:
+		return "file"
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
@@ -51,7 +54,7 @@ type Target struct {
 	Channel uint8          // Bluetooth: RFCOMM channel, 1 to 30; 0: 1, or what the meter's service record says
 	// Unpaired: Bluetooth: it refuses to pair, and is connected to without: anybody could listen.
 	Unpaired bool
-	Path     string // Serial: path of the device
+	Path     string // Serial: path of the device; File: of the file
 	Host     string // TCP: host:port
 	Sim      string // Simulated: parameters, see package sim
 
@@ -139,7 +142,7 @@ func (t Target) String() string {
 			return t.Address.String()
 		}
 		return fmt.Sprintf("%s (%s)", t.Name, t.Address)
-	case Serial:
+	case Serial, File:
 		return t.Path
 	case TCP:
 		return "tcp://" + t.Host

@@ -97,6 +97,8 @@ var advices = []advice{
 	when(meter.ErrNoFile, "`powerspy files list` lists them"),
 	whenA(func(e *meter.SeveralError) string { return "say which with --device " + e.Found[0].Device() }),
 
+	when(meter.ErrShortWindows, "give a longer interval, such as 250ms or 1s"),
+
 	// This machine.
 	when(rfcomm.ErrKernelStuck, "reboot this machine (nothing less helps; a kernel before 6.1.192 or from 6.12 on does not have this bug)"),
 	when(meter.ErrNamespace, "run it in the network namespace of the machine (Docker and Podman: `--network host`)"),

@@ -66,7 +66,7 @@ func TestProviderHalfMinute(t *testing.T) {
 		t.Run(interval.String(), func(t *testing.T) {
 			t.Parallel()
 			p := startProgram(t, gmtProvider, "-i", fmt.Sprint(interval.Milliseconds()), "-u", "uJ",
-				"--device", "sim:link=exponential,first=clean,noise=0.05,silence=20s/2s,load=server")
+				"--device", "sim:noise=0.05,silence=20s/2s,load=server")
 			var rows strings.Builder
 			var begun, at int64
 			for at-begun < 30_000_000 {

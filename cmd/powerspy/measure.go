@@ -106,7 +106,7 @@ func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) e
 		s.progress.Report(status)
 		service.Status(status)
 	}
-	stream, err := meter.Supervise(ctx, cfg, want.stream, want.recovery)
+	stream, err := s.source(ctx, cfg, want.stream, want.recovery)
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,25 @@ type memory struct {
 	meters []remembered
 }
 
-// A remembered is what was learnt of the meter at a device. The newest come
-// first.
+// A remembered is what was learnt of the meter at a device, by an adapter. The
+// newest come first.
 type remembered struct {
-	Device string `json:"device"`
+	Device  string `json:"device"`
+	Adapter string `json:"adapter,omitempty"` // address; none of a meter that is not reached by Bluetooth
 	meter.Facts
+}
+
+// at reports whether it is of a target.
+func (r *remembered) at(t meter.Target) bool {
+	return r.Device == t.Device() && r.Adapter == adapterOf(t)
+}
+
+// adapterOf returns the address of the adapter by which a target is reached.
+func adapterOf(t meter.Target) string {
+	if t.Adapter.IsZero() {
+		return ""
+	}
+	return t.Adapter.String()
 }
 
 // maxRemembered bounds the cache: ports of simulated meters come and go.
@@ -55,11 +69,17 @@ func memoryPath(getenv func(string) string) string {
 }
 
 func (m *memory) recall(t meter.Target) (meter.Facts, bool) {
+	if i := slices.IndexFunc(m.meters, func(r remembered) bool { return r.at(t) }); i >= 0 {
+		return m.meters[i].Facts, true
+	}
+	// By another adapter: how much is left out depends on that, all else does not.
 	i := slices.IndexFunc(m.meters, func(r remembered) bool { return r.Device == t.Device() })
 	if i < 0 {
 		return meter.Facts{}, false
 	}
-	return m.meters[i].Facts, true
+	f := m.meters[i].Facts
+	f.Averaging = 0
+	return f, true
 }
 
 // learn keeps what was learnt of the meter at a target. A simulated one in this
@@ -75,8 +95,8 @@ func (m *memory) learn(t meter.Target, f meter.Facts) error {
 			m.meters = now
 		}
 	}
-	m.meters = slices.DeleteFunc(m.meters, func(r remembered) bool { return r.Device == t.Device() })
-	m.meters = slices.Insert(m.meters, 0, remembered{Device: t.Device(), Facts: f})
+	m.meters = slices.DeleteFunc(m.meters, func(r remembered) bool { return r.at(t) })
+	m.meters = slices.Insert(m.meters, 0, remembered{Device: t.Device(), Adapter: adapterOf(t), Facts: f})
 	m.meters = m.meters[:min(len(m.meters), maxRemembered)]
 	text, err := json.MarshalIndent(m.meters, "", "  ")
 	if err != nil {

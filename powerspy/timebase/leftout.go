@@ -25,7 +25,7 @@ const (
 	longestRun = 12   // with a probability of its own
 	pauses     = 0.02 // share of the runs that are pauses, at least
 	pauseMore  = 0.9  // that one goes on
-	trust      = 0.5  // that damaged frames were windows, one each
+	trust      = 0.95 // that damaged frames were windows, one each
 	seldom     = 2e-3 // share from which a run has a probability of its own
 )
 
@@ -262,9 +262,6 @@ func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
 		if k == stuck {
 			all[1] = all[0]
 		}
-	} else {
-		r := rate{all[0].happened + all[1].happened, all[0].of + all[1].of}
-		all = [2]rate{r, r}
 	}
 	for w := range l.share {
 		l.share[w] = min(max(all[w].value(), minShare), maxShare)

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"powerspy2/powerspy/sim"
+)
+
+// TestInterruptedStart: who is interrupted before the first window stops the meter,
+// which has begun to measure.
+func TestInterruptedStart(t *testing.T) {
+	for _, args := range [][]string{
+		{"measure"}, {"measure", "--live", "--averaging", "1"}, {"gmt"}, {"gmt", "-c"}, {"recover"},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			m := sim.New(sim.Config{First: sim.First{After: time.Hour}})
+			device := serveMeter(t, m)
+			home := t.TempDir()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			begun := make(chan bool)
+			go func() {
+				for !m.Measuring() && ctx.Err() == nil {
+					time.Sleep(time.Millisecond)
+				}
+				begun <- m.Measuring()
+				cancel()
+			}()
+			var out, errs bytes.Buffer
+			ended := make(chan int)
+			go func() {
+				ended <- run(ctx, env{
+					args: append([]string{"powerspy", "--device", device}, args...), stdout: &out, stderr: &errs,
+					getenv:    func(k string) string { return map[string]string{"HOME": home, "XDG_RUNTIME_DIR": home}[k] },
+					interrupt: func() {},
+				})
+			}()
+			select {
+			case <-begun:
+			case status := <-ended:
+				t.Fatalf("ended with %d before the meter measured: %s%s", status, &out, &errs)
+			}
+			<-ended
+			if m.Measuring() {
+				t.Errorf("the meter still measures: %s", &errs)
+			}
+		})
+	}
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"powerspy2/measure"
+	"powerspy2/meter"
+)
+
+// source opens what a command that only reads is to measure: the meter that is
+// wanted, or a file of what one recorded, which is known by its content.
+func (s *session) source(ctx context.Context, cfg meter.Config, sc meter.StreamConfig, rec meter.Recovery) (measure.Source, error) {
+	if path, ok := recording(cfg.Target); ok {
+		head, err := beginning(path)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("open %s: %w", path, err)
+		case meter.IsLog(head):
+			return meter.OpenReplay(ctx, path, sc)
+		}
+		return nil, &meter.Error{Kind: meter.ErrUsage, Op: "open " + path, Err: errNoRecording}
+	}
+	return meter.Supervise(ctx, cfg, sc, rec)
+}
+
+var errNoRecording = fmt.Errorf("it is neither a serial line nor a log of powerspy.py or powerspycli")
+
+// recording returns the path of the regular file that a target names, if it does.
+func recording(t meter.Target) (path string, ok bool) {
+	switch t.Kind {
+	case meter.Serial:
+		path = t.Path
+	case meter.Named:
+		path = t.Name // a file here, without a slash
+	default:
+		return "", false
+	}
+	info, err := os.Stat(path)
+	return path, err == nil && info.Mode().IsRegular()
+}
+
+// beginning returns the first kilobytes of a file.
+func beginning(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // it was only read
+	head, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	return head, err
+}
