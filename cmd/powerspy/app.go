@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 
+	"powerspy2/bluez"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
 
@@ -30,21 +33,36 @@ func (e env) warn(format string, args ...any) {
 // run runs the command and returns its exit status.
 func run(ctx context.Context, e env) int {
 	e.stdout = stdoutWriter{e.stdout}
-	err := newProgram(e).Run(ctx, e.args)
-	if text := message(err); text != "" {
-		e.warn("%s", text)
-	}
+	a := &app{env: e}
+	err := a.program().Run(ctx, e.args)
+	a.tell(err)
 	return exitStatus(err)
+}
+
+// tell tells a person of an error: in a sentence, and with --verbose what D-Bus
+// said, too.
+func (a *app) tell(err error) {
+	text := message(err)
+	if text == "" {
+		return
+	}
+	a.env.warn("%s", text)
+	if b, ok := errors.AsType[*bluez.Error](err); ok && b.Name != "" && a.verbose {
+		a.env.warn("D-Bus: %s", harmless.Text(b.Details()))
+	}
 }
 
 // app carries what the commands share.
 type app struct {
-	env env
+	env     env
+	verbose bool
 }
 
 // newProgram returns the command line without running it.
-func newProgram(e env) *cli.Program {
-	a := &app{env: e}
+func newProgram(e env) *cli.Program { return (&app{env: e}).program() }
+
+func (a *app) program() *cli.Program {
+	e := a.env
 	p := &cli.Program{
 		Name:        "powerspy",
 		Usage:       "measure electric power with a PowerSpy2",

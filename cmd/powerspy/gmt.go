@@ -44,7 +44,7 @@ Examples:
 			{Name: "unit", Aliases: []string{"u"}, Takes: cli.Choice(output.UnitNames()), Default: "mW", Usage: "values in `UNIT`: uJ, mJ, J, uW, mW or W"},
 			{Name: "check", Aliases: []string{"c"}, Usage: "check that the meter measures, then exit"},
 			{Name: giveUpFlag, Takes: giveUpTime, Default: "1m", Usage: "end after `TIME` without a reading"},
-			pin(),
+			pinFile(), pin(),
 		}, a.globalFlags()...),
 		Action: a.gmt,
 	}

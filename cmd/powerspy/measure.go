@@ -59,7 +59,7 @@ Examples:
 			{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "append the readings to `FILE`; - is standard output"},
 			{Name: syncFlag, Takes: cli.Duration{Examples: "1s, 5s, 1m", Zero: true}, Default: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m..."},
 			{Name: "summary", Default: "on a terminal", Usage: "print a summary at the end, on standard error; --summary=false does not"},
-			pin(), giveUp(),
+			pinFile(), pin(), giveUp(),
 		}, slices.Concat(streamFlags(), recoveryFlags(), a.globalFlags())...),
 		Action: a.measure,
 	}

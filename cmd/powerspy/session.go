@@ -34,10 +34,14 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	pin, err := s.givenPIN(c)
+	if err != nil {
+		return nil, err
+	}
 	s.meter = meter.Config{
 		Target:  target,
 		Adapter: c.String(adapterFlag),
-		PIN:     c.String(pinFlag), // of the commands that have it
+		PIN:     pin,
 		Report:  s.progress.Report,
 
 		Forerunner: rfcomm.SpawnForerunner,
@@ -45,7 +49,7 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	if err := s.meter.Validate(); err != nil {
 		return nil, err
 	}
-	if c.Bool(verboseFlag) {
+	if a.verbose = c.Bool(verboseFlag); a.verbose {
 		s.meter.Trace = s.progress.trace
 	}
 	if a.env.terminal != nil {
@@ -74,12 +78,6 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	}
 	s.meter.Claim = s.claim
 	return s, nil
-}
-
-const pinFlag = "pin"
-
-func pin() *cli.Flag {
-	return &cli.Flag{Name: pinFlag, Takes: cli.Text{}, Usage: "the meter's `PIN`, in place of the usual 1234 and 0000"}
 }
 
 // remember makes t the default meter.
