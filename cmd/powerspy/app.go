@@ -19,9 +19,24 @@ type env struct {
 	stdout, stderr io.Writer
 	stdoutTerminal bool
 	stderrTerminal bool
+	stdoutWidth    func() int // columns of the terminal, 0 if there is none; nil: that
+	stderrWidth    func() int
 	getenv         func(string) string
 	interrupt      func()                   // ends the command's context, as Ctrl-C does
 	terminal       func() (terminal, error) // opens the terminal to ask questions on; nil: nobody to ask
+}
+
+// columns returns the columns of standard output's terminal, 0 for none.
+func (e env) columns() int {
+	if e.stdoutWidth == nil {
+		return 0
+	}
+	return e.stdoutWidth()
+}
+
+// newProgress returns what tells on standard error what is going on.
+func (e env) newProgress(quiet bool) *progress {
+	return &progress{w: e.stderr, terminal: e.stderrTerminal && !dumb(e.getenv), width: e.stderrWidth, quiet: quiet}
 }
 
 // warn tells something that does not end the command.

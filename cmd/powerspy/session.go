@@ -15,6 +15,7 @@ import (
 type session struct {
 	env        env
 	progress   *progress
+	gaps       gapTeller
 	meter      meter.Config
 	config     *config.Config
 	configPath string // empty: this user has no place for one
@@ -28,8 +29,9 @@ func (a *app) session(c *cli.Context) (*session, error) { return a.newSession(c,
 func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	s := &session{
 		env:      a.env,
-		progress: &progress{w: a.env.stderr, terminal: a.env.stderrTerminal, quiet: quiet},
+		progress: a.env.newProgress(quiet),
 	}
+	s.gaps.line = s.progress.Line
 	target, err := meter.ParseTarget(c.String(deviceFlag))
 	if err != nil {
 		return nil, err
