@@ -77,8 +77,9 @@ type Error struct {
 	Err error
 }
 
-// Error tells the operation, its subject, and the cause with the daemon's
-// words.
+// Error returns the operation, its subject and the cause. The daemon's own words,
+// which may be long, stand in for a cause that has no meaning in this package;
+// see [Error.Details] for the rest.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("bluez: ")
@@ -89,13 +90,34 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		b.WriteString(": " + e.Err.Error())
 	}
-	switch {
-	case e.Name != "" && e.Message != "":
-		b.WriteString(": " + e.Name + ": " + e.Message)
-	case e.Name != "":
-		b.WriteString(": " + e.Name)
+	if e.Err == nil && e.Name != "" {
+		b.WriteString(": " + shortened(e.Details()))
 	}
 	return b.String()
+}
+
+// Details returns what the daemon or the bus said, the name of the D-Bus error
+// first; "" when the error did not come over D-Bus.
+func (e *Error) Details() string {
+	if e.Message == "" {
+		return e.Name
+	}
+	return e.Name + ": " + e.Message
+}
+
+// maxWords bounds what a sentence quotes of the daemon's words, in characters.
+const maxWords = 120
+
+// shortened returns the first line of a text, up to maxWords.
+func shortened(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	if r := []rune(line); len(r) > maxWords {
+		line = string(r[:maxWords])
+	}
+	if line != text {
+		line += "..."
+	}
+	return line
 }
 
 // Unwrap returns e.Err.

@@ -86,10 +86,11 @@ func Test_wrap(t *testing.T) {
 
 func TestErrorText(t *testing.T) {
 	for want, err := range map[string]error{
-		"bluez: switch on hci0: the Bluetooth adapter is off: org.bluez.Error.NotReady: Resource Not Ready": wrap("switch on", "hci0",
+		"bluez: switch on hci0: the Bluetooth adapter is off": wrap("switch on", "hci0",
 			dbus.Error{Name: "org.bluez.Error.NotReady", Body: []any{"Resource Not Ready"}}),
 		"bluez: list devices: org.bluez.Error.Failed":         wrap(opDevices, "", dbus.Error{Name: "org.bluez.Error.Failed"}),
 		"bluez: list adapters: org.bluez.Error.Failed":        wrap(opAdapters, "", dbus.Error{Name: "org.bluez.Error.Failed", Body: []any{uint32(7)}}),
+		"bluez: call x: com.example.Odd: first line...":       wrap("call x", "", dbus.Error{Name: "com.example.Odd", Body: []any{"first line\nsecond"}}),
 		"bluez: connect: the Bluetooth daemon is not running": wrap("connect", "", ErrNoDaemon),
 	} {
 		if err.Error() != want {

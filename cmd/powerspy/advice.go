@@ -194,8 +194,8 @@ var advices = []advice{
 
 // pinAdvice is what to do about a PIN that was refused.
 var pinAdvice = map[meter.PINSource]string{
-	meter.GivenPIN:  "check the PIN on the meter's label and give it with --pin",
-	meter.UsualPINs: "give the meter's own with --pin",
+	meter.GivenPIN:  "check the PIN on the meter's label and give it with --pin-file",
+	meter.UsualPINs: "give the meter's own with --pin-file, or type it when asked on a terminal",
 	meter.TypedPINs: "check the PIN on the meter's label",
 }
 

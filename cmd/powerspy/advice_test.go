@@ -81,7 +81,7 @@ func TestAdvice(t *testing.T) {
 		{&meter.UntrustedError{Target: target}, "type `bluetoothctl trust 00:0B:CE:07:1D:32`"},
 		{kind(meter.ErrNotFound, &meter.ImpostorError{Target: target, What: "it is a phone"}), "`powerspy scan`"},
 		{kind(meter.ErrPairing, &meter.PINError{Source: meter.UsualPINs, Err: bluez.ErrAuthRejected}), "try again"},
-		{kind(meter.ErrPairing, &meter.PINError{Source: meter.UsualPINs}), "give the meter's own with --pin"},
+		{kind(meter.ErrPairing, &meter.PINError{Source: meter.UsualPINs}), "give the meter's own with --pin-file, or type it when asked on a terminal"},
 		{bluez.ErrAuthTimeout, "try again closer to it"},
 		{bluez.ErrAuthCanceled, "no other program pairs with it"},
 		{rfcomm.ErrKeyRefused, "type `powerspy setup` to pair"},
@@ -155,5 +155,28 @@ func TestSentence(t *testing.T) {
 	want := "measure with x: gave up after 1s: connect to x: the link broke (" + powerspy.ErrLink.Error() + "); try again"
 	if got := sentence(err); got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// An error is one sentence; what D-Bus said at length is told with --verbose.
+func TestDBusDetails(t *testing.T) {
+	err := &bluez.Error{
+		Op: "list adapters", Name: "org.freedesktop.DBus.Error.AccessDenied", Err: os.ErrPermission,
+		Message: `Rejected send message, 2 matched rules; type="method_call", sender=":1.42"`,
+	}
+	for _, verbose := range []bool{false, true} {
+		var told strings.Builder
+		(&app{env: env{stderr: &told}, verbose: verbose}).tell(fmt.Errorf("open: %w", err))
+		sentence, details, _ := strings.Cut(told.String(), "\n")
+		if sentence != "powerspy: open: bluez: list adapters: permission denied" {
+			t.Errorf("verbose %v: %q", verbose, sentence)
+		}
+		want := ""
+		if verbose {
+			want = "powerspy: D-Bus: " + err.Details() + "\n"
+		}
+		if details != want {
+			t.Errorf("verbose %v: details %q, want %q", verbose, details, want)
+		}
 	}
 }

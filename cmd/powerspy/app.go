@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 
+	"powerspy2/bluez"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
 
@@ -16,9 +19,24 @@ type env struct {
 	stdout, stderr io.Writer
 	stdoutTerminal bool
 	stderrTerminal bool
+	stdoutWidth    func() int // columns of the terminal, 0 if there is none; nil: that
+	stderrWidth    func() int
 	getenv         func(string) string
 	interrupt      func()                   // ends the command's context, as Ctrl-C does
 	terminal       func() (terminal, error) // opens the terminal to ask questions on; nil: nobody to ask
+}
+
+// columns returns the columns of standard output's terminal, 0 for none.
+func (e env) columns() int {
+	if e.stdoutWidth == nil {
+		return 0
+	}
+	return e.stdoutWidth()
+}
+
+// newProgress returns what tells on standard error what is going on.
+func (e env) newProgress(quiet bool) *progress {
+	return &progress{w: e.stderr, terminal: e.stderrTerminal && !dumb(e.getenv), width: e.stderrWidth, quiet: quiet}
 }
 
 // warn tells something that does not end the command.
@@ -30,21 +48,36 @@ func (e env) warn(format string, args ...any) {
 // run runs the command and returns its exit status.
 func run(ctx context.Context, e env) int {
 	e.stdout = stdoutWriter{e.stdout}
-	err := newProgram(e).Run(ctx, e.args)
-	if text := message(err); text != "" {
-		e.warn("%s", text)
-	}
+	a := &app{env: e}
+	err := a.program().Run(ctx, e.args)
+	a.tell(err)
 	return exitStatus(err)
+}
+
+// tell tells a person of an error: in a sentence, and with --verbose what D-Bus
+// said, too.
+func (a *app) tell(err error) {
+	text := message(err)
+	if text == "" {
+		return
+	}
+	a.env.warn("%s", text)
+	if b, ok := errors.AsType[*bluez.Error](err); ok && b.Name != "" && a.verbose {
+		a.env.warn("D-Bus: %s", harmless.Text(b.Details()))
+	}
 }
 
 // app carries what the commands share.
 type app struct {
-	env env
+	env     env
+	verbose bool
 }
 
 // newProgram returns the command line without running it.
-func newProgram(e env) *cli.Program {
-	a := &app{env: e}
+func newProgram(e env) *cli.Program { return (&app{env: e}).program() }
+
+func (a *app) program() *cli.Program {
+	e := a.env
 	p := &cli.Program{
 		Name:        "powerspy",
 		Usage:       "measure electric power with a PowerSpy2",
@@ -61,7 +94,7 @@ func newProgram(e env) *cli.Program {
 		[]*cli.Command{a.measureCommand(), a.setupCommand(), a.scanCommand(), a.metersCommand(), a.infoCommand(), a.doctorCommand(), a.recoverCommand()},
 		under("Functions of the meter", a.captureCommand(), a.clockCommand(), a.eepromCommand(), a.filesCommand(), a.logCommand()),
 		under("Other programs", a.gmtCommand(), a.bridgeCommand(), a.simCommand()),
-		under("This program", p.CompletionCommand(), p.ManCommand(), a.versionCommand(), p.HelpCommand()),
+		under("This program", p.CompletionCommand(a.writeText, toFile()...), p.ManCommand(a.writeText, toFile()...), a.versionCommand(), p.HelpCommand()),
 	)
 	return p
 }

@@ -42,7 +42,7 @@ Examples:
 		Flags: append([]*cli.Flag{
 			{Name: "tty", Takes: cli.File{}, Default: "tty in your runtime directory", Usage: "create the device as `PATH`, a symbolic link"},
 			{Name: "tcp", Takes: cli.Text{}, Usage: "listen on `PORT` of 127.0.0.1 instead, or on ADDRESS:PORT of another loopback address"},
-			pin(),
+			pinFile(), pin(),
 		}, a.globalFlags()...),
 		Action: a.bridge,
 	}

@@ -39,7 +39,7 @@ Examples, a picture of two periods, and the inrush of what is switched on:
 			{Name: "plot", Takes: cli.File{}, Usage: "draw it to `FILE` (.png or .svg)"},
 			{Name: "raw", Takes: cli.File{}, Usage: "save the meter's raw answer to `FILE`"},
 			force(),
-			pin(),
+			pinFile(), pin(),
 		}, a.globalFlags()),
 		Action: a.capture,
 	}

@@ -44,7 +44,7 @@ Examples:
 			{Name: "unit", Aliases: []string{"u"}, Takes: cli.Choice(output.UnitNames()), Default: "mW", Usage: "values in `UNIT`: uJ, mJ, J, uW, mW or W"},
 			{Name: "check", Aliases: []string{"c"}, Usage: "check that the meter measures, then exit"},
 			{Name: giveUpFlag, Takes: giveUpTime, Default: "1m", Usage: "end after `TIME` without a reading"},
-			pin(),
+			pinFile(), pin(),
 		}, a.globalFlags()...),
 		Action: a.gmt,
 	}
@@ -103,13 +103,18 @@ func parseRows(c *cli.Context) (interval time.Duration, unit output.Unit, err er
 func (s *session) writeRows(ctx context.Context, interval time.Duration, rec meter.Recovery, rows *gmt.Rows) error {
 	src, err := s.source(ctx, s.meter, meter.StreamConfig{Interval: interval}, rec)
 	if err != nil {
-		return err
+		return unmeasured(ctx, err)
 	}
 	s.progress.End()
-	_, err = measure.Run(ctx, src, &measure.Every{Interval: interval, Out: func(e *measure.Event) error {
+	outcome, err := measure.Run(ctx, src, &measure.Every{Interval: interval, Out: func(e *measure.Event) error {
 		s.tell(e)
 		return rows.Event(e)
 	}}, atEnd{rows.Close})
+	s.lastGaps(err)
+	if err == nil && outcome.Windows == 0 {
+		// The tool would take no rows for no energy.
+		return errNothing
+	}
 	if stop, ok := errors.AsType[*measure.StopError](err); ok {
 		// All rows are written, and the next run gets a meter to stop that is
 		// still measuring: no reason to have this run thrown away.
@@ -132,7 +137,7 @@ func (s *session) checkMeter(ctx context.Context, interval time.Duration, rec me
 		return err
 	}
 	s.progress.End()
-	_, err = measure.Run(ctx, src, &measure.Every{Interval: interval, Count: 1, Out: func(e *measure.Event) error {
+	outcome, err := measure.Run(ctx, src, &measure.Every{Interval: interval, Count: 1, Out: func(e *measure.Event) error {
 		s.tell(e)
 		if e.Kind != measure.ReadingEvent {
 			return nil
@@ -140,5 +145,9 @@ func (s *session) checkMeter(ctx context.Context, interval time.Duration, rec me
 		_, err := fmt.Fprintf(s.env.stdout, "%s measures: %.1f W\n", src.Target(), e.Reading.Power)
 		return err
 	}})
+	s.lastGaps(err)
+	if err == nil && outcome.Windows == 0 {
+		return errNothing
+	}
 	return err
 }

@@ -11,7 +11,7 @@ import (
 func (a *app) group(c cli.Command, commands ...*cli.Command) *cli.Command {
 	c.Flags = a.globalFlags()
 	for _, sub := range commands {
-		sub.Flags = append(sub.Flags, pin())
+		sub.Flags = append(sub.Flags, pinFile(), pin())
 		sub.Flags = append(sub.Flags, a.globalFlags()...)
 	}
 	c.Commands = commands

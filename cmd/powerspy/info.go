@@ -26,7 +26,7 @@ Examples:
     powerspy info --device sim: --format json`,
 		Flags: append([]*cli.Flag{
 			{Name: "format", Aliases: []string{"f"}, Takes: cli.Choice{"text", "json"}, Default: "text", Usage: "write `FORMAT`: text or json"},
-			pin(),
+			pinFile(), pin(),
 		}, a.globalFlags()...),
 		Action: a.info,
 	}

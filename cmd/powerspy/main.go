@@ -57,6 +57,12 @@ func mainStatus() int {
 		getenv:         os.Getenv,
 		interrupt:      interrupt,
 	}
+	if e.stdoutTerminal {
+		e.stdoutWidth = widthOf(os.Stdout)
+	}
+	if e.stderrTerminal {
+		e.stderrWidth = widthOf(os.Stderr)
+	}
 	if e.stderrTerminal && term.IsTerminal(int(os.Stdin.Fd())) {
 		e.terminal = openTerminal
 	}

@@ -27,6 +27,7 @@ Backups of powerspy eeprom, and the readings of the service.`
 	}},
 	{Name: "environment", Text: func() string {
 		return `    POWERSPY_DEVICE   the meter, as --device; empty is the same as not set
+    POWERSPY_PIN      the meter's PIN, as --pin, which other users can't see here
     XDG_CACHE_HOME    see FILES
     XDG_CONFIG_HOME   see FILES
     XDG_RUNTIME_DIR   see FILES

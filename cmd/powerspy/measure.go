@@ -19,7 +19,9 @@ func (a *app) measureCommand() *cli.Command {
 		Usage: "print readings until Ctrl-C, --duration or --count",
 		Description: `On a machine that has no meter yet it does first what ` + "`powerspy setup`" + ` does.
 
-On a terminal readings are a table. Elsewhere they are plain lines:
+On a terminal readings are a table, with the columns that fit; --fields picks
+others. There ! marks a reading of which a part is missing, and ~ one with
+windows that the meter left out. Elsewhere they are plain lines:
 TIMESTAMP READING, UNIX microseconds at the end of the reading and its mean
 power, or its energy with an energy unit. Each line is written at once.
 
@@ -59,7 +61,7 @@ Examples:
 			{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "append the readings to `FILE`; - is standard output"},
 			{Name: syncFlag, Takes: cli.Duration{Examples: "1s, 5s, 1m", Zero: true}, Default: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m..."},
 			{Name: "summary", Default: "on a terminal", Usage: "print a summary at the end, on standard error; --summary=false does not"},
-			pin(), giveUp(),
+			pinFile(), pin(), giveUp(),
 		}, slices.Concat(streamFlags(), recoveryFlags(), a.globalFlags())...),
 		Action: a.measure,
 	}
@@ -80,10 +82,8 @@ func (a *app) measure(c *cli.Context) (err error) {
 	var w io.Writer = a.env.stdout
 	if want.output != "" {
 		f, oerr := s.openOutput(c.Context, want)
-		if interrupted(c.Context, oerr) {
-			return nil
-		} else if oerr != nil {
-			return oerr
+		if oerr != nil {
+			return unmeasured(c.Context, oerr)
 		}
 		defer closingOutput(&err, f)
 		w = f
@@ -108,7 +108,7 @@ func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) e
 	}
 	stream, err := s.source(ctx, cfg, want.stream, want.recovery)
 	if err != nil {
-		return err
+		return unmeasured(ctx, err)
 	}
 	s.progress.End()
 	if t := stream.Target(); t.Kind == meter.Bluetooth && len(s.config.Meters) == 0 {
@@ -133,6 +133,9 @@ func (want *measurement) sink(w io.Writer, t meter.Target) (output.Sink, error) 
 	o.Meter = cmp.Or(t.Alias, t.Name, t.Device())
 	f, file := w.(*outputFile)
 	o.HeaderApart = file
+	if want.output == "" {
+		o.Width = want.width
+	}
 	if file {
 		there := f.Content()
 		o.Head, o.Last = there.Head, there.Last

@@ -20,13 +20,14 @@ type measurement struct {
 	output   string        // empty: standard output
 	sync     time.Duration // 0: when the system likes
 	summary  bool
+	width    func() int // columns of standard output, as env has it
 	recovery meter.Recovery
 }
 
 // parseMeasurement reads the flags. Everything is checked here, before anything
 // is opened.
 func (a *app) parseMeasurement(c *cli.Context) (*measurement, error) {
-	want := &measurement{output: outputName(c)}
+	want := &measurement{output: outputName(c), width: a.env.stdoutWidth}
 	if err := checkZone(a.env.getenv); err != nil {
 		return nil, err
 	}

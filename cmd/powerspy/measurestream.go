@@ -33,6 +33,7 @@ func (s *session) stream(ctx context.Context, src measure.Source, want *measurem
 		},
 	}
 	outcome, err := measure.Run(ctx, src, readings)
+	s.lastGaps(err)
 	if share := outcome.BridgedShare(); share > 0 {
 		s.progress.Line("%.2g %% of windows were left out by the meter (bridged)", 100*share)
 	}
@@ -48,21 +49,39 @@ func (s *session) stream(ctx context.Context, src measure.Source, want *measurem
 }
 
 // errNothing is a measurement that ended before anything was measured.
-var errNothing = &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure", Err: errors.New("nothing was measured before the end")}
+var errNothing = &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure", Err: errors.New("nothing was measured: it was stopped before the first reading")}
 
-// tell tells a person what goes on beside readings.
-func (s *session) tell(e *measure.Event) {
-	switch e.Kind {
-	case measure.GapEvent:
-		s.progress.Line("nothing was measured from %s to %s: %s", e.Gap.From.Format(gapTime), e.Gap.To.Format(gapTime), e.Gap.Reason)
-	case measure.StatusEvent:
-		if e.Status.Phase == meter.Recovering {
-			s.progress.Report(e.Status)
-			return
-		}
-		s.progress.End()
-		s.progress.Line("%s", e.Status.Text)
+// lastGaps tells the gaps that are still to be told after measure.Run returned err.
+// One that left a sink behind may still be using them.
+func (s *session) lastGaps(err error) {
+	if !errors.Is(err, measure.ErrHeldUp) {
+		s.gaps.flush(true)
 	}
 }
 
-const gapTime = "15:04:05.000"
+// unmeasured returns the error of a measurement that did not begin: errNothing if
+// ctx ended it.
+func unmeasured(ctx context.Context, err error) error {
+	if interrupted(ctx, err) {
+		return errNothing
+	}
+	return err
+}
+
+// tell tells a person what goes on beside readings.
+func (s *session) tell(e *measure.Event) {
+	if e.Kind == measure.GapEvent {
+		s.gaps.add(&e.Gap)
+		return
+	}
+	s.gaps.flush(false)
+	if e.Kind != measure.StatusEvent {
+		return
+	}
+	if e.Status.Phase == meter.Recovering {
+		s.progress.Report(e.Status)
+		return
+	}
+	s.progress.End()
+	s.progress.Line("%s", e.Status.Text)
+}

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"powerspy2/internal/cli"
@@ -83,7 +85,7 @@ func (alias) Words() []string { return nil }
 func (alias) Parse(text string) (any, error) { return text, config.CheckAlias(text) }
 
 func (a *app) metersList(c *cli.Context) error {
-	s := &session{env: a.env, progress: &progress{w: a.env.stderr, terminal: a.env.stderrTerminal, quiet: c.Bool(quietFlag)}}
+	s := &session{env: a.env, progress: a.env.newProgress(c.Bool(quietFlag))}
 	if err := s.loadConfig(); err != nil {
 		return err
 	}
@@ -91,7 +93,8 @@ func (a *app) metersList(c *cli.Context) error {
 		s.progress.Line("no meter is remembered; type `powerspy setup`")
 		return nil
 	}
-	w := tabwriter.NewWriter(a.env.stdout, 0, 0, 2, ' ', 0)
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	if _, err := fmt.Fprint(w, "\tALIAS\tNAME\tDEVICE\tADAPTER\n"); err != nil {
 		return err
 	}
@@ -107,7 +110,11 @@ func (a *app) metersList(c *cli.Context) error {
 			return err
 		}
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(a.env.stdout, fitLines(table.String(), a.env.columns()))
+	return err
 }
 
 // dash writes a value of a table.
@@ -140,7 +147,7 @@ func (a *app) changeMeter(c *cli.Context, change func(*config.Config, *config.Me
 	if err != nil {
 		return err
 	}
-	(&progress{w: a.env.stderr, quiet: c.Bool(quietFlag)}).Line("%s", told)
+	a.env.newProgress(c.Bool(quietFlag)).Line("%s", told)
 	return nil
 }
 

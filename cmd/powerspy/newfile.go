@@ -99,6 +99,20 @@ func (f newFile) writeText(e env, text string) error {
 	})
 }
 
+// toFile are the flags of a command whose text goes to standard output by default.
+func toFile() []*cli.Flag {
+	return []*cli.Flag{outputTo("write `FILE`; - is standard output, the default"), force()}
+}
+
+// writeText writes what a command prints, to the file of --output if it is given.
+func (a *app) writeText(c *cli.Context, text string) error {
+	name := outputName(c)
+	if name == "" {
+		name = standardOutput
+	}
+	return newFile{name, c.Bool(forceFlag)}.writeText(a.env, text)
+}
+
 // fileKind says what a thing that is no regular file is.
 func fileKind(name string, mode fs.FileMode) string {
 	switch {

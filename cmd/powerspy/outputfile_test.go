@@ -238,8 +238,10 @@ func TestHangupWithoutOutput(t *testing.T) {
 // output.
 func TestTerminalGoesAway(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out")
-	person, cmd := startOnTerminal(t, "measure", "-v", "--device", quickSim, "--interval", "20ms", "--output", path)
-	person.until("> <J")
+	person, cmd := startOnTerminal(t, "measure", "--device", quickSim, "--interval", "20ms", "--output", path)
+	for sizeOf(path) <= 0 {
+		<-time.After(time.Millisecond)
+	}
 	if err := person.master.Close(); err != nil {
 		t.Fatal(err)
 	}

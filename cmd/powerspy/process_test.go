@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -171,20 +170,46 @@ func TestInterruptedSummary(t *testing.T) {
 }
 
 func TestInterruptedBeforeAnswer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	for command, want := range map[string]int{"measure": 0, "info": 1, "setup": 1, "doctor": 1} {
-		p := start(t, command, "-v", "--device", "tcp://"+l.Addr().String())
+	device := silent(t)
+	for command, want := range map[string]int{"measure": 6, "gmt": 6, "info": 1, "setup": 1, "doctor": 1} {
+		p := start(t, command, "-v", "--device", device)
 		p.told("> <?>")
 		p.signal(os.Interrupt)
-		if want == 1 {
+		if want == 6 {
+			p.told(nothingMeasured)
+		} else {
 			p.told("powerspy: interrupted")
 		}
 		if got := p.wait(); got.ExitCode() != want {
 			t.Errorf("%s: %v, want exit status %d", command, got, want)
+		}
+	}
+}
+
+const nothingMeasured = "powerspy: measure: nothing was measured: it was stopped before the first reading"
+
+// A measurement that is stopped before the first reading says so, and has the
+// meter stopped. So does that of the Green Metrics Tool, which would take an empty
+// log for no energy.
+func TestInterruptedBeforeFirstReading(t *testing.T) {
+	for _, command := range []string{"measure", "gmt"} {
+		for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+			p := start(t, command, "-v", "--device", "sim:link=ideal,first=1h")
+			for {
+				l, err := p.stderr.ReadString('\n')
+				if err != nil {
+					t.Fatal(err)
+				}
+				if strings.HasPrefix(l, "> <J") {
+					break
+				}
+			}
+			p.signal(s)
+			p.told("> <Q>")
+			p.told(nothingMeasured)
+			if got := p.wait(); got.ExitCode() != 6 {
+				t.Errorf("%s, %v: %v", command, s, got)
+			}
 		}
 	}
 }
@@ -237,7 +262,7 @@ func TestSimulatorServes(t *testing.T) {
 func startOnTerminal(t *testing.T, args ...string) (*person, *exec.Cmd) {
 	t.Helper()
 	cmd := exec.Command("powerspy", args...)
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=", "POWERSPY_DEVICE=")
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_CONFIG_HOME=", "POWERSPY_DEVICE=", "TERM=xterm")
 	master, err := pty.Start(cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -260,12 +285,7 @@ func TestTableOnTerminal(t *testing.T) {
 }
 
 func TestProgressThenCtrlC(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	person, cmd := startOnTerminal(t, "info", "--device", "tcp://"+l.Addr().String())
+	person, cmd := startOnTerminal(t, "info", "--device", silent(t))
 	if seen := person.until("(1s)"); !strings.HasPrefix(seen, clearLine+"| ") {
 		t.Errorf("progress: %q", seen)
 	}

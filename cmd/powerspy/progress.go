@@ -20,7 +20,8 @@ import (
 // which never end up inside of one another.
 type progress struct {
 	w        io.Writer
-	terminal bool
+	terminal bool       // that knows escape sequences
+	width    func() int // its columns, 0 if that is not known; nil: that
 	quiet    bool
 
 	mu    sync.Mutex // serialises writes to w, and guards what follows
@@ -134,11 +135,20 @@ func (p *progress) draw(delay time.Duration, text func() string, stop, stopped c
 			p.shown = true
 			// Standard error that can't be written to has no better place
 			// to be complained about.
-			_, _ = fmt.Fprintf(p.w, "%s%s %s", clearLine, spinner[i%len(spinner)], text())
+			_, _ = io.WriteString(p.w, clearLine+p.fit(spinner[i%len(spinner)]+" "+text()))
 			p.mu.Unlock()
 			timer.Reset(progressStep)
 		}
 	}
+}
+
+// fit keeps a line from being wrapped, since only the last row of one that is
+// would be cleared.
+func (p *progress) fit(line string) string {
+	if p.width == nil {
+		return line
+	}
+	return fit(line, p.width()-1)
 }
 
 // clear removes the line. p.mu is held.

@@ -102,7 +102,7 @@ Examples:
 			{Name: "from", Takes: recoveryStep{}, Default: "the first", Usage: "begin with `STEP`, a number or a name"},
 			{Name: "to", Takes: recoveryStep{}, Default: "the last", Usage: "take no step after `STEP`"},
 			{Name: "dry-run", Usage: "only show what would be done"},
-			pin(),
+			pinFile(), pin(),
 		}, recoveryFlags()...), a.globalFlags()...),
 		Action: a.recover,
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -121,7 +122,9 @@ func (l *scanList) print(address, signal, state, name string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
-	if _, l.err = fmt.Fprintf(l.session.env.stdout, scanLayout, address, signal, state, name); l.err != nil {
+	e := l.session.env
+	line := fmt.Sprintf(scanLayout, address, signal, state, name)
+	if _, l.err = io.WriteString(e.stdout, fitLines(line, e.columns())); l.err != nil {
 		l.stop()
 	}
 }

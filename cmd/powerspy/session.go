@@ -15,6 +15,7 @@ import (
 type session struct {
 	env        env
 	progress   *progress
+	gaps       gapTeller
 	meter      meter.Config
 	config     *config.Config
 	configPath string // empty: this user has no place for one
@@ -28,16 +29,21 @@ func (a *app) session(c *cli.Context) (*session, error) { return a.newSession(c,
 func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	s := &session{
 		env:      a.env,
-		progress: &progress{w: a.env.stderr, terminal: a.env.stderrTerminal, quiet: quiet},
+		progress: a.env.newProgress(quiet),
 	}
+	s.gaps.line = s.progress.Line
 	target, err := meter.ParseTarget(c.String(deviceFlag))
+	if err != nil {
+		return nil, err
+	}
+	pin, err := s.givenPIN(c)
 	if err != nil {
 		return nil, err
 	}
 	s.meter = meter.Config{
 		Target:  target,
 		Adapter: c.String(adapterFlag),
-		PIN:     c.String(pinFlag), // of the commands that have it
+		PIN:     pin,
 		Report:  s.progress.Report,
 
 		Forerunner: rfcomm.SpawnForerunner,
@@ -45,7 +51,7 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	if err := s.meter.Validate(); err != nil {
 		return nil, err
 	}
-	if c.Bool(verboseFlag) {
+	if a.verbose = c.Bool(verboseFlag); a.verbose {
 		s.meter.Trace = s.progress.trace
 	}
 	if a.env.terminal != nil {
@@ -74,12 +80,6 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	}
 	s.meter.Claim = s.claim
 	return s, nil
-}
-
-const pinFlag = "pin"
-
-func pin() *cli.Flag {
-	return &cli.Flag{Name: pinFlag, Takes: cli.Text{}, Usage: "the meter's `PIN`, in place of the usual 1234 and 0000"}
 }
 
 // remember makes t the default meter.

@@ -17,10 +17,10 @@ func (a *app) setupCommand() *cli.Command {
 Examples:
 
     powerspy setup
-    powerspy setup --device "PowerSpy 4567" --alias bench --pin 1234`,
+    powerspy setup --device "PowerSpy 4567" --alias bench --pin-file pin.txt`,
 		Flags: append([]*cli.Flag{
 			{Name: "alias", Takes: alias{}, Usage: "a `NAME` of your own for the meter, for --device"},
-			pin(),
+			pinFile(), pin(),
 		}, a.globalFlags()...),
 		Action: a.setup,
 	}

@@ -184,12 +184,16 @@ type Context struct {
 // given is what a flag was given.
 type given struct {
 	as     string // the name that was typed
+	env    bool   // it was not typed: its variable is set
 	texts  []string
 	values []any
 }
 
 // IsSet says whether the flag was given, or its variable is set.
 func (c *Context) IsSet(flag string) bool { return c.set[flag] != nil }
+
+// IsTyped says whether the flag was given on the command line.
+func (c *Context) IsTyped(flag string) bool { return c.set[flag] != nil && !c.set[flag].env }
 
 // String returns what a flag was given, as it was typed; "" if it was not.
 func (c *Context) String(flag string) string {

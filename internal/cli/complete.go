@@ -16,21 +16,23 @@ var (
 	fishScript string
 )
 
-// CompletionCommand returns the command that prints the script for a shell.
-func (p *Program) CompletionCommand() *Command {
+// CompletionCommand returns the command that writes the script for a shell, by
+// write, whose flags are given.
+func (p *Program) CompletionCommand(write func(c *Context, text string) error, flags ...*Flag) *Command {
 	scripts := map[string]string{"bash": bashScript, "zsh": zshScript, "fish": fishScript}
 	shells := Choice{"bash", "zsh", "fish"}
 	return &Command{
 		Name:  "completion",
 		Usage: "print the completion script for bash, zsh or fish",
 		Args:  []Arg{{Name: "SHELL", What: "a shell: " + oneOf(shells), Takes: shells}},
+		Flags: flags,
 		Description: `Examples:
 
     source <(powerspy completion bash)        # in ~/.bashrc
     source <(powerspy completion zsh)         # in ~/.zshrc, after compinit
     mkdir -p ~/.config/fish/completions
-    powerspy completion fish > ~/.config/fish/completions/powerspy.fish`,
-		Action: func(c *Context) error { return p.print(scripts[c.Arg(0)]) },
+    powerspy completion fish -o ~/.config/fish/completions/powerspy.fish`,
+		Action: func(c *Context) error { return write(c, scripts[c.Arg(0)]) },
 	}
 }
 

@@ -6,17 +6,19 @@ import (
 	"strings"
 )
 
-// ManCommand returns the command that prints the man page.
-func (p *Program) ManCommand() *Command {
+// ManCommand returns the command that writes the man page, by write, whose flags
+// are given.
+func (p *Program) ManCommand(write func(c *Context, text string) error, flags ...*Flag) *Command {
 	return &Command{
 		Name:  "man",
 		Usage: "print the man page (roff)",
-		Description: `It is made of what the commands' own help texts are made of. Examples:
+		Flags: flags,
+		Description: `It has the same texts as the help of the commands. Examples:
 
     powerspy man | man -l -
     mkdir -p ~/.local/share/man/man1
-    powerspy man > ~/.local/share/man/man1/powerspy.1`,
-		Action: func(c *Context) error { return p.print(p.manPage()) },
+    powerspy man -o ~/.local/share/man/man1/powerspy.1`,
+		Action: func(c *Context) error { return write(c, p.manPage()) },
 	}
 }
 

@@ -284,7 +284,7 @@ func (s *parser) finish() (*Context, error) {
 		if err != nil {
 			return nil, s.program.usagef(s.command, "%s", err)
 		}
-		s.set[f.Name] = &given{as: f.Name, texts: []string{text}, values: []any{v}}
+		s.set[f.Name] = &given{as: f.Name, env: true, texts: []string{text}, values: []any{v}}
 	}
 	return c, nil
 }

@@ -196,3 +196,68 @@ func BenchmarkSinks(b *testing.B) {
 		})
 	}
 }
+
+// A reading of which a part is missing is marked, and one that was bridged, without
+// a column that moves. A file of marked rows is still recognised.
+func TestTableMarks(t *testing.T) {
+	var out strings.Builder
+	sink := sinkTo(t, Table, &out, Options{})
+	for _, mark := range []func(*measure.Reading){
+		func(*measure.Reading) {},
+		func(r *measure.Reading) { r.Bridged = 1 },
+		func(r *measure.Reading) { r.Bridged, r.Partial = 1, true },
+	} {
+		e := reading(171, 42)
+		mark(&e.Reading)
+		if err := sink.Event(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	for i, mark := range []string{" ", "~", "!"} {
+		row := lines[1+i]
+		if row[12:13] != mark || len(row) != len(lines[0]) {
+			t.Errorf("got %q, want the mark %q and %d characters", row, mark, len(lines[0]))
+		}
+		shape, err := NewShape(Table, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := shape.Check([]byte(lines[0]+"\n"), []byte(row), []byte(row[:14]), ""); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The columns follow the terminal, with a header when they change; those that were
+// asked for stay.
+func TestTableWidth(t *testing.T) {
+	var out strings.Builder
+	width := 80
+	sink := sinkTo(t, Table, &out, Options{Width: func() int { return width }})
+	chosen := sinkTo(t, Table, io.Discard, Options{Width: func() int { return 10 }, Fields: []string{"end", "total"}})
+	if got := len(chosen.Header()); got != 27 {
+		t.Errorf("the header of chosen fields has %d characters", got)
+	}
+	e := reading(171, 42)
+	for width = 120; width > 0; width-- {
+		out.Reset()
+		if err := sink.Event(&e); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		for _, line := range lines {
+			if len(line) >= max(width, 26) {
+				t.Errorf("%d columns: %q", width, line)
+			}
+		}
+	}
+	if got := string(sink.Header()); got != "time              power/W\n" {
+		t.Errorf("the narrowest: %q", got)
+	}
+	width = 0
+	out.Reset()
+	if err := sink.Event(&e); err != nil || !strings.HasPrefix(out.String(), "time              power/W voltage/V current/A  factor    energy/J       total/J\n") {
+		t.Errorf("no terminal: %q, %v", out.String(), err)
+	}
+}

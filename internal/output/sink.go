@@ -28,7 +28,7 @@ type sink interface {
 // set: see Check.
 type Options struct {
 	Unit   *Unit      // nil: mW for Plain; W and J for Table
-	Fields []string   // nil: all for CSV; a choice that fits 80 columns for Table
+	Fields []string   // nil: all for CSV; a choice that fits the terminal for Table
 	Time   TimeFormat // empty: us for Plain, iso for CSV
 
 	// Interval is the length of a reading, for Check; 0 if there are none yet.
@@ -45,6 +45,11 @@ type Options struct {
 	// appended to, if it has any and has passed Shape.Check: OSCAR goes on from
 	// there.
 	Head, Last []byte
+
+	// Width returns the columns of the terminal that Table is written to, 0 if that
+	// is not known. The choice of columns of Table follows it; Fields do not. Nil:
+	// there is no terminal.
+	Width func() int
 
 	// HeaderApart leaves the header to the caller: a file that is appended to,
 	// or rotated, may have one or need another.

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+	"github.com/rivo/uniseg"
+)
+
+func TestFit(t *testing.T) {
+	for _, tt := range []struct {
+		text    string
+		columns int
+		want    string
+	}{
+		{"powerspy", 0, "powerspy"},
+		{"powerspy", 8, "powerspy"},
+		{"powerspy", 7, "powe..."},
+		{"powerspy", 2, ".."},
+		{"功率計", 6, "功率計"},
+		{"功率計", 5, "功..."},
+		{"e\u0301e\u0301e\u0301e\u0301", 4, "e\u0301e\u0301e\u0301e\u0301"},
+	} {
+		if got := fit(tt.text, tt.columns); got != tt.want {
+			t.Errorf("fit(%q, %d) = %q, want %q", tt.text, tt.columns, got, tt.want)
+		}
+	}
+	if got := fitLines("a long line\nshort\n", 9); got != "a lon...\nshort\n" {
+		t.Errorf("lines: %q", got)
+	}
+}
+
+func resize(t *testing.T, p *person, columns uint16) {
+	t.Helper()
+	if err := pty.Setsize(p.master, &pty.Winsize{Rows: 24, Cols: columns}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// silent is a meter that accepts a connection and never answers.
+func silent(t *testing.T) (device string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return "tcp://" + l.Addr().String()
+}
+
+// The line of progress is never wrapped, also after the window has become smaller.
+func TestProgressFitsTerminal(t *testing.T) {
+	person, cmd := startOnTerminal(t, "info", "--device", silent(t))
+	for _, columns := range []uint16{30, 20} {
+		resize(t, person, columns)
+		person.until(cutMark)
+		// What was being drawn when the size changed has gone by.
+		for range 3 {
+			frame, _, _ := strings.Cut(strings.TrimPrefix(person.until(cutMark), clearLine), clearLine)
+			if got := uniseg.StringWidth(frame); got != int(columns)-1 {
+				t.Errorf("%q has %d columns on a terminal of %d", frame, got, columns)
+			}
+		}
+	}
+	person.typeIn("\x03")
+	go person.drain()
+	_ = cmd.Wait() // interrupted
+}
+
+// A terminal that knows no escape sequences gets lines, as a file does.
+func TestDumbTerminal(t *testing.T) {
+	for _, kind := range []string{"TERM=dumb", "TERM="} {
+		cmd := exec.Command("powerspy", "info", "--device", silent(t))
+		cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), kind)
+		master, err := pty.Start(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { master.Close() })
+		person := &person{t, master, bufio.NewReader(master)}
+		seen := person.until("\r\n") + person.until("\r\n")
+		person.typeIn("\x03")
+		seen += person.until("powerspy: interrupted\r\n")
+		if strings.Contains(seen, "\x1b") || !strings.HasPrefix(seen, "powerspy: opening ") {
+			t.Errorf("%s: %q", kind, seen)
+		}
+		go person.drain()
+		_ = cmd.Wait() // interrupted
+	}
+}
+
+// The table has the columns that fit, and another header when these change.
+func TestTableFitsTerminal(t *testing.T) {
+	person, cmd := startOnTerminal(t, "measure", "-q", "--device", quickSim, "--interval", "20ms")
+	for _, tt := range []struct {
+		columns uint16
+		header  string
+	}{
+		{60, "time              power/W    energy/J       total/J\r\n"},
+		{40, "time              power/W       total/J\r\n"},
+		{30, "time              power/W\r\n"},
+		{80, "time              power/W voltage/V current/A  factor    energy/J       total/J\r\n"},
+	} {
+		resize(t, person, tt.columns)
+		person.until(tt.header)
+		if row := strings.TrimSuffix(person.until("\r\n"), "\r\n"); len(row) != len(tt.header)-2 || len(row) >= int(tt.columns) {
+			t.Errorf("%q on a terminal of %d columns", row, tt.columns)
+		}
+	}
+	person.typeIn("\x03")
+	go person.drain()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Readings of which a part is missing, and those with windows that the meter left
+// out, are marked.
+func TestTableMarks(t *testing.T) {
+	out, err := exec.Command("powerspy", "measure", "-q", "--format", "table", "--device", quickSim+",load=constant",
+		"--interval", "400ms", "--duration", "1s").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	if len(lines) != 4 || !regexp.MustCompile(`^[0-9:.]{12}   `).MatchString(lines[1]) || !regexp.MustCompile(`^[0-9:.]{12}!  `).MatchString(lines[3]) {
+		t.Errorf("got %q", lines)
+	}
+}
