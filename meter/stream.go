@@ -35,6 +35,10 @@ type StreamConfig struct {
 	// may leave out before it is told and, with an Averaging of 0, longer windows
 	// are tried. 0: DefaultMaxLeftOut.
 	MaxLeftOut float64
+
+	// Arrivals, if not nil, is told of each frame, the first one too, before
+	// the events that are made of it. It must not keep a.
+	Arrivals func(a *Arrival)
 }
 
 // Lag is how long after its end a window is yielded at most, unless its frame
@@ -260,7 +264,7 @@ func (s *Stream) take(f *powerspy.RealtimeFrame) {
 	s.rejected += uint64(damaged)
 	s.frames++
 	s.heard = f.Arrival
-	late, err := s.place(f.Arrival, frame{s.m.calibration.Convert(f.Frame), f.First, damaged})
+	late, err := s.place(f.Arrival, frame{s.m.calibration.Convert(f.Frame), f.Frame, f.First, damaged})
 	s.spread = min(max(late, s.spread-time.Duration(wearOff*float64(s.spread))), maxSpread)
 	switch {
 	case err != nil:
