@@ -12,6 +12,7 @@ import (
 
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/field"
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
@@ -87,6 +88,9 @@ var advices = []advice{
 	whenA(func(e *cli.UsageError) string { return "type `" + e.Help + "`" }),
 
 	// The command line.
+	whenA(func(*field.VersionError) string { return "make a new one: `powerspy fieldtest`" }),
+	when(field.ErrTorn, "give one that is whole, or make a new one: `powerspy fieldtest`"),
+	when(field.ErrNoField, "give one that `powerspy fieldtest` wrote"),
 	when(meter.ErrDevice, "give "+deviceForms),
 	when(meter.ErrAdapter, "give one such as hci0 or 00:1A:7D:DA:71:13 (`powerspy doctor` lists them)"),
 	when(meter.ErrPIN, "give the digits on the meter's label"),

@@ -8,8 +8,11 @@ import (
 	"math"
 )
 
-// ErrNoField says that something is not the file of a field test.
-var ErrNoField = errors.New("not the file of a field test")
+// What Read may find.
+var (
+	ErrNoField = errors.New("not the file of a field test")
+	ErrTorn    = errors.New("the file of a field test ends in the middle")
+)
 
 // A VersionError says that a file is of another version than this program knows.
 type VersionError struct{ Version int }
@@ -34,8 +37,8 @@ func Write(w io.Writer, f *File) error {
 }
 
 // Read reads what [Write] wrote. The error is a [*VersionError], matches
-// [ErrNoField], matches [io.ErrUnexpectedEOF] for a file that ends early, is
-// that of r, or says what in the file makes no sense.
+// [ErrNoField] or [ErrTorn], is that of r, or says what in the file makes no
+// sense.
 func Read(r io.Reader) (*File, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxSize+1))
 	if err != nil {
@@ -77,7 +80,7 @@ func unmarshal(text []byte, v any) error {
 	case !bad:
 		return fmt.Errorf("field test: %w", err)
 	case syntax.Offset >= int64(len(text)) && len(text) > 0 && text[0] == '{':
-		return fmt.Errorf("the file of a field test ends in the middle, after %d bytes: %w", len(text), io.ErrUnexpectedEOF)
+		return fmt.Errorf("%w, after %d bytes", ErrTorn, len(text))
 	}
 	return fmt.Errorf("%w: no JSON: %w", ErrNoField, err)
 }
