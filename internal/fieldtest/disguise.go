@@ -49,16 +49,21 @@ func disguise(f *field.File, t meter.Target) {
 	f.Capture.Text.Raw = d.addresses(d.identities(f.Capture.Text.Raw))
 	f.Capture.Binary.Raw = d.addresses(d.identities(f.Capture.Binary.Raw))
 	f.Card.First.Bytes = d.binary(d.raw(f.Card.First.Bytes))
-	outcomes := []*field.Outcome{
+	for _, o := range outcomes(f) {
+		o.Error = string(d.text([]byte(o.Error)))
+	}
+}
+
+// outcomes returns those of all questions.
+func outcomes(f *field.File) []*field.Outcome {
+	all := []*field.Outcome{
 		&f.RoundTrips.Outcome, &f.EEPROM.Outcome, &f.Mains.Outcome, &f.Capture.Outcome, &f.Capture.Text.Outcome,
 		&f.Capture.Binary.Outcome, &f.Card.Outcome, &f.Card.First.Outcome,
 	}
 	for i := range f.Streams {
-		outcomes = append(outcomes, &f.Streams[i].Outcome)
+		all = append(all, &f.Streams[i].Outcome)
 	}
-	for _, o := range outcomes {
-		o.Error = string(d.text([]byte(o.Error)))
-	}
+	return all
 }
 
 // disguiseName keeps of a Bluetooth name what all PowerSpys share, and the form
@@ -104,10 +109,11 @@ func (d *disguiser) text(p []byte) []byte {
 
 // raw replaces what shows as text in what the meter said, and keeps its length.
 func (d *disguiser) raw(p []byte) []byte {
+	p = d.addresses(d.identities(p))
 	for _, name := range d.names {
 		p = replaceFold(p, name, strings.Repeat("x", len(name)))
 	}
-	return d.digits(d.addresses(d.identities(p)))
+	return d.digits(p)
 }
 
 // eeprom replaces the serial number, which is at address 0, and any copy of it

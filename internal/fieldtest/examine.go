@@ -55,9 +55,10 @@ const (
 
 	// checkTime bounds a look whether a meter is still there after a step that
 	// failed, reopenTime getting it back, leaveTime what is tidied up at the end.
-	checkTime  = 5 * time.Second
-	reopenTime = time.Minute
-	leaveTime  = 5 * time.Second
+	checkTime   = 5 * time.Second
+	reopenTime  = time.Minute
+	reopenPause = 3 * time.Second
+	leaveTime   = 5 * time.Second
 )
 
 // Examine asks a meter all that only a real one knows. The error is that of
@@ -143,27 +144,42 @@ func (e *examiner) restore(o field.Outcome) {
 		return
 	}
 	e.report("connecting again")
+	_ = e.m.Close() // what was wrong with the link is known already
 	ctx, cancel = context.WithTimeout(e.ctx, reopenTime)
 	defer cancel()
-	_ = e.m.Close() // what was wrong with the link is known already
-	m, err := meter.Open(ctx, e.cfg.Meter)
+	for err = e.reopen(ctx); err != nil && !meter.IsFinal(err); err = e.reopen(ctx) {
+		select {
+		case <-time.After(reopenPause):
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
 	if err != nil {
 		e.lost = fmt.Errorf("the link was lost: %w", err)
-		return
 	}
-	e.m = m
+}
+
+// reopen connects anew, which ends a stream that an earlier link left behind.
+func (e *examiner) reopen(ctx context.Context) error {
+	m, err := meter.Open(ctx, e.cfg.Meter)
+	if err == nil {
+		e.m = m
+	}
+	return err
 }
 
 // leave leaves the meter as it was, and closes the link.
 func (e *examiner) leave() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.ctx), leaveTime)
 	defer cancel()
-	if e.lost == nil {
-		// Streams and the capture have been ended by those who began them; this
-		// is for what went wrong, and its failure adds nothing to that.
-		_ = e.m.Client().Stop(ctx)
-		_ = e.m.Close()
+	// Streams and the capture have been ended by those who began them; this is
+	// for what went wrong, and its failure adds nothing to that.
+	if e.lost != nil && e.reopen(ctx) != nil {
+		return
 	}
+	_ = e.m.Client().Stop(ctx)
+	_ = e.m.Close()
 }
 
 func (e *examiner) report(format string, args ...any) {
