@@ -26,26 +26,22 @@ type Adapter struct {
 // the kernel (/sys/class/bluetooth) tell. It is the zero Adapter for a meter that
 // is not reached by Bluetooth. Errors match [ErrNotReady].
 func (m *Meter) Adapter(ctx context.Context) (Adapter, error) {
-	return adapterOf(ctx, m.target, system, sysfs())
+	return adapterOf(ctx, m.target, system)
 }
 
-func adapterOf(ctx context.Context, t Target, h host, sys fs.FS) (Adapter, error) {
+func adapterOf(ctx context.Context, t Target, h host) (Adapter, error) {
 	if t.Kind != Bluetooth {
 		return Adapter{}, nil
 	}
-	d, err := h.bus(ctx)
+	d, all, err := h.bluetooth(ctx)
 	if err != nil {
 		return Adapter{}, err
 	}
 	defer d.Close() // nothing is lost when hanging up fails
-	all, err := d.Adapters(ctx)
-	if err != nil {
-		return Adapter{}, explainBlueZ("list the adapters", err)
-	}
 	for _, a := range all {
 		if a.Address == t.Adapter || t.Adapter.IsZero() && len(all) == 1 {
 			found := Adapter{ID: a.ID, Address: a.Address, BlueZ: a.BlueZVersion()}
-			found.Driver, found.USB = adapterHardware(sys, a.ID)
+			found.Driver, found.USB = adapterHardware(h.files, a.ID)
 			return found, nil
 		}
 	}
@@ -55,8 +51,8 @@ func adapterOf(ctx context.Context, t Target, h host, sys fs.FS) (Adapter, error
 // adapterHardware reads what the kernel tells of the device that an adapter
 // such as hci0 is part of: the uevent of a USB interface holds DRIVER=btusb and
 // PRODUCT=a12/1/8891, without leading zeros (drivers/usb/core/driver.c).
-func adapterHardware(sys fs.FS, id string) (driver, usb string) {
-	text, err := fs.ReadFile(sys, path.Join("class/bluetooth", id, "device/uevent"))
+func adapterHardware(files fs.FS, id string) (driver, usb string) {
+	text, err := fs.ReadFile(files, path.Join("sys/class/bluetooth", id, "device/uevent"))
 	if err != nil {
 		return "", ""
 	}

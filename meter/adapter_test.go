@@ -1,7 +1,6 @@
 package meter
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/fstest"
@@ -16,8 +15,8 @@ func TestAdapter(t *testing.T) {
 	second.Modalias = "usb:v1D6Bp0246d0542"
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 	sys := fstest.MapFS{
-		"class/bluetooth/hci0/device/uevent": file("DRIVER=hci_uart\nMODALIAS=of:x\n"),
-		"class/bluetooth/hci1/device/uevent": file("DEVTYPE=usb_interface\nDRIVER=btusb\nPRODUCT=a12/1/8891\n"),
+		"sys/class/bluetooth/hci0/device/uevent": file("DRIVER=hci_uart\nMODALIAS=of:x\n"),
+		"sys/class/bluetooth/hci1/device/uevent": file("DEVTYPE=usb_interface\nDRIVER=btusb\nPRODUCT=a12/1/8891\n"),
 	}
 	both := []bluez.Adapter{testAdapter, second}
 	for _, tt := range []struct {
@@ -36,14 +35,14 @@ func TestAdapter(t *testing.T) {
 		{"one of two", Target{Kind: Bluetooth}, both, Adapter{}},
 		{"unplugged since", Target{Kind: Bluetooth, Adapter: second.Address}, both[:1], Adapter{Address: second.Address}},
 	} {
-		h := &fakeHost{t: t, adapters: tt.adapters}
-		got, err := adapterOf(t.Context(), tt.target, h.host(), sys)
+		h := &fakeHost{t: t, adapters: tt.adapters, files: sys}
+		got, err := adapterOf(t.Context(), tt.target, h.host())
 		if err != nil || got != tt.want {
 			t.Errorf("%s: %+v, %v; want %+v", tt.name, got, err, tt.want)
 		}
 	}
-	down := host{bus: func(context.Context) (daemon, error) { return nil, explainBlueZ("x", bluez.ErrNoDaemon) }}
-	if _, err := adapterOf(t.Context(), Target{Kind: Bluetooth}, down, sys); !errors.Is(err, ErrNotReady) {
+	down := &fakeHost{t: t, noBus: bluez.ErrNoDaemon, files: sys}
+	if _, err := adapterOf(t.Context(), Target{Kind: Bluetooth}, down.host()); !errors.Is(err, ErrNotReady) {
 		t.Errorf("without a service: %v", err)
 	}
 }

@@ -102,7 +102,7 @@ func (f *File) check() error {
 			return fmt.Errorf("an answer to F of %g Hz", a.Hertz)
 		}
 	}
-	for _, ms := range f.RoundTrips.Milliseconds {
+	for _, ms := range append([]float64{f.RoundTrips.Shortest}, f.RoundTrips.Milliseconds...) {
 		if !(ms >= 0 && ms <= maxDelay*1000) {
 			return fmt.Errorf("a round trip of %g ms", ms)
 		}

@@ -105,10 +105,13 @@ type Meter struct {
 	Frequency  float64 `json:"mains_frequency_hz"`
 }
 
-// RoundTrips are the times from a request to its answer, of ?.
+// RoundTrips are the times from a request to its answer: those of a series of ?,
+// and the shortest of all requests, half of which is taken for the constant part
+// of frames' delays.
 type RoundTrips struct {
 	Outcome
 	Milliseconds []float64 `json:"ms"`
+	Shortest     float64   `json:"shortest_ms"` // 0: not known
 }
 
 // EEPROM is what the EEPROM holds from address 0 on.

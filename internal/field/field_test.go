@@ -30,7 +30,7 @@ func example() *File {
 	return &File{
 		Format: Format, Version: Version, Program: "test", Date: "2026-03-01", Seconds: 300,
 		Meter:      Meter{Generation: 2, Serial: 4567, Firmware: 0x35, Hardware: 3, Status: "R", PLLLocked: true, Frequency: 50},
-		RoundTrips: RoundTrips{Outcome{Status: Done}, []float64{20, 30}},
+		RoundTrips: RoundTrips{Outcome{Status: Done}, []float64{20, 30}, 12},
 		EEPROM:     EEPROM{Outcome{Status: Done}, bytes.Repeat([]byte{0xff}, EEPROMSize)},
 		Mains:      Mains{Outcome{Status: Done}, []MainsAnswer{{0, 50, 20}, {2, 49.99, 21}}},
 		Streams:    []Stream{s, {Outcome: Outcome{Refused, "no"}, Periods: 2}},

@@ -105,6 +105,7 @@ func (e *examiner) examine() {
 	e.step("asking for the mains frequency, for a minute", &e.file.Mains.Outcome, askTime, e.mains)
 	e.capture()
 	e.card()
+	e.file.RoundTrips.Shortest = float64(e.m.Client().RoundTrip().Microseconds()) / 1000
 }
 
 // step asks something in a bounded time, and writes down what became of it.
@@ -267,7 +268,7 @@ func (e *examiner) mains(ctx context.Context) error {
 			}
 		}
 		sent := time.Now()
-		hertz, err := e.m.Client().Frequency(ctx, e.m.Info().Identity.Generation())
+		hertz, err := e.m.Client().Frequency(ctx)
 		if err != nil {
 			return err
 		}

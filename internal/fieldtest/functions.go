@@ -52,7 +52,7 @@ func (e *examiner) acquire(ctx context.Context) error {
 	if err := c.SetTrigger(ctx, powerspy.Trigger{}); err != nil {
 		return err
 	}
-	if err := c.StartCapture(ctx, e.m.Info().Identity.Generation()); err != nil {
+	if err := c.StartCapture(ctx); err != nil {
 		return err
 	}
 	return c.WaitCapture(ctx, nil)

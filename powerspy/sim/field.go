@@ -275,10 +275,11 @@ func (f *Field) mainsAnswer(seconds float64) (hertz float64, ok bool) {
 // trip returns how long an answer takes to come.
 func (f *Field) trip(rnd random, answer uint64) time.Duration {
 	trips := f.file.RoundTrips.Milliseconds
-	if len(trips) == 0 {
-		return 0
+	n := uint64(len(trips)) + 1
+	ms := f.file.RoundTrips.Shortest
+	if drawn := rnd.bits(forAnswer, answer, 0) % n; drawn < n-1 {
+		ms = trips[drawn]
 	}
-	ms := trips[rnd.bits(forAnswer, answer, 0)%uint64(len(trips))]
 	return time.Duration(ms * float64(time.Millisecond))
 }
 

@@ -38,7 +38,7 @@ func fieldTest() *field.File {
 	return &field.File{
 		Format: field.Format, Version: field.Version,
 		Meter:      field.Meter{Generation: 2, Serial: 77, Firmware: 0x41, Hardware: 0x05, Frequency: 50},
-		RoundTrips: field.RoundTrips{Outcome: done, Milliseconds: []float64{30}},
+		RoundTrips: field.RoundTrips{Outcome: done, Milliseconds: []float64{30}, Shortest: 30},
 		EEPROM:     field.EEPROM{Outcome: done, Bytes: eeprom},
 		Mains:      field.Mains{Outcome: done, Answers: []field.MainsAnswer{{At: 0, Hertz: 50.01}, {At: 2, Hertz: 49.9}}},
 		Streams: []field.Stream{
