@@ -51,7 +51,7 @@ const fieldFile = "field.json"
 func (a *app) fieldtest(c *cli.Context) error {
 	name := cmp.Or(c.String(outputFlag), fieldFile)
 	if err := checkNew(name); err != nil {
-		return fmt.Errorf("output %s: %w", name, err)
+		return fmt.Errorf("output: %w", err)
 	}
 	s, err := a.session(c)
 	if err != nil {
@@ -88,7 +88,7 @@ func checkNew(name string) error {
 		return nil
 	}
 	if _, err := os.Lstat(name); err == nil {
-		return advise(fs.ErrExist, "give another file with --output, or remove it first")
+		return advise(&fs.PathError{Op: "write", Path: name, Err: fs.ErrExist}, "give another file with --output, or remove it first")
 	}
 	return atomicfile.Check(name)
 }
@@ -103,7 +103,7 @@ func (a *app) saveField(name string, found *field.File) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("output %s: %w", name, err)
+	err = fmt.Errorf("output: %w", err)
 	if werr := field.Write(a.env.stdout, found); werr != nil {
 		return errors.Join(err, werr)
 	}

@@ -67,6 +67,9 @@ func (w *watcher) run(ctx context.Context, m *meter.Meter, periods int, live boo
 		err = fmt.Errorf("%d frames came within %v: %w", len(w.frames), limit, bounded.Err())
 	}
 	o := outcome(err)
+	if o.Status == field.NotAsked && len(w.frames) > 0 {
+		return field.Outcome{Status: field.Done, Error: "interrupted"}
+	}
 	if len(w.frames) == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 		o.Status = field.Silent
 	}
