@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
 
-	"powerspy2/internal/atomicfile"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/field"
 	"powerspy2/internal/fieldtest"
@@ -37,7 +34,8 @@ Examples:
     powerspy fieldtest --output meter.json
     powerspy measure --device sim:field=field.json`,
 		Flags: append([]*cli.Flag{
-			{Name: outputFlag, Takes: cli.File{}, Aliases: []string{"o"}, Default: fieldFile, Usage: "write to `FILE`, which must not exist yet"},
+			{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Default: fieldFile, Usage: "write to `FILE`; - is standard output"},
+			force(),
 			{Name: "keep-identity", Usage: "leave serial number and addresses in the file"},
 			pin(),
 		}, a.globalFlags()...),
@@ -49,9 +47,9 @@ Examples:
 const fieldFile = "field.json"
 
 func (a *app) fieldtest(c *cli.Context) error {
-	name := cmp.Or(c.String(outputFlag), fieldFile)
-	if err := checkNew(name); err != nil {
-		return fmt.Errorf("output: %w", err)
+	to := newFile{cmp.Or(c.String(outputFlag), fieldFile), c.Bool(forceFlag)}
+	if err := to.check(); err != nil {
+		return err
 	}
 	s, err := a.session(c)
 	if err != nil {
@@ -70,10 +68,10 @@ func (a *app) fieldtest(c *cli.Context) error {
 		}
 		return err
 	}
-	if err := a.saveField(name, found); err != nil {
+	if err := a.saveField(to, found); err != nil {
 		return err
 	}
-	if err := a.summarise(name, found); err != nil {
+	if err := a.summarise(to.name, found); err != nil {
 		return err
 	}
 	if !found.Interrupted && !anyFrames(found.Streams) {
@@ -82,28 +80,13 @@ func (a *app) fieldtest(c *cli.Context) error {
 	return nil
 }
 
-// checkNew refuses a file that can't be written, or is there already.
-func checkNew(name string) error {
-	if name == standardOutput {
-		return nil
-	}
-	if _, err := os.Lstat(name); err == nil {
-		return advise(&fs.PathError{Op: "write", Path: name, Err: fs.ErrExist}, "give another file with --output, or remove it first")
-	}
-	return atomicfile.Check(name)
-}
-
 // saveField writes what was found. If the file can't be written after all, it
 // goes to standard output: five minutes are not to be lost.
-func (a *app) saveField(name string, found *field.File) error {
-	if name == standardOutput {
-		return field.Write(a.env.stdout, found)
+func (a *app) saveField(to newFile, found *field.File) error {
+	err := to.write(a.env, func(w io.Writer) error { return field.Write(w, found) })
+	if err == nil || to.name == standardOutput {
+		return err
 	}
-	err := atomicfile.Write(name, 0o666, func(w io.Writer) error { return field.Write(w, found) })
-	if err == nil {
-		return nil
-	}
-	err = fmt.Errorf("output: %w", err)
 	if werr := field.Write(a.env.stdout, found); werr != nil {
 		return errors.Join(err, werr)
 	}
@@ -131,9 +114,9 @@ func (a *app) summarise(name string, f *field.File) error {
 	if f.Interrupted {
 		b.WriteString("Interrupted: what was found until then is kept.\n")
 	}
-	where := name
+	where, again := name, shellQuote(name)
 	if name == standardOutput {
-		where = "standard output"
+		where, again = "standard output", "FILE"
 	}
 	fmt.Fprintf(&b, "Written to %s. ", where)
 	if f.Disguised {
@@ -141,7 +124,7 @@ func (a *app) summarise(name string, f *field.File) error {
 	} else {
 		b.WriteString("The serial number and the addresses are in it.\n")
 	}
-	fmt.Fprintf(&b, "Please attach it to a report about powerspy: few meters are known, and each one helps.\nTo have a simulated meter that behaves as yours: powerspy measure --device sim:field=%s\n", name)
+	fmt.Fprintf(&b, "Please attach it to a report about powerspy: few meters are known, and each one helps.\nTo have a simulated meter that behaves as yours: powerspy measure --device sim:field=%s\n", again)
 	w := a.env.stdout
 	if name == standardOutput {
 		w = a.env.stderr

@@ -59,7 +59,7 @@ func TestFieldtest(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		_, stderr, status := inProcess(t, vars, "fieldtest", "-o", path, "--device", "sim:")
-		if want := "powerspy: output: write " + path + ": file already exists; give another file with --output, or remove it first\n"; status != 1 || stderr != want {
+		if want := "powerspy: " + path + " exists already; give another file, or add --force to replace it\n"; status != 1 || stderr != want {
 			t.Errorf("status %d, stderr %q, want %q", status, stderr, want)
 		}
 		stdout, stderr, status := inProcess(t, vars, "fieldtest", "-q", "-o", "-", "--keep-identity", "--device", "sim:link=ideal,gen=1")
@@ -68,7 +68,7 @@ func TestFieldtest(t *testing.T) {
 			t.Errorf("status %d, error %v, stderr %s", status, err, stderr)
 		}
 		refused := filepath.Join(t.TempDir(), "refused.json")
-		_, stderr, status = inProcess(t, vars, "fieldtest", "-q", "-o", refused, "--device", "sim:link=ideal,refuse=J")
+		_, stderr, status = inProcess(t, vars, "fieldtest", "-q", "--force", "-o", refused, "--device", "sim:link=ideal,refuse=J")
 		if status != 6 || !strings.Contains(stderr, "no window was measured; the file tells why") {
 			t.Errorf("status %d, stderr %s", status, stderr)
 		}
@@ -84,7 +84,7 @@ func TestFieldtestKeepsFindings(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{env: env{stdout: &out}}
 	found := &field.File{Format: field.Format, Version: field.Version, Meter: field.Meter{Generation: 2, Frequency: 50}}
-	err := a.saveField(filepath.Join(dir, "field.json"), found)
+	err := a.saveField(newFile{name: filepath.Join(dir, "field.json")}, found)
 	if err == nil || !strings.Contains(sentence(err), "what was found is on standard output instead") || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("unexpected error: %v", err)
 	}
