@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,5 +120,35 @@ func TestDoctorJSONFailed(t *testing.T) {
 func TestBetterSaysNothingOfNothing(t *testing.T) {
 	if got := better([]field.Stream{{Outcome: field.Outcome{Status: field.NotAsked}}}, "x"); len(got) != 0 {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Ctrl-C ends it with exit status 0 and a table of what came until then, and the
+// meter is told to stop.
+func TestDoctorInterrupted(t *testing.T) {
+	p := start(t, "doctor", "--verbose", "--stream", "--duration", "1h", "--device", quickSim)
+	for {
+		line, err := p.stderr.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(line, "< <00") {
+			break
+		}
+	}
+	p.signal(syscall.SIGTERM)
+	told, err := io.ReadAll(p.stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(p.stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.wait(); got.ExitCode() != 0 {
+		t.Errorf("unexpected end: %v", got)
+	}
+	if !strings.Contains(string(told), "> <Q>") || !regexp.MustCompile(`(?m)^1 period +\d`).Match(said) || strings.Contains(string(said), "2 periods") {
+		t.Errorf("stdout %s, stderr %s", said, told)
 	}
 }

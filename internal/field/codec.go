@@ -126,8 +126,11 @@ func (f *File) check() error {
 }
 
 const (
-	maxDelay   = 60 // seconds
-	maxWindows = 10_000_000
+	maxDelay = 60 // seconds
+
+	// maxWindows bounds what behaving by a file costs: a stream of half a minute
+	// has 1500 windows at most.
+	maxWindows = 100_000
 )
 
 func believable(hertz float64) bool { return hertz >= 40 && hertz <= 70 }
@@ -143,7 +146,7 @@ func (s *Stream) check() error {
 			return fmt.Errorf("window %d after window %d", f.Window, last)
 		case f.Delay < 0 || f.Delay.Seconds() > maxDelay:
 			return fmt.Errorf("a delay of %v", f.Delay)
-		case f.Damaged < 0:
+		case f.Damaged < 0 || f.Damaged > maxWindows:
 			return fmt.Errorf("%d damaged frames", f.Damaged)
 		}
 		last = f.Window

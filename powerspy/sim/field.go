@@ -188,7 +188,8 @@ func (f *Field) configure(c *Config) {
 	c.Faults.Refuse, c.Faults.Mute = f.letters(field.Refused), f.letters(field.Silent)
 }
 
-// letters are those of the requests that had an outcome.
+// letters are those of the requests that had an outcome. ?, V and F are none of
+// them: a meter that does not answer these has no field test.
 func (f *Field) letters(status field.Status) string {
 	var letters string
 	for _, q := range []struct {
@@ -196,7 +197,7 @@ func (f *Field) letters(status field.Status) string {
 		outcome field.Outcome
 	}{
 		{"S", f.file.Capture.Outcome}, {"A", f.file.Capture.Text.Outcome}, {"B", f.file.Capture.Binary.Outcome},
-		{"U", f.file.Card.Outcome}, {"X", f.file.Card.First.Outcome}, {"V", f.file.EEPROM.Outcome},
+		{"U", f.file.Card.Outcome}, {"X", f.file.Card.First.Outcome},
 	} {
 		if q.outcome.Status == status {
 			letters += q.letter
