@@ -13,6 +13,7 @@ import (
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/field"
+	"powerspy2/internal/fieldtest"
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
@@ -162,6 +163,7 @@ var advices = []advice{
 	when(meter.ErrRestored, ""),
 	when(meter.ErrNotRestored, "write the bytes of the backup again"),
 	when(meter.ErrClockErratic, "try again; `--debug` shows the bytes"),
+	when(fieldtest.ErrCapturing, "wait until it is complete, or end it: `powerspy capture --periods 1` makes another one"),
 	when(meter.ErrNotLogging, "`powerspy files list`, typed twice, shows whether a file still grows"),
 	when(meter.ErrFactoryCalibration, "type `powerspy info` to see both, and have the meter calibrated"),
 	when(powerspy.ErrUncalibrated, "type `powerspy info --debug` to see it, and have the meter calibrated"),

@@ -15,6 +15,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
 	"powerspy2/internal/field"
+	"powerspy2/internal/fieldtest"
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
@@ -106,6 +107,7 @@ func TestAdvice(t *testing.T) {
 		{fmt.Errorf("%w; %w", powerspy.ErrRefused, meter.ErrRestored), ""},
 		{fmt.Errorf("%w; %w: %w", powerspy.ErrRefused, meter.ErrNotRestored, powerspy.ErrNoAnswer), "write the bytes of the backup again"},
 		{meter.ErrClockErratic, "`--debug` shows the bytes"},
+		{kind(meter.ErrNoAnswer, fieldtest.ErrCapturing), "wait until it is complete"},
 		{meter.ErrNotLogging, "`powerspy files list`, typed twice"},
 		{meter.ErrFactoryCalibration, "`powerspy info`"},
 		{powerspy.ErrUncalibrated, "`powerspy info --debug`"},

@@ -2,6 +2,7 @@ package fieldtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 
 	"powerspy2/internal/field"
 	"powerspy2/meter"
+	"powerspy2/powerspy"
 )
 
 // A Config says which meter is asked.
@@ -25,7 +27,7 @@ type Config struct {
 	Report func(text string)
 }
 
-// Lengths are the windows, in mains periods, that streams are tried with, and
+// lengths are the windows, in mains periods, that streams are tried with, and
 // for how long each: some 5 minutes with all else.
 var lengths = [...]struct {
 	periods int
@@ -61,8 +63,12 @@ const (
 	leaveTime   = 5 * time.Second
 )
 
+// ErrCapturing is a meter that has been told to capture something, which a field
+// test would end.
+var ErrCapturing = errors.New("the meter waits for the trigger of a capture, or is making it, which a field test would end")
+
 // Examine asks a meter all that only a real one knows. The error is that of
-// opening it, as of [meter.Open]. What fails later, or is refused, is in the
+// opening it, as of [meter.Open], or [ErrCapturing]. What fails later, or is refused, is in the
 // file, and what comes after it is asked all the same, over a new link if need
 // be. When ctx ends, the file holds what was found until then. In any case the
 // meter has been left as it was: it does not stream, its capture is cancelled;
@@ -71,6 +77,10 @@ func Examine(ctx context.Context, cfg Config) (*field.File, error) {
 	m, err := meter.Open(ctx, cfg.Meter)
 	if err != nil {
 		return nil, err
+	}
+	if s := m.Info().Identity.Status; s == powerspy.Waiting || s == powerspy.Acquiring {
+		_ = m.Close() // nothing was begun
+		return nil, &meter.Error{Kind: meter.ErrNoAnswer, Op: "field test of " + m.Target().String(), Err: ErrCapturing}
 	}
 	began := time.Now()
 	e := &examiner{cfg: &cfg, ctx: ctx, m: m, file: &field.File{

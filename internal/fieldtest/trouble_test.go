@@ -144,3 +144,35 @@ func TestDead(t *testing.T) {
 		}
 	})
 }
+
+// A capture that somebody waits for goes on.
+func TestCapturing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target, err := meter.ParseTarget("sim:link=ideal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		status := func(f func(*powerspy.Client) error) powerspy.Status {
+			m, err := meter.Open(t.Context(), meter.Config{Target: target})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			if err := f(m.Client()); err != nil {
+				t.Fatal(err)
+			}
+			return m.Info().Identity.Status
+		}
+		status(func(c *powerspy.Client) error {
+			never := powerspy.Trigger{Enabled: true}
+			never.Thresholds[0] = 65535 // of voltage
+			return errors.Join(c.SetTrigger(t.Context(), never), c.StartCapture(t.Context()))
+		})
+		if _, err := Examine(t.Context(), Config{Meter: meter.Config{Target: target}}); !errors.Is(err, ErrCapturing) || !errors.Is(err, meter.ErrNoAnswer) {
+			t.Errorf("unexpected error: %v", err)
+		}
+		if got := status(func(*powerspy.Client) error { return nil }); got != powerspy.Waiting {
+			t.Errorf("the meter is %v", got)
+		}
+	})
+}
