@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,6 +34,21 @@ type Adapter struct {
 	// Pairable is true while other devices may pair. BlueZ sets it by itself
 	// when a program registers an agent, as Pair does.
 	Pairable bool
+	// Modalias is the adapter's device ID record (Device ID Profile), such as
+	// "usb:v1D6Bp0246d0542", with which BlueZ names itself.
+	Modalias string
+}
+
+// BlueZVersion returns the version of BlueZ that the device ID record names,
+// such as "5.66"; empty where it names something else, as main.conf can have it.
+func (a *Adapter) BlueZVersion() string {
+	const own = "usb:v1D6Bp0246d" // src/main.c: the version is major << 8 | minor
+	digits, ok := strings.CutPrefix(a.Modalias, own)
+	version, err := strconv.ParseUint(digits, 16, 16)
+	if !ok || err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d", version>>8, version&0xff)
 }
 
 // update takes over the properties in values, or none of them on error.
@@ -46,6 +62,7 @@ func (a *Adapter) update(values map[string]dbus.Variant) error {
 	read(p, "Discovering", &next.Discovering)
 	read(p, "Discoverable", &next.Discoverable)
 	read(p, "Pairable", &next.Pairable)
+	read(p, "Modalias", &next.Modalias)
 	if p.err != nil {
 		return p.err
 	}

@@ -237,7 +237,7 @@ func TestAdapters(t *testing.T) {
 		t.Fatal(err)
 	}
 	adapter := func(id, address string) Adapter {
-		return Adapter{ID: id, Address: mustParse(address), Name: "bench", Alias: "bench", Powered: true}
+		return Adapter{ID: id, Address: mustParse(address), Name: "bench", Alias: "bench", Powered: true, Modalias: "usb:v1D6Bp0246d0542"}
 	}
 	want := []Adapter{adapter("hci0", "00:1A:7D:DA:71:13"), adapter("hci2", "00:00:00:00:00:02"), adapter("hci10", "00:00:00:00:00:10")}
 	if diff := cmp.Diff(want, list); diff != "" {

@@ -74,6 +74,7 @@ func TestAdapterUpdate(t *testing.T) {
 		{"Discovering", "b", true, Adapter{Discovering: true}},
 		{"Discoverable", "b", true, Adapter{Discoverable: true}},
 		{"Pairable", "b", true, Adapter{Pairable: true}},
+		{"Modalias", "s", "usb:v1D6Bp0246d0542", Adapter{Modalias: "usb:v1D6Bp0246d0542"}},
 	}
 	for _, tt := range tests {
 		var a Adapter
@@ -107,5 +108,21 @@ func TestDeviceForget(t *testing.T) {
 	d.forget([]string{"Name", "Class", "RSSI", "UUIDs", "Unheard", "Paired"})
 	if diff := cmp.Diff(Device{Alias: "kept", Paired: true}, d); diff != "" {
 		t.Errorf("unexpected device (-want +got):\n%s", diff)
+	}
+}
+
+func TestBlueZVersion(t *testing.T) {
+	for modalias, want := range map[string]string{
+		"usb:v1D6Bp0246d0542":       "5.66",
+		"usb:v1D6Bp0246d0552":       "5.82",
+		"bluetooth:v1D6Bp0246d0542": "",
+		"usb:v1D6Bp0246d":           "",
+		"usb:v1D6Bp0246dxyz":        "",
+		"":                          "",
+	} {
+		a := Adapter{Modalias: modalias}
+		if got := a.BlueZVersion(); got != want {
+			t.Errorf("%q: %q, want %q", modalias, got, want)
+		}
 	}
 }

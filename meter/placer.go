@@ -19,6 +19,9 @@ type placer struct {
 	timeline *timeline
 	held     queue[frame] // those whose windows the filter holds
 
+	arrivals     func(*Arrival)
+	acknowledged time.Time
+
 	last    Window    // the last one that was yielded and not bridged
 	begun   bool      // a window was yielded
 	lastEnd time.Time // end of the last window
@@ -29,6 +32,7 @@ type placer struct {
 // A frame is what is kept of one until its window is placed.
 type frame struct {
 	powerspy.Measurement
+	counts  powerspy.Frame
 	first   bool // it is no measurement: see powerspy.RealtimeFrame
 	damaged int  // damaged ones came before it
 }
@@ -43,6 +47,7 @@ func newPlacer(cfg *StreamConfig, tc timebase.Config, t *timeline) (*placer, err
 	}
 	return &placer{
 		filter: filter, live: cfg.Live, timeline: t,
+		arrivals: cfg.Arrivals, acknowledged: tc.Acknowledged,
 		quality: quality{limit: cfg.MaxLeftOut},
 	}, nil
 }
@@ -115,6 +120,7 @@ const bridgeable = 200 * time.Millisecond
 // frame is not longer for it. So it is filled with the mean of its measured
 // neighbours, once and here, for all readings to agree.
 func (p *placer) yield(w *timebase.Window, f *frame) {
+	p.observe(w, f)
 	if f.first {
 		// Its end is known, and nothing else.
 		return

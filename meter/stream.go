@@ -32,6 +32,10 @@ type StreamConfig struct {
 	// may leave out before it is told and, with an Averaging of 0, longer windows
 	// are tried. 0: DefaultMaxLeftOut.
 	MaxLeftOut float64
+
+	// Arrivals, if not nil, is told of each frame, the first one too, before
+	// the events that are made of it. It must not keep a.
+	Arrivals func(a *Arrival)
 }
 
 // Lag is how long after its end a window is yielded at most, unless its frame
@@ -269,7 +273,7 @@ func (s *Stream) take(f *powerspy.RealtimeFrame) {
 	s.frames++
 	pause := f.Arrival.Sub(s.heard) - s.filter.Length()
 	s.heard, s.looked = f.Arrival, f.Arrival
-	late, err := s.place(f.Arrival, frame{s.m.calibration.Convert(f.Frame), f.First, damaged})
+	late, err := s.place(f.Arrival, frame{s.m.calibration.Convert(f.Frame), f.Frame, f.First, damaged})
 	if s.frames < 2 {
 		pause = 0 // which was for something else
 	}

@@ -12,6 +12,8 @@ import (
 
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/field"
+	"powerspy2/internal/fieldtest"
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
@@ -87,6 +89,9 @@ var advices = []advice{
 	whenA(func(e *cli.UsageError) string { return "type `" + e.Help + "`" }),
 
 	// The command line.
+	whenA(func(*field.VersionError) string { return "make a new one: `powerspy fieldtest`" }),
+	when(field.ErrTorn, "give one that is whole, or make a new one: `powerspy fieldtest`"),
+	when(field.ErrNoField, "give one that `powerspy fieldtest` wrote"),
 	when(meter.ErrDevice, "give "+deviceForms),
 	when(meter.ErrAdapter, "give one such as hci0 or 00:1A:7D:DA:71:13 (`powerspy doctor` lists them)"),
 	when(meter.ErrPIN, "give the digits on the meter's label"),
@@ -160,6 +165,7 @@ var advices = []advice{
 	when(meter.ErrRestored, ""),
 	when(meter.ErrNotRestored, "write the bytes of the backup again"),
 	when(meter.ErrClockErratic, "try again; `--debug` shows the bytes"),
+	when(fieldtest.ErrCapturing, "wait until it is complete, or end it: `powerspy capture --periods 1` makes another one"),
 	when(meter.ErrNotLogging, "`powerspy files list`, typed twice, shows whether a file still grows"),
 	when(meter.ErrFactoryCalibration, "type `powerspy info` to see both, and have the meter calibrated"),
 	when(powerspy.ErrUncalibrated, "type `powerspy info --debug` to see it, and have the meter calibrated"),

@@ -14,6 +14,8 @@ import (
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
+	"powerspy2/internal/field"
+	"powerspy2/internal/fieldtest"
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
@@ -40,6 +42,9 @@ func TestAdvice(t *testing.T) {
 		{advise(owner.ErrHeld, "wait a minute"), "wait a minute"},
 		{&cli.UsageError{Text: "x", Help: "powerspy help"}, "type `powerspy help`"},
 
+		{&field.VersionError{Version: 9}, "`powerspy fieldtest`"},
+		{field.ErrTorn, "give one that is whole"},
+		{field.ErrNoField, "that `powerspy fieldtest` wrote"},
 		{kind(meter.ErrDevice, errors.New("y")), "give an address (00:0B:CE:07:1D:32), a name"},
 		{kind(meter.ErrAdapter, errors.New("y")), "give one such as hci0"},
 		{kind(meter.ErrPIN, errors.New("y")), "give the digits on the meter's label"},
@@ -102,6 +107,7 @@ func TestAdvice(t *testing.T) {
 		{fmt.Errorf("%w; %w", powerspy.ErrRefused, meter.ErrRestored), ""},
 		{fmt.Errorf("%w; %w: %w", powerspy.ErrRefused, meter.ErrNotRestored, powerspy.ErrNoAnswer), "write the bytes of the backup again"},
 		{meter.ErrClockErratic, "`--debug` shows the bytes"},
+		{kind(meter.ErrNoAnswer, fieldtest.ErrCapturing), "wait until it is complete"},
 		{meter.ErrNotLogging, "`powerspy files list`, typed twice"},
 		{meter.ErrFactoryCalibration, "`powerspy info`"},
 		{powerspy.ErrUncalibrated, "`powerspy info --debug`"},

@@ -22,6 +22,9 @@ const (
 	maxFiles  = 1000
 	cardSize  = 8 << 20
 	fileExt   = ".DAT"
+
+	// maxContent is as much as X can ask for, with four digits of a block's number.
+	maxContent = 0x10000*blockSize - 2
 )
 
 // A card is the SD card. Files that were there from the start get their
@@ -34,6 +37,7 @@ type file struct {
 	name    string
 	size    int
 	content []byte // nil until asked for.
+	begins  []byte // How the content begins.
 	seed    uint64
 }
 
@@ -67,7 +71,7 @@ func (c *card) used() (sum int) {
 
 // append adds to a file, which it makes if need be, as far as there is room.
 func (c *card) append(name string, p []byte, rnd random) {
-	p = p[:min(len(p), cardSize-c.used())]
+	p = p[:min(len(p), max(cardSize-c.used(), 0))]
 	f := c.find(name)
 	if f == nil {
 		f = &file{name: name, content: []byte{}}
@@ -88,8 +92,9 @@ func (f *file) bytes(rnd random) []byte {
 		"<POWERSPYR01FF350311D7>", "<POWERSPYR01FF350311D7>\n\r", "\n\r<POWERSPYT01FF350311D7>\n\r",
 		"<007A1FCA 001F82FB 003AC29C 0FA9 0AB5>\n\r",
 	}
-	f.content = make([]byte, 0, f.size+64)
-	for n := uint64(0); len(f.content) < f.size; n++ {
+	size := min(f.size, maxContent)
+	f.content = append(make([]byte, 0, size+64), f.begins...)
+	for n := uint64(0); len(f.content) < size; n++ {
 		x := rnd.bits(forContent, f.seed, n)
 		if x>>32%16 == 0 {
 			f.content = append(f.content, traps[x%uint64(len(traps))]...)
@@ -100,7 +105,7 @@ func (f *file) bytes(rnd random) []byte {
 			x >>= 8
 		}
 	}
-	f.content = f.content[:f.size]
+	f.content = f.content[:size]
 	return f.content
 }
 

@@ -172,7 +172,7 @@ func has(letters string, letter byte) bool {
 	return slices.Contains([]byte(letters), letter)
 }
 
-// hardware is the hardware byte of the identity.
+// hardware is the usual hardware byte of the identity.
 func (g Generation) hardware() uint8 {
 	if g == V1 {
 		return 0x02
@@ -183,9 +183,12 @@ func (g Generation) hardware() uint8 {
 // identify answers ? (AL/LG/0838/003 §3.3.1). The PLL of the simulated meter
 // is always locked to its mains.
 func (m *Meter) identify(now time.Time, _ hex) string {
-	const locked = 0x01
+	locked := 0x01
+	if f := m.cfg.Field; f != nil && !f.file.Meter.PLLLocked {
+		locked = 0
+	}
 	return fmt.Sprintf("POWERSPY%c%02X%02X%02X%02X%04X", m.status(now), locked, m.triggerBits(now),
-		m.cfg.Firmware, m.cfg.Generation.hardware(), m.eeprom.serial())
+		m.cfg.Firmware, m.cfg.hardware(), m.eeprom.serial())
 }
 
 // setLength obeys L (§3.3.2): the length of a capture, 1 to 100 periods.
@@ -258,7 +261,13 @@ func (m *Meter) frequency(now time.Time, _ hex) string {
 	if m.cfg.Generation == V1 {
 		clock = 1_000_000
 	}
-	return fmt.Sprintf("F%04X", int(math.RoundToEven(clock/m.mains.hertz(m.seconds(now)))))
+	hertz := m.mains.hertz(m.seconds(now))
+	if m.cfg.Field != nil {
+		if answer, ok := m.cfg.Field.mainsAnswer(m.seconds(now)); ok {
+			hertz = answer
+		}
+	}
+	return fmt.Sprintf("F%04X", int(math.RoundToEven(clock/hertz)))
 }
 
 // realtimeOn obeys J (§3.4.6). In real-time mode it begins anew.
@@ -267,7 +276,7 @@ func (m *Meter) realtimeOn(now time.Time, h hex) string {
 	if n < 1 || n < m.faults.RefuseUnder || m.cfg.Generation == V1 && n > 100 {
 		return refused
 	}
-	if m.tape != nil && !m.tape.plays(n) {
+	if m.tape != nil && !m.tape.plays(n) || m.cfg.Field != nil && m.cfg.Field.manner(n).refused {
 		return refused
 	}
 	m.startStream(now, n)

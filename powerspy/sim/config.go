@@ -30,6 +30,7 @@ const (
 	LoadServer   Load = "server"   // Irregular bursts between LowPower and Power.
 	LoadInrush   Load = "inrush"   // As LoadStep, with an inrush current at each switching on.
 	LoadZero     Load = "zero"     // Nothing plugged in: noise, slightly negative.
+	LoadField    Load = "field"    // As in the field test of Config.Field.
 )
 
 // A Busy says what becomes of a second connection while one is open.
@@ -58,6 +59,7 @@ type Config struct {
 	Generation Generation // Default V2.
 	Serial     uint16     // Serial number; default 4567.
 	Firmware   uint8      // Default 0x35.
+	Hardware   uint8      // Byte of the identity; 0 for the usual one of Generation.
 
 	// Factory and Current are the calibrations in the EEPROM. The meter's
 	// counts follow Current, or Factory if Current is no sane scale. The
@@ -95,6 +97,10 @@ type Config struct {
 	// Repeat, goes on from its second window.
 	Replay *Recording
 	Repeat bool
+
+	// Field, if set, is a real meter as a field test found it. ParseSpec makes the
+	// rest of a Config fit to it; Link is then one without a radio.
+	Field *Field
 
 	// What follows comes on top of what a radio does.
 	Delay    time.Duration // Constant part of the link's delay, each way.
@@ -186,6 +192,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.Generation != V1 && c.Generation != V2:
 		return fmt.Errorf("generation %d is neither 1 nor 2", c.Generation)
+	case (c.hardware() == V1.hardware()) != (c.Generation == V1):
+		return fmt.Errorf("hardware byte %02X is not that of generation %d", c.Hardware, c.Generation)
 	case !c.Factory.sane() && !c.Current.sane():
 		return errors.New("neither calibration has positive scales")
 	case c.LogPeriod > 5000:
@@ -209,6 +217,10 @@ func (c Config) Validate() error {
 	}
 	switch c.Load {
 	case LoadConstant, LoadStep, LoadWave, LoadServer, LoadInrush, LoadZero:
+	case LoadField:
+		if c.Field == nil || c.Field.load == nil {
+			return errors.New("there is no field test that tells the load; field=FILE is one")
+		}
 	default:
 		return fmt.Errorf("load %q is none of constant, step, wave, server, inrush, zero", string(c.Load))
 	}
@@ -217,11 +229,14 @@ func (c Config) Validate() error {
 	default:
 		return fmt.Errorf("busy %q is none of refuse, wait, replace", string(c.Busy))
 	}
-	if err := cmp.Or(c.validateCard(), c.First.validate(), c.validateLink(), c.validateReplay()); err != nil {
+	if err := cmp.Or(c.validateCard(), c.First.validate(), c.validateLink(), c.validateReplay(), c.validateField()); err != nil {
 		return err
 	}
 	return c.Faults.validate()
 }
+
+// hardware is the hardware byte of the identity.
+func (c *Config) hardware() uint8 { return cmp.Or(c.Hardware, c.Generation.hardware()) }
 
 // sane tells whether the scales can be multiplied by.
 func (c Calibration) sane() bool {

@@ -23,10 +23,13 @@ func newEEPROM(cfg *Config) *EEPROM {
 	for i := range e {
 		e[i] = 0xff
 	}
+	binary.LittleEndian.PutUint16(e[addrLogPeriod:], cfg.LogPeriod)
+	if cfg.Field != nil {
+		copy(e[:], cfg.Field.file.EEPROM.Bytes) // All of it, or nothing.
+	}
 	binary.LittleEndian.PutUint16(e[addrSerial:], cfg.Serial)
 	e.putCalibration(addrFactory, cfg.Factory)
 	e.putCalibration(addrCurrent, cfg.Current)
-	binary.LittleEndian.PutUint16(e[addrLogPeriod:], cfg.LogPeriod)
 	return &e
 }
 

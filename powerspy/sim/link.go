@@ -60,6 +60,21 @@ func (c Config) validateReplay() error {
 	return nil
 }
 
+// validateField says what does not go with a field test.
+func (c Config) validateField() error {
+	switch {
+	case c.Field == nil:
+		return nil
+	case c.Replay != nil:
+		return errors.New("a recording and a field test don't go together")
+	case c.Radio != Radio{}:
+		return fmt.Errorf("a field test has its own link: link %s does not go with it", c.Link)
+	case c.First.Law != FirstClean || c.First.K != 0 || c.First.After != 0:
+		return errors.New("a field test has its own first frames")
+	}
+	return nil
+}
+
 // validateLink says what in the link makes no sense.
 func (c Config) validateLink() error {
 	switch c.Link {

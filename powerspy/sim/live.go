@@ -17,6 +17,7 @@ type live struct {
 	periods int
 	phase   float64 // Mains periods before the first window.
 	pace    float64 // How many times as fast as the mains.
+	manner  *manner // Of a field test, or nil.
 
 	// The last blocks of windows whose passing of the radio was worked out: one
 	// for the sender, one for whoever asks for the truth.
@@ -31,8 +32,15 @@ type passed struct {
 
 // newLive begins at the next mains zero crossing.
 func (m *Meter) newLive(now time.Time, periods int) *live {
-	start := m.seconds(now.Add(m.cfg.First.After))
+	after := m.cfg.First.After
+	var seen *manner
+	if m.cfg.Field != nil {
+		seen = m.cfg.Field.manner(periods)
+		after = seen.after
+	}
+	start := m.seconds(now.Add(after))
 	return &live{
+		manner:  seen,
 		m:       m,
 		number:  uint64(m.streams),
 		periods: periods,
@@ -51,7 +59,11 @@ func (l *live) ended(t float64) int {
 
 func (l *live) measure(i int) Truth {
 	t := l.m.electric(l.end(i-1), l.end(i))
-	if i == 0 {
+	switch {
+	case i > 0:
+	case l.manner != nil:
+		l.manner.spoil(&t, l.m.rnd, l.number)
+	default:
 		l.m.cfg.First.spoil(&t, l.m.rnd, l.number, l.periods)
 	}
 	return t
@@ -63,6 +75,10 @@ func (l *live) arrive(i int) float64 {
 	switch {
 	case float64(l.periods) > silentAfter*math.Round(l.m.cfg.Frequency):
 		return math.NaN()
+	case l.manner != nil && l.manner.silent:
+		return math.NaN()
+	case l.manner != nil:
+		return l.end(i) + l.manner.slot(l.m.rnd, l.number, i).delay
 	case l.m.cfg.Radio == Radio{}:
 		return l.end(i)
 	}
@@ -80,4 +96,10 @@ func (l *live) arrive(i int) float64 {
 	l.blocks[1] = l.blocks[0]
 	l.blocks[0] = passed{number, l.m.cfg.Radio.carry(l.m.rnd, l.number, number, ends)}
 	return l.blocks[0].arrive[i%size]
+}
+
+// damaged tells whether the frame of a window arrives damaged, as it did in a
+// field test.
+func (l *live) damaged(i int) bool {
+	return l.manner != nil && l.manner.slot(l.m.rnd, l.number, i).damaged
 }

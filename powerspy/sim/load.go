@@ -40,6 +40,8 @@ func newLoad(cfg *Config, rnd random) load {
 			p := low + (high-low)*burst*burst*burst
 			return level(p + 0.06*p*flicker)
 		}}
+	case LoadField:
+		return cfg.Field.load
 	case LoadInrush:
 		return newInrush(cfg, rnd)
 	case LoadZero:

@@ -82,6 +82,9 @@ func New(cfg Config) *Meter {
 	}
 	m.clock = clock{set: m.epoch.UTC(), at: m.epoch}
 	m.card = newCard(cfg.Files)
+	if cfg.Field != nil && len(cfg.Files) == 0 {
+		m.card = cfg.Field.card()
+	}
 	m.reset(m.epoch)
 	return m
 }

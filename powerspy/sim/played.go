@@ -40,6 +40,9 @@ func (p *played) arrive(i int) float64 {
 	return math.NaN()
 }
 
+// damaged: a recording has no frames that were.
+func (p *played) damaged(int) bool { return false }
+
 // measure puts windows together as a meter would that averages over more
 // periods: means of squares and of power, and the highest peaks.
 func (p *played) measure(i int) Truth {

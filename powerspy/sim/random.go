@@ -33,6 +33,7 @@ const (
 	forRadio
 	forAnswer
 	forRequest
+	forField
 )
 
 // bits returns 64 random bits for the n-th use of p (splitmix64).

@@ -65,6 +65,9 @@ type course interface {
 	// arrive tells when the frame of a window has passed the radio; not a
 	// number for one that is left out there.
 	arrive(i int) float64
+	// damaged tells whether the frame of a window, which arrives, arrives
+	// damaged.
+	damaged(i int) bool
 }
 
 // Stream returns the stream that runs, else the last one; ok is false if the

@@ -159,6 +159,9 @@ func (s *session) obey(p *parser, b []byte) {
 		}
 		if answer != "" && !m.loses() {
 			at := now.Add(m.cfg.Radio.answer(m.rnd, forAnswer, m.answers, 0))
+			if m.cfg.Field != nil {
+				at = now.Add(m.cfg.Field.trip(m.rnd, m.answers))
+			}
 			s.enqueue(at, []byte(answer), m.answers, ^uint64(0))
 		}
 	}
@@ -218,7 +221,7 @@ func (s *session) collect(now time.Time) {
 		}
 		frame := appendFrame(nil, t, m.scale)
 		n, k := uint64(r.number), uint64(s.next)
-		if m.rnd.unit(forNoise, n, k<<8|0xfe) < m.share(noiseFault, m.faults.Noise, t.End) {
+		if m.rnd.unit(forNoise, n, k<<8|0xfe) < m.share(noiseFault, m.faults.Noise, t.End) || r.damaged(s.next) {
 			frame = m.rnd.corrupt(frame, n, k)
 		}
 		s.enqueue(m.time(r.arrive(s.next)), []byte(m.line(string(frame))), n, k)

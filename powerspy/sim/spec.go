@@ -24,7 +24,7 @@ type Key struct {
 var keys = []Key{
 	{"gen", "1|2", "hardware generation", func(c *Config, v string) error {
 		n, err := whole(v, 1, 2)
-		c.Generation = Generation(n)
+		c.Generation, c.Hardware = Generation(n), 0
 		return err
 	}},
 	{"serial", "NUMBER", "serial number, 1 to 65535", func(c *Config, v string) error {
@@ -119,6 +119,9 @@ var keys = []Key{
 	{replayKey, "FILE", "a recording of powerspy.py or powerspycli to stream at each J instead of the load", func(c *Config, v string) (err error) {
 		c.Replay, err = OpenRecording(v)
 		return err
+	}},
+	{fieldKey, "FILE", "a real meter to behave as, from the file of powerspy fieldtest", func(*Config, string) error {
+		return nil // ParseSpec has read it before the other keys.
 	}},
 	{"repeat", "", "the recording begins anew when it is over", func(c *Config, v string) (err error) {
 		c.Repeat, err = truth(v)
@@ -242,6 +245,9 @@ const linkKey = "link"
 // replayKey names a recording, which has a link and a first frame of its own.
 const replayKey = "replay"
 
+// fieldKey names a field test, which all other keys start from.
+const fieldKey = "field"
+
 // Keys returns the parameters of a specification, in the order in which to
 // present them.
 func Keys() []Key { return slices.Clone(keys) }
@@ -259,6 +265,16 @@ func ParseSpec(spec string) (Config, error) {
 	c.choose(given.link())
 	if given.has(replayKey) {
 		c.First, c.Drift = First{Law: FirstClean}, 0
+	}
+	for _, p := range given {
+		if p.Name != fieldKey {
+			continue
+		}
+		f, err := OpenField(p.value)
+		if err != nil {
+			return Config{}, fmt.Errorf("simulator parameter %s: %w", fieldKey, err)
+		}
+		f.configure(&c)
 	}
 	for _, p := range given {
 		if err := p.set(&c, p.value); err != nil {
@@ -319,7 +335,7 @@ func (g pairs) link() Link {
 	if g.has("delay", "jitter", "stall", "stallmin", "stallmax") {
 		return LinkExponential
 	}
-	if g.has(replayKey) {
+	if g.has(replayKey, fieldKey) {
 		return LinkIdeal
 	}
 	return LinkA

@@ -239,6 +239,7 @@ func TestDocumentation(t *testing.T) {
 	if err := os.WriteFile("old.log", []byte("Timestamp;Power\n1409400000;1.7\n1409400001;1.8\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	writeField(t, "field.json", fieldTest())
 	examples := regexp.MustCompile(`sim:[^\s`+"`"+`]*`).FindAllString(string(page), -1)
 	for _, e := range examples {
 		if _, err := ParseSpec(strings.TrimPrefix(e, "sim:")); err != nil {
@@ -259,7 +260,7 @@ func FuzzParseSpec(f *testing.F) {
 		f.Add(spec)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
-		if strings.Contains(spec, replayKey) {
+		if strings.Contains(spec, replayKey) || strings.Contains(spec, fieldKey) {
 			return // No file is read.
 		}
 		cfg, err := ParseSpec(spec)

@@ -100,6 +100,11 @@ func (m *Meter) readASCII(now time.Time, _ hex) string {
 	if !ok {
 		return refused
 	}
+	if m.cfg.Field != nil {
+		if answer, ok := m.cfg.Field.captured('A', m.capture.length); ok {
+			return answer
+		}
+	}
 	const result = 0x20
 	var b strings.Builder
 	fmt.Fprintf(&b, "A%02X%04X", result, len(samples))
@@ -114,6 +119,11 @@ func (m *Meter) readBinary(now time.Time, _ hex) string {
 	samples, ok := m.buffer(now)
 	if !ok {
 		return refused
+	}
+	if m.cfg.Field != nil {
+		if answer, ok := m.cfg.Field.captured('B', m.capture.length); ok {
+			return answer
+		}
 	}
 	b := []byte("B")
 	for _, s := range samples {
