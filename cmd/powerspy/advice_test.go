@@ -41,7 +41,6 @@ func TestAdvice(t *testing.T) {
 	}{
 		{advise(owner.ErrHeld, "wait a minute"), "wait a minute"},
 		{&cli.UsageError{Text: "x", Help: "powerspy help"}, "type `powerspy help`"},
-
 		{&field.VersionError{Version: 9}, "`powerspy fieldtest`"},
 		{field.ErrTorn, "give one that is whole"},
 		{field.ErrNoField, "that `powerspy fieldtest` wrote"},
@@ -54,6 +53,7 @@ func TestAdvice(t *testing.T) {
 		{kind(meter.ErrStepOrder, errors.New("y")), "give the less disruptive step"},
 		{kind(meter.ErrUsage, meter.ErrNoFile), "`powerspy files list`"},
 		{kind(meter.ErrUsage, &meter.SeveralError{Found: []meter.Target{target, target}}), "say which with --device 00:0B:CE:07:1D:32"},
+		{kind(meter.ErrUsage, meter.ErrShortWindows), "give a longer interval"},
 
 		{rfcomm.ErrKernelStuck, "reboot"},
 		{meter.ErrNamespace, "--network host"},
