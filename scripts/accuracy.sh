@@ -22,7 +22,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib.bash
 . "$(dirname -- "$0")/lib.bash"
 
-long=() dir= real=()
+long=() real=()
+dir=
 while (($#)); do
 	case $1 in
 	--long) long=(-long) ;;

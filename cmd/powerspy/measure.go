@@ -38,6 +38,9 @@ comes up to half a second later, when it is known well when its windows ended;
 with --live at once. Windows that the meter leaves out, as real ones do, are
 bridged: filled with the mean of their neighbours, and counted.
 
+--device FILE measures what a log of powerspy.py or powerspycli has recorded,
+perhaps compressed, as if the meter were there, but at once.
+
 --output appends whole lines: half a line that a crash has left is cut off
 first. A file that holds anything else than readings of the same format, unit,
 fields and times is refused, and stays as it is. On SIGHUP the file is opened
@@ -49,7 +52,8 @@ Examples:
     powerspy measure --interval 250ms --unit uJ --duration 10m > run.txt
     powerspy measure --format csv --fields end,power,energy > run.csv
     powerspy measure --output power.txt --sync 5s
-    powerspy measure --device sim: --count 5`,
+    powerspy measure --device sim: --count 5
+    powerspy measure --device old.log.gz --interval 5s --format csv`,
 		Flags: append([]*cli.Flag{
 			{Name: "interval", Aliases: []string{"i"}, Takes: cli.Duration{Examples: "250ms, 1s, 20ms, 100ms, 10s"}, Default: "1s", Usage: "a reading every `TIME`: 250ms, 1s..."},
 			{Name: "unit", Aliases: []string{"u"}, Takes: cli.Choice(output.UnitNames()), Usage: "readings in `UNIT`: uW, mW, W, uJ, mJ or J", Default: "mW; tables W, J"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"powerspy2/bdaddr"
 	"powerspy2/meter"
 	"powerspy2/powerspy/sim"
 )
@@ -74,4 +75,33 @@ func TestMemory(t *testing.T) {
 	// Without a home there is no cache.
 	delete(vars, "HOME")
 	info("8", 48)
+}
+
+// Windows that a meter refused are not tried again, through the same adapter.
+func TestMemoryAveraging(t *testing.T) {
+	home := t.TempDir()
+	vars := map[string]string{"HOME": home, "XDG_RUNTIME_DIR": home}
+	cfg, err := sim.ParseSpec("link=ideal,refuse-under=5,busy=wait")
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := serveMeter(t, sim.New(cfg))
+	for _, tried := range []bool{true, false, false} {
+		_, told, status := inProcess(t, vars, "measure", "-i", "200ms", "-n", "1", "--device", device)
+		if status != 0 || strings.Contains(told, "trying 5 mains periods") != tried {
+			t.Errorf("status %d, %q; tried shorter windows: want %t", status, told, tried)
+		}
+	}
+	m := loadMemory(func(k string) string { return vars[k] })
+	target, err := meter.ParseTarget(device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, ok := m.recall(target); !ok || f.Averaging != 5 {
+		t.Errorf("remembered: %+v, %t", f, ok)
+	}
+	target.Adapter = bdaddr.Address{1, 2, 3, 4, 5, 6}
+	if f, ok := m.recall(target); !ok || f.Averaging != 0 || f.Serial == 0 {
+		t.Errorf("remembered of another adapter: %+v, %t", f, ok)
+	}
 }

@@ -47,7 +47,8 @@ is in reach.
 The simulated meter, sim:, needs neither meter nor Bluetooth. Unless told
 otherwise it is like a real one behind a poor adapter: its first frame is
 wrong, others are late or left out. sim:link=ideal,first=clean has no such
-troubles, and sim:replay=FILE streams a log of powerspy.py or powerspycli.
+troubles, and sim:replay=FILE streams a log of powerspy.py or powerspycli in
+real time. powerspy measure and gmt read such a log at once: --device FILE.
 
 Examples:
 

@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/BurntSushi/toml"
 
@@ -29,42 +28,11 @@ type Config struct {
 	text string // of the file, to be changed
 }
 
-// A Meter is a meter that was set up, and what was learned about it.
+// A Meter is a meter that was set up.
 type Meter struct {
 	meter.Target
 
-	// Calibration is the one last agreed on, nil if none was yet.
-	Calibration *Calibration
-	// Links are what is known of the meter through an adapter, by LinkKey.
-	Links map[string]Link
-
 	table int // which [[meter]] of the file, from 1; 0: it is new
-}
-
-// A Calibration is the scales of a meter, in force when they were last read.
-type Calibration struct {
-	Serial  uint16    `toml:"serial"`        // of the meter that they are of
-	Voltage float64   `toml:"voltage_scale"` // V per count
-	Current float64   `toml:"current_scale"` // A per count
-	Read    time.Time `toml:"read"`          // when they were last agreed on
-}
-
-// A Link is what is known of a meter through one adapter.
-type Link struct {
-	// Averaging is the length of an averaging window that this link was seen to
-	// keep up with, in mains periods; 0: nothing is known.
-	Averaging int `toml:"averaging,omitzero"`
-}
-
-// Direct is the LinkKey of a meter that needs no adapter.
-const Direct = "direct"
-
-// LinkKey returns the key in Links of an adapter; the zero address is none.
-func LinkKey(adapter bdaddr.Address) string {
-	if adapter.IsZero() {
-		return Direct
-	}
-	return adapter.String()
 }
 
 // file is the form on disk.
@@ -74,15 +42,13 @@ type file struct {
 }
 
 type entry struct {
-	Alias       string          `toml:"alias,omitempty"`
-	Name        string          `toml:"name,omitempty"`
-	Address     string          `toml:"address,omitempty"`
-	Adapter     string          `toml:"adapter,omitempty"`
-	Channel     int64           `toml:"channel,omitzero"`
-	Unpaired    bool            `toml:"unpaired,omitempty"`
-	Device      string          `toml:"device,omitempty"`
-	Calibration *Calibration    `toml:"calibration,omitempty"`
-	Links       map[string]Link `toml:"link,omitempty"`
+	Alias    string `toml:"alias,omitempty"`
+	Name     string `toml:"name,omitempty"`
+	Address  string `toml:"address,omitempty"`
+	Adapter  string `toml:"adapter,omitempty"`
+	Channel  int64  `toml:"channel,omitzero"`
+	Unpaired bool   `toml:"unpaired,omitempty"`
+	Device   string `toml:"device,omitempty"`
 }
 
 // An Error says what is wrong with a configuration file, and where.
@@ -191,7 +157,7 @@ func (f *file) config(path string, lines lineIndex) (*Config, error) {
 		if chosen < 0 && f.Default != "" && names(t, f.Default) {
 			chosen = i
 		}
-		c.Meters = append(c.Meters, Meter{Target: t, Calibration: e.Calibration, Links: e.Links, table: i + 1})
+		c.Meters = append(c.Meters, Meter{Target: t, table: i + 1})
 	}
 	if f.Default != "" && chosen < 0 {
 		return nil, &Error{File: path, Line: lines.of(-1, "default"), Err: fmt.Errorf(

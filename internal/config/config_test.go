@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -38,9 +37,9 @@ func TestRoundTrip(t *testing.T) {
 		{Target: meter.Target{
 			Kind: meter.Bluetooth, Alias: `rack "1"`, Name: "PowerSpy 4567", Channel: 3,
 			Address: mustAddress(t, "00:0B:CE:07:1D:32"), Adapter: mustAddress(t, "00:1A:7D:DA:71:13"),
-		}, Calibration: &Calibration{Serial: 4567, Voltage: 0.08154758810997009, Current: 0.0005449772579595447, Read: time.Date(2026, 11, 26, 10, 0, 0, 0, time.UTC)}},
-		{Target: meter.Target{Kind: meter.Bluetooth, Address: mustAddress(t, "00:0B:CE:07:1D:33"), Unpaired: true}, Links: map[string]Link{"00:1A:7D:DA:71:13": {Averaging: 5}, "00:1A:7D:DA:71:14": {Averaging: 1}}},
-		{Target: meter.Target{Kind: meter.TCP, Alias: "lab", Host: "localhost:4567"}, Links: map[string]Link{Direct: {Averaging: 2}}},
+		}},
+		{Target: meter.Target{Kind: meter.Bluetooth, Address: mustAddress(t, "00:0B:CE:07:1D:33"), Unpaired: true}},
+		{Target: meter.Target{Kind: meter.TCP, Alias: "lab", Host: "localhost:4567"}},
 		{Target: meter.Target{Kind: meter.Serial, Path: "/dev/rfcomm0"}},
 		{Target: meter.Target{Kind: meter.Simulated, Alias: "fake"}},
 	}}
@@ -157,7 +156,6 @@ func TestLoadRefuses(t *testing.T) {
 		{"type", good + "channel = \"one\"\n", 3, ""},
 		{"alias that is a device", good + "alias = \"/dev/x\"\n", 3, "taken for a device"},
 		{"alias that drives a terminal", good + "alias = \"a\\u001b[2J\"\n", 3, `"a\x1b[2J": it has characters that can't be seen`},
-		{"calibration", good + "[meter.calibration]\nserial = \"x\"\n", 4, ""},
 		{"address", good + "[[meter]]\naddress = \"00:0B\"\n", 4, ""},
 		{"adapter", good + "adapter = \"hci0\"\n", 3, ""},
 		{"channel", good + "channel = 31\n", 3, "1 to 30"},
@@ -268,7 +266,7 @@ func TestDocument(t *testing.T) {
 	if err != nil || len(c.Unknown) > 0 {
 		t.Fatalf("%v, %v", err, c.Unknown)
 	}
-	if m := c.Meters[0]; len(c.Meters) != 2 || m.Alias != "bench" || m.Calibration.Serial != 4567 || m.Link(m.Adapter).Averaging != 1 {
+	if m := c.Meters[0]; len(c.Meters) != 2 || m.Alias != "bench" || m.Channel != 1 {
 		t.Errorf("got %+v", c.Meters)
 	}
 }

@@ -106,26 +106,6 @@ func (g *group) remove() {
 	g.d.tables = slices.DeleteFunc(g.d.tables, func(t *table) bool { return slices.Contains(g.tables, t) })
 }
 
-// table returns a table below the meter, and makes it if it must.
-func (g *group) table(name, header string) *table {
-	for _, t := range g.tables {
-		if t.name == name {
-			return t
-		}
-	}
-	last := slices.Index(g.d.tables, g.tables[len(g.tables)-1])
-	after := g.d.tables[last]
-	t := &table{header: header, name: name}
-	// The blank lines that part this meter from the next go behind it.
-	for n := len(after.lines); n > 0 && after.lines[n-1] == ""; n = len(after.lines) {
-		after.lines, t.lines = after.lines[:n-1], append(t.lines, "")
-	}
-	after.lines = append(after.lines, "")
-	g.d.tables = slices.Insert(g.d.tables, last+1, t)
-	g.tables = append(g.tables, t)
-	return t
-}
-
 // A setting is a key with its value, as TOML writes it.
 type setting struct{ key, value string }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"powerspy2/bdaddr"
 	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
@@ -49,18 +48,6 @@ func (c *Config) Of(t meter.Target) *Meter {
 }
 
 func same(t, u meter.Target) bool { return t.Kind == u.Kind && t.Device() == u.Device() }
-
-// Link returns what is known of the meter through an adapter; the zero address
-// is none.
-func (m *Meter) Link(adapter bdaddr.Address) Link { return m.Links[LinkKey(adapter)] }
-
-// SetLink sets what Link returns.
-func (m *Meter) SetLink(adapter bdaddr.Address, l Link) {
-	if m.Links == nil {
-		m.Links = map[string]Link{}
-	}
-	m.Links[LinkKey(adapter)] = l
-}
 
 // Called finds the meter that s means: by its whole alias, its address or
 // device, or else its name or the start of that. Where s is the start of several

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,11 +23,8 @@ name = "PowerSpy 4567"
 address = "00:0B:CE:07:1D:32"
 colour = "blue"   # what a later version knows
 
-  [meter.calibration]
-  serial = 4567
-  voltage_scale = 0.08
-  current_scale = 0.0005
-  read = 2026-01-02T03:04:05Z
+  [meter.owner]   # likewise
+  since = 2026-01-02T03:04:05Z
   by = "Ann"
 
 # The old one.
@@ -43,7 +39,6 @@ tables = ["stay",
 
 // Each change leaves all else as it is written.
 func TestUpdateKeepsTheRest(t *testing.T) {
-	adapter := mustAddress(t, "00:1A:7D:DA:71:13")
 	called := func(c *Config, name string) *Meter {
 		m, err := c.Called(name)
 		if err != nil {
@@ -70,12 +65,6 @@ func TestUpdateKeepsTheRest(t *testing.T) {
 		}, "\"bench\" #|  \"too\"]\n", "\"lab\" #|  \"too\"]\n\n[[meter]]\nalias = \"lab\"\ndevice = \"tcp://lab:4000\"\n"},
 		{"channel", func(c *Config) error { called(c, "PowerSpy 45").Channel = 2; return nil },
 			"colour = \"blue\"   # what a later version knows\n", "colour = \"blue\"   # what a later version knows\nchannel = 2\n"},
-		{"calibration", func(c *Config) error {
-			called(c, "00:0b:ce:07:1d:32").Calibration = &Calibration{4567, 0.0815, 0.0005, time.Date(2026, 11, 26, 10, 0, 0, 5, time.UTC)}
-			return nil
-		}, "voltage_scale = 0.08\n|2026-01-02T03:04:05Z", "voltage_scale = 0.0815\n|2026-11-26T10:00:00Z"},
-		{"averaging", func(c *Config) error { called(c, "bench").SetLink(adapter, Link{Averaging: 5}); return nil },
-			"by = \"Ann\"\n", "by = \"Ann\"\n\n[meter.link.\"00:1A:7D:DA:71:13\"]\naveraging = 5\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := writeFile(t, written)
@@ -112,8 +101,9 @@ func TestUnknownKeys(t *testing.T) {
 		got = append(got, filepath.Base(e.Error()))
 	}
 	want := []string{
-		`config.toml:10: unknown key "meter.colour"`, `config.toml:17: unknown key "meter.calibration.by"`,
-		`config.toml:24: unknown key "later"`, `config.toml:25: unknown key "later.tables"`,
+		`config.toml:10: unknown key "meter.colour"`, `config.toml:12: unknown key "meter.owner"`,
+		`config.toml:13: unknown key "meter.owner.since"`, `config.toml:14: unknown key "meter.owner.by"`,
+		`config.toml:21: unknown key "later"`, `config.toml:22: unknown key "later.tables"`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
-	"time"
 
 	"powerspy2/internal/atomicfile"
 	"powerspy2/internal/harmless"
@@ -152,14 +149,6 @@ func (c *Config) top() []setting {
 // entry is the form on disk.
 func (m *Meter) entry() entry {
 	e := entry{Alias: m.Alias}
-	if len(m.Links) > 0 {
-		e.Links = m.Links
-	}
-	if m.Calibration != nil {
-		c := *m.Calibration
-		c.Read = c.Read.UTC().Truncate(time.Second) // as it is written
-		e.Calibration = &c
-	}
 	if m.Kind != meter.Bluetooth {
 		e.Device = m.Device()
 		return e
@@ -173,45 +162,17 @@ func (m *Meter) entry() entry {
 
 // change writes what is new about a meter.
 func (g *group) change(from, to Meter) error {
-	one := func(name, header string, from, to any) error {
-		var before, after []setting
+	var before []setting
+	if from.Kind != meter.Any {
 		var err error
-		if !reflect.ValueOf(from).IsZero() {
-			if before, err = settings(from); err != nil {
-				return err
-			}
-		}
-		if after, err = settings(to); err != nil {
+		if before, err = settings(from.entry()); err != nil {
 			return err
 		}
-		if slices.Equal(before, after) {
-			return nil
-		}
-		g.table(name, header).change(before, after)
-		return nil
 	}
-	old, now := from.entry(), to.entry()
-	if from.Kind == meter.Any {
-		old = entry{}
-	}
-	calibration, links, oldLinks := now.Calibration, now.Links, old.Links
-	var oldCalibration Calibration
-	if old.Calibration != nil {
-		oldCalibration = *old.Calibration
-	}
-	old.Calibration, old.Links, now.Calibration, now.Links = nil, nil, nil, nil
-	if err := one("meter", "", old, now); err != nil {
+	after, err := settings(to.entry())
+	if err != nil || slices.Equal(before, after) {
 		return err
 	}
-	if calibration != nil {
-		if err := one("meter.calibration", "[meter.calibration]", oldCalibration, *calibration); err != nil {
-			return err
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(links)) {
-		if err := one("meter.link."+key, "[meter.link."+strconv.Quote(key)+"]", oldLinks[key], links[key]); err != nil {
-			return err
-		}
-	}
+	g.tables[0].change(before, after)
 	return nil
 }
