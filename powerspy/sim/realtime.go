@@ -240,7 +240,7 @@ func (m *Meter) startStream(now time.Time, periods int) {
 	m.past = append(m.past, m.stream)
 }
 
-// stopStream ends real-time mode and tells whether it was on.
+// stopStream ends real-time mode and reports whether it was on.
 func (m *Meter) stopStream(now time.Time) bool {
 	if m.stream == nil {
 		return false

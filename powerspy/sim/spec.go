@@ -130,7 +130,7 @@ var keys = []Key{
 	{"eol", "lfcr|crlf|lf|none", "what is sent between frames", func(c *Config, v string) error {
 		eol, ok := map[string]string{"lfcr": "\n\r", "crlf": "\r\n", "lf": "\n", "none": EOLNone}[v]
 		if !ok {
-			return fmt.Errorf("%q is none of lfcr, crlf, lf, none", v)
+			return fmt.Errorf("%q is not one of lfcr, crlf, lf, none", v)
 		}
 		c.EOL = eol
 		return nil
