@@ -88,7 +88,7 @@ var explanations = []explanation{
 	{ErrInUse, ErrNoAnswer, "the meter is in use by another program"},
 	{ErrSilentLine, ErrNoAnswer, "nothing answers on the line"},
 	{errTooFast, ErrNoAnswer, ""},
-	{rfcomm.ErrKernelStuck, ErrNotReady, "the kernel's Bluetooth is stuck: an earlier connection that failed killed its RFCOMM"},
+	{rfcomm.ErrKernelStuck, ErrNotReady, "the kernel's Bluetooth is stuck: an earlier failed connection killed its RFCOMM"},
 	{rfcomm.ErrNotSupported, ErrNotReady, "this kernel has no Bluetooth RFCOMM"},
 	{rfcomm.ErrAdapterDown, ErrNotReady, "the Bluetooth adapter is missing or switched off"},
 	{bluez.ErrNoDaemon, ErrNotReady, "the Bluetooth service (bluetoothd) is not running"},

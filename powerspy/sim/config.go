@@ -238,7 +238,7 @@ func (c Config) Validate() error {
 // hardware is the hardware byte of the identity.
 func (c *Config) hardware() uint8 { return cmp.Or(c.Hardware, c.Generation.hardware()) }
 
-// sane tells whether the scales can be multiplied by.
+// sane reports whether the scales can be multiplied by.
 func (c Calibration) sane() bool {
 	good := func(f float32) bool { return f > 0 && !math.IsInf(float64(f), 0) }
 	return good(c.Voltage) && good(c.Current)

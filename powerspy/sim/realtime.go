@@ -65,7 +65,7 @@ type course interface {
 	// arrive tells when the frame of a window has passed the radio; not a
 	// number for one that is left out there.
 	arrive(i int) float64
-	// damaged tells whether the frame of a window, which arrives, arrives
+	// damaged reports whether the frame of a window, which arrives, arrives
 	// damaged.
 	damaged(i int) bool
 }

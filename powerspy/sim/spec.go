@@ -123,7 +123,7 @@ var keys = []Key{
 	{fieldKey, "FILE", "a real meter to behave as, from the file of powerspy fieldtest", func(*Config, string) error {
 		return nil // ParseSpec has read it before the other keys.
 	}},
-	{"repeat", "", "the recording begins anew when it is over", func(c *Config, v string) (err error) {
+	{"repeat", "", "the recording starts again when it is over", func(c *Config, v string) (err error) {
 		c.Repeat, err = truth(v)
 		return err
 	}},
