@@ -72,7 +72,7 @@ func (a Address) String() string {
 	return string(a.appendText(make([]byte, 0, textLen)))
 }
 
-// IsZero tells whether a is the zero Address.
+// IsZero reports whether a is the zero Address.
 func (a Address) IsZero() bool { return a == Address{} }
 
 // MarshalText implements [encoding.TextMarshaler] with the form of String. The error is always nil.

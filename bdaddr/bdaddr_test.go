@@ -94,7 +94,7 @@ func TestAddressText(t *testing.T) {
 		t.Errorf("got %v back, want %v", back.Device, meter)
 	}
 	if err := json.Unmarshal([]byte(`{"Device":"meter"}`), &back); err == nil {
-		t.Error("accepted a text that is no address")
+		t.Error("accepted a text that is not an address")
 	}
 	if back.Device != meter {
 		t.Errorf("a failed UnmarshalText changed the address to %v", back.Device)

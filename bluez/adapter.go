@@ -99,7 +99,7 @@ func compareIDs(a, b string) int {
 }
 
 // Adapters returns the adapters that BlueZ knows, ordered by ID
-// (org.freedesktop.DBus.ObjectManager, GetManagedObjects). None is no error.
+// (org.freedesktop.DBus.ObjectManager, GetManagedObjects). None is not an error.
 func (c *Client) Adapters(ctx context.Context) ([]Adapter, error) {
 	o, _, err := c.objects(ctx)
 	if err != nil {

@@ -49,9 +49,9 @@ type answerer struct {
 	// pin is asked for the PIN of a device, and must return soon after its
 	// context has ended.
 	pin func(context.Context, dbus.ObjectPath) (string, error)
-	// confirms tells whether a device may pair without a PIN.
+	// confirms reports whether a device may pair without a PIN.
 	confirms func(dbus.ObjectPath) bool
-	// authorize tells whether devices may connect to services of ours.
+	// authorize reports whether devices may connect to services of ours.
 	authorize bool
 }
 

@@ -194,7 +194,7 @@ func (c *Client) callError(ctx context.Context, err error) error {
 	return err
 }
 
-// isLoss tells whether a call failed because there is no connection to the bus
+// isLoss reports whether a call failed because there is no connection to the bus
 // any more.
 func (c *Client) isLoss(err error) bool {
 	var oe *net.OpError
@@ -253,7 +253,7 @@ func (c *Client) withdraw(object dbus.ObjectPath, iface string) {
 	_ = c.conn.Export(nil, object, iface)
 }
 
-// isDaemon tells whether the unique name of a caller is that of BlueZ. Objects
+// isDaemon reports whether the unique name of a caller is that of BlueZ. Objects
 // of ours can be called by others on the bus as well, and are not for them.
 func (c *Client) isDaemon(ctx context.Context, sender dbus.Sender) bool {
 	owner, _, err := c.owner(ctx)

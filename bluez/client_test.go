@@ -190,7 +190,7 @@ func TestDaemonHangs(t *testing.T) {
 	c.timeout, c.pairTimeout = 20*time.Millisecond, 20*time.Millisecond
 	checkOperations(t, c, ErrNoAnswer)
 	if !errors.Is(ErrNoAnswer, os.ErrDeadlineExceeded) {
-		t.Error("ErrNoAnswer is no os.ErrDeadlineExceeded")
+		t.Error("ErrNoAnswer is not an os.ErrDeadlineExceeded")
 	}
 
 	c.timeout, c.pairTimeout = callTimeout, pairTimeout
@@ -303,7 +303,7 @@ func TestDevices(t *testing.T) {
 			"Name": "PowerSpy 0001", "Alias": "PowerSpy 0001", "Paired": true, "Bonded": true, "Trusted": true, "Connected": true,
 			"UUIDs": []string{serialPortUUID},
 		}), "RSSI")
-		// What BlueZ has below a device is no device.
+		// What BlueZ has below a device is not a device.
 		f.appear(meterPath+"/player0", map[string]map[string]dbus.Variant{"org.bluez.MediaPlayer1": {}})
 	})
 	want := []Device{

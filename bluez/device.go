@@ -120,14 +120,14 @@ func deviceAdapter(object dbus.ObjectPath) (id string, ok bool) {
 // deviceAddress returns the address of the device that an object stands for.
 func deviceAddress(object dbus.ObjectPath) (bdaddr.Address, error) {
 	if _, ok := deviceAdapter(object); !ok {
-		return bdaddr.Address{}, fmt.Errorf("%s is no device", object)
+		return bdaddr.Address{}, fmt.Errorf("%s is not a device", object)
 	}
 	return bdaddr.Parse(strings.ReplaceAll(strings.TrimPrefix(path.Base(string(object)), "dev_"), "_", ":"))
 }
 
 // Devices returns the devices that BlueZ knows, ordered by adapter and address.
 // Devices that are neither paired nor connected are forgotten half a minute
-// after a discovery. None is no error.
+// after a discovery. None is not an error.
 func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 	o, _, err := c.objects(ctx)
 	if err != nil {
@@ -167,7 +167,7 @@ func (c *Client) SetTrusted(ctx context.Context, adapter string, addr bdaddr.Add
 
 // Disconnect ends every connection of this machine to a device, those of other
 // programs included; data may flow for some two seconds more
-// (org.bluez.Device1, Disconnect). A device that is not connected is no error,
+// (org.bluez.Device1, Disconnect). A device that is not connected is not an error,
 // an unknown one is an os.ErrNotExist.
 func (c *Client) Disconnect(ctx context.Context, adapter string, addr bdaddr.Address) error {
 	object, err := devicePath(adapter, addr)

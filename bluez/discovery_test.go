@@ -18,7 +18,7 @@ type sighting struct {
 
 func see(d Device) sighting { return sighting{d.Address.String(), d.Name, d.RSSI} }
 
-// startedThen makes the fake run what follows in the air right after the
+// startedThen makes the fake run what follows in the background right after the
 // answer to StartDiscovery.
 func (f *fakeBluez) startedThen(follows func()) {
 	f.t.Helper()

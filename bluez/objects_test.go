@@ -100,7 +100,7 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
-// wholeMessage tells whether the lengths that a message declares are those of
+// wholeMessage reports whether the lengths that a message declares are those of
 // what follows. The decoder takes time and memory for what is declared.
 func wholeMessage(wire []byte) bool {
 	if len(wire) < 16 {

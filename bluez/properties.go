@@ -61,7 +61,7 @@ func readAddress(p *properties, name string, to *bdaddr.Address) {
 	*to = a
 }
 
-// has tells whether the named property is there.
+// has reports whether the named property is there.
 func (p *properties) has(name string) bool {
 	_, ok := p.values[name]
 	return ok

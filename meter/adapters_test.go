@@ -16,7 +16,7 @@ import (
 
 var secondAdapter = bluez.Adapter{ID: "hci1", Address: bdaddr.Address{0, 0x1A, 0x7D, 0xDA, 0x71, 0x14}, Powered: true}
 
-// onSecond is the same meter in the air of the second adapter.
+// onSecond is the same meter in range of the second adapter.
 func onSecond(d *fakeDevice) *fakeDevice {
 	c := *d
 	c.Adapter = "hci1"

@@ -34,8 +34,8 @@ var (
 	ErrShortWindows       = errors.New("allows no longer windows") // of an interval
 	ErrFactoryCalibration = errors.New("the current calibration is not sane; readings use the factory's")
 	ErrNotLogging         = errors.New("the meter refused, as it does when it is not logging")
-	ErrRestored           = errors.New("the old bytes are in place")                     // after a failed WriteEEPROM
-	ErrNotRestored        = errors.New("putting the old bytes back failed, too")         // what the EEPROM holds is not known
+	ErrRestored           = errors.New("the old bytes were restored")                    // after a failed WriteEEPROM
+	ErrNotRestored        = errors.New("restoring the old bytes failed as well")         // what the EEPROM holds is not known
 	ErrPowerCycle         = errors.New("the command that cuts the power failed")         // Recovery.PowerCycle returned an error
 	ErrNoStep             = errors.New("no step could be taken")                         // of a Recover
 	ErrNoStepHelped       = errors.New("no step helped")                                 // of a Recover
@@ -99,9 +99,9 @@ func (e *PINError) Error() string {
 	}
 	switch {
 	case errors.Is(e.Err, bluez.ErrAuthCanceled):
-		return "the meter broke off pairing when it had got " + what + ", as it may for a wrong PIN"
+		return "the meter broke off pairing after it got " + what + ", which may mean a wrong PIN"
 	case errors.Is(e.Err, bluez.ErrAuthRejected):
-		return "the meter refuses to pair, also with " + what
+		return "the meter refuses to pair, even with " + what
 	}
 	return "the meter refused " + what
 }

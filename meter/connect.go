@@ -24,7 +24,7 @@ const refusalPause = time.Second
 // isKeyRefused tells that the meter does not accept this machine's key.
 func isKeyRefused(err error) bool { return errors.Is(err, rfcomm.ErrKeyRefused) }
 
-// rebond forgets the key of a Bluetooth meter that it refuses, and pairs anew.
+// rebond forgets the key of a Bluetooth meter that it refuses, and pairs again.
 func (r *route) rebond(ctx context.Context) error {
 	return r.withBlueZ(ctx, func(f *finder, a bluez.Adapter) error {
 		if !a.Powered {

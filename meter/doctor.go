@@ -124,7 +124,7 @@ func (d *diagnosis) close() {
 	}
 }
 
-// wireless tells whether the target is reached by Bluetooth.
+// wireless reports whether the target is reached by Bluetooth.
 func (d *diagnosis) wireless() bool {
 	return d.target.Kind == Any || d.target.Kind == Named || d.target.Kind == Bluetooth
 }

@@ -79,7 +79,7 @@ func TestWriteEEPROMRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = m.WriteEEPROM(t.Context(), 0x40, []byte{1, 2}, old)
-		if err == nil || !errors.Is(err, powerspy.ErrRefused) || strings.Contains(err.Error(), "failed") || !strings.Contains(err.Error(), "the old bytes are in place") {
+		if err == nil || !errors.Is(err, powerspy.ErrRefused) || strings.Contains(err.Error(), "failed") || !strings.Contains(err.Error(), "the old bytes were restored") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -102,8 +102,8 @@ func TestWriteEEPROMReadsBackAnother(t *testing.T) {
 		says    string
 		left    []byte
 	}{
-		{"one byte", []string{"<W4102>", "<W4103>"}, "the old bytes are in place", []byte{0xFF, 0xFF, 0xFF}},
-		{"the old one, too", []string{"<W4102>", "<W4103>", "<W40FF>", "<W4000>"}, "putting the old bytes back failed, too", []byte{0x00, 0xFF, 0xFF}},
+		{"one byte", []string{"<W4102>", "<W4103>"}, "the old bytes were restored", []byte{0xFF, 0xFF, 0xFF}},
+		{"the old one, too", []string{"<W4102>", "<W4103>", "<W40FF>", "<W4000>"}, "restoring the old bytes failed as well", []byte{0x00, 0xFF, 0xFF}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -88,7 +88,7 @@ var explanations = []explanation{
 	{ErrInUse, ErrNoAnswer, "the meter is in use by another program"},
 	{ErrSilentLine, ErrNoAnswer, "nothing answers on the line"},
 	{errTooFast, ErrNoAnswer, ""},
-	{rfcomm.ErrKernelStuck, ErrNotReady, "the kernel's Bluetooth is stuck: an earlier connection that failed killed its RFCOMM"},
+	{rfcomm.ErrKernelStuck, ErrNotReady, "the kernel's Bluetooth is stuck: an earlier failed connection killed its RFCOMM"},
 	{rfcomm.ErrNotSupported, ErrNotReady, "this kernel has no Bluetooth RFCOMM"},
 	{rfcomm.ErrAdapterDown, ErrNotReady, "the Bluetooth adapter is missing or switched off"},
 	{bluez.ErrNoDaemon, ErrNotReady, "the Bluetooth service (bluetoothd) is not running"},
@@ -102,7 +102,7 @@ var explanations = []explanation{
 	{rfcomm.ErrLinkLost, ErrNoAnswer, "the radio link to the meter broke"},
 	{bluez.ErrNoAnswer, ErrNotReady, "the Bluetooth service (bluetoothd) is there but does not answer"},
 	{rfcomm.ErrRefused, ErrNoAnswer, "the meter refuses the connection, as it does while somebody else is connected to it"},
-	{rfcomm.ErrNoService, ErrNoAnswer, "the device has no serial port service, so it is no PowerSpy"},
+	{rfcomm.ErrNoService, ErrNoAnswer, "the device has no serial port service, so it is not a PowerSpy"},
 	{bluez.ErrInProgress, ErrNotReady, "another program is busy with the same thing"},
 	{bluez.ErrAuthTimeout, ErrPairing, "the meter did not finish pairing in time"},
 	{powerspy.ErrNotSupported, ErrNoAnswer, ""},
@@ -111,7 +111,7 @@ var explanations = []explanation{
 	{powerspy.ErrNoAnswer, ErrNoAnswer, "the meter is connected but silent"},
 	{powerspy.ErrNotUnderstood, ErrNoAnswer, "the device does not respond like a PowerSpy"},
 	{powerspy.ErrUncalibrated, ErrNoAnswer, "the meter's calibration is damaged"},
-	{sim.ErrAway, ErrNotFound, "the simulated meter is out of reach, as one of its faults wants it"},
+	{sim.ErrAway, ErrNotFound, "the simulated meter is out of reach, as one of its faults demands"},
 	{powerspy.ErrLink, ErrNoAnswer, "the link to the meter broke"},
 }
 

@@ -84,7 +84,7 @@ func ExampleSetup() {
 	fmt.Println(m.Target().Address, m.Info().Identity.Serial)
 }
 
-// The meters in the air, as they appear. This needs a radio, too.
+// The meters in range, as they appear. This needs a radio, too.
 func ExampleScan() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -98,7 +98,7 @@ func ExampleScan() {
 	}
 }
 
-// A measurement that gets over trouble by itself: here the link is cut after
+// A measurement that recovers by itself: here the link is cut after
 // three seconds, which costs a gap.
 func ExampleSupervise() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -27,7 +27,7 @@ var (
 	otherMeter  = bdaddr.Address{0x00, 0x0B, 0xCE, 0x07, 0x1D, 0x33}
 )
 
-// A fakeHost is a BlueZ and a radio with devices in the air, in the order of
+// A fakeHost is a BlueZ and a radio with devices in range, in the order of
 // their appearance. It counts what was asked of it.
 type fakeHost struct {
 	t        *testing.T
@@ -165,7 +165,7 @@ func (h *fakeHost) note(format string, args ...any) {
 	h.log = append(h.log, fmt.Sprintf(format, args...))
 }
 
-// find returns what there is of a device in the air of an adapter: of whichever
+// find returns what there is of a device in range of an adapter: of whichever
 // when that is empty.
 func (h *fakeHost) find(adapter string, a bdaddr.Address) *fakeDevice {
 	for _, d := range h.air {

@@ -50,7 +50,7 @@ func (m *Meter) FetchFile(ctx context.Context, f powerspy.File, w io.Writer, pro
 	return m.explain("fetch "+f.Name, err)
 }
 
-// A localWriter keeps the error of writing, which is no error of the meter's.
+// A localWriter keeps the error of writing, which is not an error of the meter's.
 type localWriter struct {
 	w   io.Writer
 	err error
@@ -79,7 +79,7 @@ const (
 // CompareFile compares the local file with f: the sizes, and what the first block
 // holds. A day's log that was removed and started again has the old name, and
 // has the old size as well once it has run as long; its first measurements
-// differ. What is no regular file, such as a symbolic link, is [ErrNotACopy];
+// differ. What is not a regular file, such as a symbolic link, is [ErrNotACopy];
 // other errors are those of the file system and of [Meter.FetchFile].
 func (m *Meter) CompareFile(ctx context.Context, f powerspy.File, local string) (Copy, error) {
 	info, err := os.Lstat(local)

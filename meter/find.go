@@ -114,7 +114,7 @@ func (f *finder) usable(t Target) ([]bluez.Adapter, error) {
 	}
 }
 
-// adapterIs tells whether an adapter goes by this identifier or address.
+// adapterIs reports whether an adapter goes by this identifier or address.
 func adapterIs(a bluez.Adapter, s string) bool {
 	if a.ID == s {
 		return true
@@ -144,7 +144,7 @@ func (f *finder) locate(ctx context.Context, t Target, adapters []bluez.Adapter)
 	return f.answering(ctx, one[0].target(), one, adapters)
 }
 
-// wanted tells whether a device is meant.
+// wanted reports whether a device is meant.
 func (f *finder) wanted(t Target, d bluez.Device) bool {
 	switch t.Kind {
 	case Bluetooth:
@@ -217,7 +217,7 @@ func (f *finder) appear(ctx context.Context, t Target, a bluez.Adapter) (sightin
 	return sighting{}, explainBlueZ("find "+t.String(), err)
 }
 
-// lookAround looks for meters in the air, with all adapters. It ends soon after
+// lookAround looks for meters in range, with all adapters. It ends soon after
 // the first one, and asks when there are several.
 func (f *finder) lookAround(ctx context.Context, t Target, adapters []bluez.Adapter) (sighting, error) {
 	what := "a PowerSpy"

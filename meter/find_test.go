@@ -38,7 +38,7 @@ func TestOpen(t *testing.T) {
 			log:  []string{"discover hci0", "pair with 1234", "dial 1"},
 		},
 		{
-			name: "other devices in the air", air: []*fakeDevice{with(second(), func(d *fakeDevice) { d.Name = "Headset" }), newDevice()},
+			name: "other devices in range", air: []*fakeDevice{with(second(), func(d *fakeDevice) { d.Name = "Headset" }), newDevice()},
 			want: Target{Address: testMeter, Channel: 1},
 			log:  []string{"discover hci0", "pair with 1234", "dial 1"},
 		},
@@ -100,7 +100,7 @@ func TestOpen(t *testing.T) {
 			log:  []string{"discover hci0", "pair with 1234", "dial 1"}, max: 5 * time.Second,
 		},
 		{
-			name: "nothing in the air", err: ErrNotFound, text: "none answered", log: []string{"discover hci0"}, max: 31 * time.Second,
+			name: "nothing in range", err: ErrNotFound, text: "none answered", log: []string{"discover hci0"}, max: 31 * time.Second,
 		},
 		{
 			name: "two meters, nobody to ask", air: []*fakeDevice{newDevice(), second()},

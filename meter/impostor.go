@@ -11,7 +11,7 @@ import (
 // NamePrefix starts the advertised name of every PowerSpy.
 const NamePrefix = "PowerSpy"
 
-// IsPowerSpy tells whether an advertised name is a PowerSpy's. Any device may
+// IsPowerSpy reports whether an advertised name is a PowerSpy's. Any device may
 // have it.
 func IsPowerSpy(name string) bool { return strings.HasPrefix(name, NamePrefix) }
 
@@ -24,7 +24,7 @@ type ImpostorError struct {
 
 // Error says which device it is, and what it is.
 func (e *ImpostorError) Error() string {
-	return fmt.Sprintf("%s is no PowerSpy: %s", e.Target, e.What)
+	return fmt.Sprintf("%s is not a PowerSpy: %s", e.Target, e.What)
 }
 
 // humanDeviceUUID is the service of keyboards and mice (Bluetooth assigned

@@ -97,7 +97,7 @@ func TestParseStep(t *testing.T) {
 	}
 	for _, text := range []string{"", "0", "8", "reboot"} {
 		if _, err := ParseStep(text); err == nil {
-			t.Errorf("ParseStep(%q) is no error", text)
+			t.Errorf("ParseStep(%q) is not an error", text)
 		}
 	}
 }

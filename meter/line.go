@@ -47,7 +47,7 @@ func (l *line) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// isLine tells whether the way to the target is one that other programs may use,
+// isLine reports whether the way to the target is one that other programs may use,
 // too.
 func (t Target) isLine() bool { return t.Kind == Serial || t.Kind == TCP }
 

@@ -73,7 +73,7 @@ func (h host) lacks(ctx context.Context, err error) error {
 	return &Error{Kind: ErrNotReady, Op: opBluetooth, Err: fmt.Errorf("%w %s", ErrUnknownAdapter, strings.Join(ids, ", "))}
 }
 
-// checkKernel tells whether the kernel has Bluetooth and RFCOMM, and lets this
+// checkKernel reports whether the kernel has Bluetooth and RFCOMM, and lets this
 // process use them.
 func (h host) checkKernel() error {
 	err := h.radio.Alive()

@@ -4,7 +4,7 @@ import "context"
 
 // Open goes from a Config to a meter that is ready to measure: it finds the
 // meter, pairs with it when it is not paired, connects and reads its
-// calibration. A key that the meter forgot is healed by pairing anew. Errors
+// calibration. A key that the meter forgot is healed by pairing again. Errors
 // match one of the sentinels of this package.
 func Open(ctx context.Context, cfg Config) (*Meter, error) {
 	return open(ctx, cfg, system)

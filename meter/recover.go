@@ -17,10 +17,10 @@ type RecoverConfig struct {
 	DryRun   bool // say what would be done
 }
 
-// Recover gets a meter to measure again that does not: it takes one step after
-// the other, once, and reports what it does and sees. If the meter measures
-// already, nothing is done, unless From is set. The error is nil when the meter
-// measures; else it says what a person has to do, and matches [ErrNoAnswer]
+// Recover recovers a meter that has stopped measuring: it takes one step after
+// the other, once, and reports what it does and sees. It does nothing with a meter
+// that is measuring, unless From is set. The error is nil when the meter
+// measures; otherwise it says what a person has to do, and matches [ErrNoAnswer]
 // when that is to cut the meter's power for a moment. From behind To is
 // [ErrUsage].
 func Recover(ctx context.Context, cfg Config, rc RecoverConfig, report func(Status)) error {
@@ -81,7 +81,7 @@ func (c *handRecovery) recover(ctx context.Context, from, to Step, rc RecoverCon
 	t := c.recoverer.route.target
 	var reason error
 	if rc.From == 0 || rc.DryRun {
-		c.say(Checking, 0, "looking whether %s measures", t)
+		c.say(Checking, 0, "checking whether %s measures", t)
 		src, err := c.recoverer.take(ctx, Reconnect)
 		if ctx.Err() != nil {
 			return err
@@ -108,7 +108,7 @@ func (c *handRecovery) recover(ctx context.Context, from, to Step, rc RecoverCon
 		}
 		what := fmt.Sprintf("step %d, %s", step, step)
 		if not := c.recoverer.refuse(ctx, step, reason); not != "" {
-			c.say(Recovering, step, "%s: left out: %s", what, not)
+			c.say(Recovering, step, "%s: skipped: %s", what, not)
 			continue
 		}
 		if rc.DryRun {
@@ -118,7 +118,7 @@ func (c *handRecovery) recover(ctx context.Context, from, to Step, rc RecoverCon
 		c.say(Recovering, step, "%s: %s", what, stepKinds[step].doing)
 		src, err := c.recoverer.take(ctx, step)
 		if err == nil {
-			c.say(Streaming, step, "%s: it helped, %s measures", what, t)
+			c.say(Streaming, step, "%s: it helped; %s measures", what, t)
 			return src.Stop(ctx)
 		}
 		if ctx.Err() != nil || isFinal(err) {

@@ -113,7 +113,7 @@ func (r *meterRecoverer) adapter(ctx context.Context, d daemon) (bluez.Adapter, 
 	return bluez.Adapter{}, ErrAdapterGone
 }
 
-// linked tells whether there is a radio link to the meter, and how many other
+// linked reports whether there is a radio link to the meter, and how many other
 // devices the adapter is connected to.
 func (r *meterRecoverer) linked(ctx context.Context, d daemon, a bluez.Adapter) (linked bool, others int, err error) {
 	devices, err := d.Devices(ctx)

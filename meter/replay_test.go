@@ -115,7 +115,7 @@ func TestReplay(t *testing.T) {
 		{name: "left out", log: without(100, 300, 301), measured: 496, bridged: 3},
 		{name: "torn", log: altered(200, "100\n"), measured: 498, bridged: 1, told: "499 rows, 1 skipped (1 torn)"},
 		{name: "back in time", log: altered(200, "99.0\t230\t1\t2\t325\t1\n"), measured: 498, bridged: 1, told: "499 rows, 1 skipped (1 with a time that goes back)"},
-		{name: "lost sign", log: altered(200, fmt.Sprintf("%.4f\t230\t0.01\t377421.001\t325\t1\n", 1e9+steady[200])), measured: 499, told: "500 rows, 0 skipped, 1 with a lost sign put right"},
+		{name: "lost sign", log: altered(200, fmt.Sprintf("%.4f\t230\t0.01\t377421.001\t325\t1\n", 1e9+steady[200])), measured: 499, told: "500 rows, 0 skipped, 1 with a lost sign restored"},
 		{name: "rms above peak", log: altered(200, fmt.Sprintf("%.4f\t900\t0.5\t200\t325\t1\n", 1e9+steady[200])), measured: 498, bridged: 1, told: "1 with an rms above its peak"},
 		{name: "pause", log: logOf(paused...), measured: 498, gap: 75 * time.Second},
 	} {

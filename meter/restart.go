@@ -8,7 +8,7 @@ import (
 	"powerspy2/powerspy"
 )
 
-// start starts a stream on the link that there is, and waits for its first
+// start starts a stream on the existing link, and waits for its first
 // window. Where the meter can't keep up with windows as short as that, longer
 // ones are tried in turn.
 func (r *meterRecoverer) start(ctx context.Context) (source, error) {

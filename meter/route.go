@@ -44,7 +44,7 @@ func (r *Route) Target() Target { return r.route.target }
 // Dial opens a link, on which nothing has been sent. A Bluetooth meter is
 // looked for first (see [powerspy2/rfcomm.Dial]), so that trying again and
 // again does the kernel no harm. A key that it forgot is healed by pairing
-// anew. Errors match those of [Open]. Config.Trace is shown the link's bytes, a
+// again. Errors match those of [Open]. Config.Trace is shown the link's bytes, a
 // call a Read or Write. Dial must not be called concurrently.
 func (r *Route) Dial(ctx context.Context) (powerspy.Link, error) {
 	l, err := r.route.link(ctx)
@@ -121,7 +121,7 @@ const attempts = 2
 // may get lost on a link that is fine.
 const retries = 1
 
-// pairedLink is link, and pairs anew with a Bluetooth meter that refuses this
+// pairedLink is link, and pairs again with a Bluetooth meter that refuses this
 // machine's key (it was reset, or paired with too many others since).
 func (r *route) pairedLink(ctx context.Context) (powerspy.Link, error) {
 	l, err := r.link(ctx)
@@ -156,7 +156,7 @@ func (r *route) open(ctx context.Context) (*Meter, error) {
 			r.disown(ctx, err)
 			return nil, err
 		}
-		r.cfg.report(Connecting, "the meter did not answer properly, connecting again")
+		r.cfg.report(Connecting, "the meter did not answer properly, reconnecting")
 	}
 }
 
@@ -257,7 +257,7 @@ func (r *route) disown(ctx context.Context, err error) {
 		return
 	}
 	r.ours = false
-	r.cfg.report(Pairing, "forgetting %s, which was paired with but is no PowerSpy", r.target)
+	r.cfg.report(Pairing, "removing the pairing with %s, which is not a PowerSpy", r.target)
 	// What it is, is what has to be told; that it stays paired is harmless beside.
 	_ = r.withBlueZ(ctx, func(f *finder, a bluez.Adapter) error { return f.daemon.Remove(ctx, a.ID, r.target.Address) })
 }

@@ -22,10 +22,10 @@ type Candidate struct {
 	Via       string // the adapters that hear or know it, such as "hci0, hci1"; empty on a machine with one that is on
 }
 
-// Scan reports the devices in the air, and those that are paired, until ctx
+// Scan reports the devices in range, and those that are paired, until ctx
 // ends: each as soon as it appears, and again when its name or state changes.
 // All adapters that are on listen; a device that several hear is one Candidate.
-// That ctx ended is no error. found is never called concurrently. Of cfg only
+// That ctx ended is not an error. found is never called concurrently. Of cfg only
 // Adapter counts. Errors match [ErrNotReady], or [ErrUsage] for a Config that
 // makes no sense. See package bluez, Client.Discover.
 func Scan(ctx context.Context, cfg Config, found func(Candidate)) error {

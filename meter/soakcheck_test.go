@@ -256,7 +256,7 @@ func (c *soakCheck) elsewhere(r *Window) bool {
 // short enough to pass for a stall, and those that leave it open how many.
 var hidden = []string{"silence", "hang", "skip", "noise", "late"}
 
-// afterHiddenFault tells whether windows may be misplaced at a time, and how
+// afterHiddenFault reports whether windows may be misplaced at a time, and how
 // long after the end of the fault that is.
 func (c *soakCheck) afterHiddenFault(begin, end time.Time) (since time.Duration, ok bool) {
 	for _, i := range slices.Backward(c.sim.Incidents()) {
@@ -308,7 +308,7 @@ func (c *soakCheck) checkGap(g Gap, windows int) {
 	}
 }
 
-// fatal tells whether a stream cannot outlive a fault.
+// fatal reports whether a stream cannot outlive a fault.
 func fatal(i sim.Incident) bool {
 	switch i.Fault {
 	case "drop", "dead", "away":

@@ -12,10 +12,10 @@ type Step uint8
 
 // The steps.
 const (
-	Drain          Step = iota + 1 // tell the meter to stop, over the link that there is, and to start anew
+	Drain          Step = iota + 1 // tell the meter to stop, over the existing link, and to start again
 	Reconnect                      // a new connection
 	Relink                         // end the radio link (Device1.Disconnect), then a new connection
-	Rebond                         // forget the key that the meter refuses, and pair anew
+	Rebond                         // forget the key that the meter refuses, and pair again
 	ResetAdapter                   // switch the Bluetooth adapter off and on
 	RestartService                 // restart the Bluetooth service
 	PowerCycle                     // a command of the user's that cuts the meter's power for a moment

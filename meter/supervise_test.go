@@ -17,7 +17,7 @@ import (
 	"powerspy2/rfcomm"
 )
 
-// A supervisedMeter is a paired meter in the air whose measurement is supervised.
+// A supervisedMeter is a paired meter in range whose measurement is supervised.
 type supervisedMeter struct {
 	t      *testing.T
 	host   *fakeHost
@@ -34,7 +34,7 @@ type supervisedMeter struct {
 	last    time.Time // end of what the events cover
 }
 
-// superviseSim begins to measure with a simulated meter in the air, in a bubble.
+// superviseSim begins to measure with a simulated meter in range, in a bubble.
 func superviseSim(t *testing.T, spec string, sc StreamConfig, rec Recovery) *supervisedMeter {
 	t.Helper()
 	cfg, err := sim.ParseSpec(spec)

@@ -216,7 +216,7 @@ func await(ctx context.Context, limit time.Duration, otherwise string, so func()
 	}
 }
 
-// sleep waits for d and tells whether ctx let it.
+// sleep waits for d and reports whether ctx let it.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

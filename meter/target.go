@@ -61,7 +61,7 @@ type Target struct {
 	sim *simulated // Simulated: the meter, for ParseTarget's targets and their copies
 }
 
-// Equal tells whether two targets say the same.
+// Equal reports whether two targets say the same.
 func (t Target) Equal(u Target) bool {
 	t.sim, u.sim = nil, nil
 	return t == u
@@ -103,7 +103,7 @@ func ParseTarget(device string) (Target, error) {
 			return usage(fmt.Errorf("host or port is missing"))
 		}
 		if _, err := net.LookupPort("tcp", port); err != nil {
-			return usage(fmt.Errorf("%q is no TCP port", port))
+			return usage(fmt.Errorf("%q is not a TCP port", port))
 		}
 		return Target{Kind: TCP, Host: host}, nil
 	case strings.Contains(device, "://"):
@@ -114,7 +114,7 @@ func ParseTarget(device string) (Target, error) {
 	a, err := bdaddr.Parse(device)
 	if err == nil {
 		if a.IsZero() {
-			return usage(fmt.Errorf("the address of no device"))
+			return usage(fmt.Errorf("not the address of a device"))
 		}
 		return Target{Kind: Bluetooth, Address: a}, nil
 	}
@@ -163,7 +163,7 @@ func (t Target) Device() string {
 	return t.String()
 }
 
-// called tells whether the target goes by this name: its alias whole, or the
+// called reports whether the target goes by this name: its alias whole, or the
 // start of its advertised name, in upper or lower case.
 func (t Target) called(name string) bool {
 	return strings.EqualFold(t.Alias, name) && name != "" || hasPrefixFold(t.Name, name)

@@ -43,7 +43,7 @@ func TestParseClock(t *testing.T) {
 	}
 }
 
-// A time that there is not is an answer that was not understood, with its bytes.
+// A time that does not exist is an answer that was not understood, with its bytes.
 func TestClockOdd(t *testing.T) {
 	c := play(t, script(met, onWant("<G>", "<0D021D000000>"), onWant("<G>", "<0C081E101621>"))...)
 	_, err := c.Clock(t.Context(), time.UTC)

@@ -52,7 +52,7 @@ func (c *Client) exchange(ctx context.Context, request string, judge func(frame 
 				}
 			}
 		}
-		// A long answer has its time anew while it keeps coming.
+		// A long answer has its time again while it keeps coming.
 		if n := c.scan.partialLength(); n > longest {
 			longest = n
 			if err := c.await(ctx, n); err != nil {
@@ -91,7 +91,7 @@ func (c *Client) send(ctx context.Context, request string) error {
 }
 
 // exchangeLong is exchange for an answer of no fixed length, up to limit bytes
-// inside. The meter's time begins anew whenever more of it comes.
+// inside. The meter's time starts again whenever more of it comes.
 func (c *Client) exchangeLong(ctx context.Context, request string, limit int, judge func(frame []byte) verdict) error {
 	c.scan.limit = limit
 	defer c.scan.shrink()

@@ -119,8 +119,8 @@ func (id Identity) append(b []byte) []byte {
 }
 
 // Identity asks the meter who it is (request ?, §3.3.1). It also synchronises
-// the client, and so is the first thing to ask over a new link. What answers
-// but is no PowerSpy gives [ErrNotUnderstood] or [ErrNoAnswer].
+// the client, and so is the first thing to ask over a new link. Whatever answers
+// but is not a PowerSpy gives [ErrNotUnderstood] or [ErrNoAnswer].
 //
 // A damaged digit could make another meter of this one. The firmware, the
 // hardware and the serial number therefore count once two answers in a row agree

@@ -29,7 +29,7 @@ func script(parts ...[]step) (all []step) {
 }
 
 // A playback is a scripted meter. It fails the test if the client writes
-// anything else than the script says, and if at the end of the test part of
+// anything other than the script says, and if at the end of the test part of
 // the script has not happened or bytes sent have not been read.
 type playback struct {
 	chop  int // bytes a write; all at once if zero

@@ -26,7 +26,7 @@ func (c *Client) receive() ([]byte, error) {
 }
 
 // readFull fills p with the bytes that come next and returns how many of them
-// came. The meter's time begins anew whenever some do, within the bounds of
+// came. The meter's time starts again whenever some do, within the bounds of
 // await.
 func (c *Client) readFull(ctx context.Context, p []byte) (n int, err error) {
 	for n < len(p) {

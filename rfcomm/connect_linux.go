@@ -74,7 +74,7 @@ func (h *host) startConnect(ctx context.Context, fd int, sa unix.Sockaddr) error
 	}
 }
 
-// connected tells whether a connect in progress has ended, and how. It asks poll(2) first because a wake of the poller
+// connected reports whether a connect in progress has ended, and how. It asks poll(2) first because a wake of the poller
 // proves nothing, and takes SO_ERROR for the outcome: a second connect(2) gives EBADFD and spoils the socket, and
 // getpeername(2) answers while the connect is still under way (net/bluetooth/rfcomm/sock.c).
 func connected(fd int) (done bool, err error) {

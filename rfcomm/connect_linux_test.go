@@ -63,7 +63,7 @@ func fullListener(t testing.TB) (addr unix.Sockaddr, accept func()) {
 	}
 }
 
-// registered tells whether a descriptor is in the poller.
+// registered reports whether a descriptor is in the poller.
 func registered(t testing.TB, fd int) bool {
 	t.Helper()
 	links, err := filepath.Glob("/proc/self/fd/*")

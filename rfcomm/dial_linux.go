@@ -57,7 +57,7 @@ func (h *host) dial(ctx context.Context, remote Addr, cfg *Config, level Securit
 	}
 }
 
-// linked tells whether a link to the device is up. When that can't be learnt it is taken to be.
+// linked reports whether a link to the device is up. When that can't be learnt it is taken to be.
 func (h *host) linked(local, remote bdaddr.Address) bool {
 	candidates, err := h.usable(local, remote)
 	if err != nil {
@@ -77,7 +77,7 @@ type retries struct {
 	refusedLate bool
 }
 
-// allow tells whether a connect that failed with err at the time now, after it took so long, is worth another attempt.
+// allow reports whether a connect that failed with err at the time now, after it took so long, is worth another attempt.
 func (r *retries) allow(err error, now time.Time, took time.Duration) bool {
 	switch connectErrno(err) {
 	case unix.EBUSY, unix.ECONNRESET, unix.ENOTCONN:

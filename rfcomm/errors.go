@@ -23,7 +23,7 @@ var (
 
 	// ErrKeyRefused means that the device asks for a link key that is missing here, or refused ours because it has
 	// forgotten the bonding (EBADE, EACCES; over a link that was up before, ECONNREFUSED for all that asks for security).
-	// Remove the bonding and pair anew.
+	// Remove the bonding and pair again.
 	ErrKeyRefused = errors.New("link key missing or refused")
 
 	// ErrBusy means that the channel is open already on this machine (EBUSY for longer than the retries after a close

@@ -26,7 +26,7 @@ func ExampleDial() {
 	case errors.Is(err, rfcomm.ErrAbsent):
 		log.Fatal("switch it on, or bring it nearer: ", err)
 	case errors.Is(err, rfcomm.ErrKeyRefused):
-		log.Fatal("pair with it anew: ", err)
+		log.Fatal("pair with it again: ", err)
 	case err != nil:
 		log.Fatal(err)
 	}

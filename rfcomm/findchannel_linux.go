@@ -40,7 +40,7 @@ func (h *host) findChannel(ctx context.Context, remote bdaddr.Address, uuid uint
 	return 0, err
 }
 
-// isAnswer tells whether a service query failed in a way that another attempt would not change.
+// isAnswer reports whether a service query failed in a way that another attempt would not change.
 func isAnswer(err error) bool {
 	for _, answer := range []error{
 		ErrNoService, ErrAbsent, ErrRefused, ErrKeyRefused, ErrAdapterDown, ErrAdapterHung, ErrKernelStuck, ErrNotSupported,

@@ -11,7 +11,7 @@ import (
 type Forerunner func(ctx context.Context, local, remote bdaddr.Address) error
 
 // SpawnForerunner is a Forerunner that runs in a process of its own, which a kernel with the failed-connect bug may kill
-// without harm to this one. The process is this program, executed anew: its main must begin with ForerunnerMain. It
+// without harm to this one. The process is this program, executed again: its main must begin with ForerunnerMain. It
 // connects to the device's service discovery by L2CAP (PSM 1, for which no security is asked), says how that went, and
 // closes. Whatever becomes of ctx, it runs to the end of its connect, some five seconds for a device that is away,
 // because a connect that is cut short is as dangerous as one that fails; it is in a session of its own, so that Ctrl-C

@@ -42,7 +42,7 @@ func kernelVersion() string {
 	return unix.ByteSliceToString(u.Release[:]) + " " + unix.ByteSliceToString(u.Version[:])
 }
 
-// failedConnectKills tells whether this kernel may have the bug (see the package's comment). A distribution's kernel has
+// failedConnectKills reports whether this kernel may have the bug (see the package's comment). A distribution's kernel has
 // the number that counts in the text behind its own: "6.1.0-56-amd64 #1 SMP PREEMPT_DYNAMIC Debian 6.1.192-2 (2026-11-01)".
 func (h *host) failedConnectKills() bool {
 	const line = "6.1."

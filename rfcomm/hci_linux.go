@@ -121,7 +121,7 @@ func adapters() ([]adapter, error) {
 	return found, nil
 }
 
-// linkUp tells whether the adapter has an established ACL link to the device (net/bluetooth/hci_conn.c,
+// linkUp reports whether the adapter has an established ACL link to the device (net/bluetooth/hci_conn.c,
 // hci_get_conn_info; no rights needed). A link that is being set up or torn down is not up.
 func linkUp(a adapter, remote bdaddr.Address) (bool, error) {
 	fd, err := hciSocket()

@@ -26,7 +26,7 @@ type host struct {
 	connect func(fd int, sa unix.Sockaddr) error
 	// adapters lists the adapters in the order in which the kernel chooses among them.
 	adapters func() ([]adapter, error)
-	// linkUp tells whether an adapter has an established ACL link to a device.
+	// linkUp reports whether an adapter has an established ACL link to a device.
 	linkUp func(a adapter, remote bdaddr.Address) (bool, error)
 	// openHCI makes a non-blocking raw HCI socket of an adapter that receives what remoteName reads.
 	openHCI func(a adapter) (fd int, err error)

@@ -44,7 +44,7 @@ func occupied(err error) error {
 	return fmt.Errorf("%w: %w", ErrOccupied, classify(err))
 }
 
-// keyWorks tells whether a device that is linked can be authenticated. It is false only where service discovery can be
+// keyWorks reports whether a device that is linked can be authenticated. It is false only where service discovery can be
 // connected to without security, and not with it.
 func (h *host) keyWorks(ctx context.Context, local, remote bdaddr.Address, level Security) bool {
 	for try := range keyTests {

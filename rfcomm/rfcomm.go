@@ -20,7 +20,7 @@ const (
 	SecurityDefault Security = iota
 	// SecurityLow neither authenticates nor encrypts from our side, even when the devices are paired.
 	SecurityLow
-	// SecurityMedium authenticates and encrypts with the bonding that there is; without one an agent is asked for the PIN.
+	// SecurityMedium authenticates and encrypts with the existing bonding; without one an agent is asked for the PIN.
 	SecurityMedium
 	// SecurityHigh asks for a key of high strength; a bonding made with a four-digit PIN cannot give it (ErrKeyRefused).
 	SecurityHigh

@@ -226,7 +226,7 @@ func (e element) number() (uint64, bool) {
 	return n, true
 }
 
-// isUUID tells whether e is the UUID with the given short form, written in 2, 4 or 16 bytes.
+// isUUID reports whether e is the UUID with the given short form, written in 2, 4 or 16 bytes.
 func (e element) isUUID(short uint16) bool {
 	if e.kind != typeUUID {
 		return false

@@ -84,7 +84,7 @@ replace() {
 	run "put it in place" mv "$4.new" "$4"
 }
 
-# others tells whether another service of powerspy is enabled.
+# others reports whether another service of powerspy is enabled.
 others() {
 	local wants
 	for wants in "$units"/default.target.wants/powerspy{,@*}.service; do

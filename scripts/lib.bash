@@ -20,7 +20,7 @@ wrong() {
 	exit "${WRONG_USAGE:-2}"
 }
 
-# is_help ARGUMENT tells whether it asks for the usage.
+# is_help ARGUMENT reports whether it asks for the usage.
 is_help() { [[ $1 == -h || $1 == --help ]]; }
 
 # as_root runs a command as root: directly, else through sudo.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gets a meter that does not answer to measure again, for cron and lab scripts: runs
+# Recovers a meter that has stopped measuring, for cron and lab scripts: runs
 # `powerspy recover` once, never twice at a time, and notes when and how it ended.
 #
 # usage: scripts/recover.sh [--log FILE] [--wait SECONDS] [ARGUMENT of `powerspy recover`]...

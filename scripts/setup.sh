@@ -48,7 +48,7 @@ while (($#)); do
 	shift
 done
 
-# known DATABASE NAME tells whether there is such a user (passwd) or group. What can be the name of
+# known DATABASE NAME reports whether there is such a user (passwd) or group. What can be the name of
 # one is no code either.
 known() { [[ $2 =~ ^[A-Za-z_][A-Za-z0-9_.-]*[$]?$ ]] && getent "$1" "$2" >/dev/null; }
 known passwd "$user" || wrong "there is no user $user"

@@ -79,7 +79,7 @@ func whenA[E error](next func(cause E) string) advice {
 
 const (
 	unplug  = "unplug the meter for ten seconds (this cuts the power of what is plugged into it)"
-	inReach = "check that it has power, is within some ten metres and is not in use by another computer"
+	inReach = "check that it has power, is within about ten metres and is not in use by another computer"
 )
 
 // advices are read from top to bottom: the first that knows the error counts.
@@ -93,7 +93,7 @@ var advices = []advice{
 	when(field.ErrTorn, "give one that is whole, or make a new one: `powerspy fieldtest`"),
 	when(field.ErrNoField, "give one that `powerspy fieldtest` wrote"),
 	when(meter.ErrDevice, "give "+deviceForms),
-	when(meter.ErrAdapter, "give one such as hci0 or 00:1A:7D:DA:71:13 (`powerspy doctor` lists them)"),
+	when(meter.ErrAdapter, "use for example hci0 or 00:1A:7D:DA:71:13 (`powerspy doctor` lists them)"),
 	when(meter.ErrPIN, "give the digits on the meter's label"),
 	whenA(func(e *meter.IntervalError) string { return fmt.Sprintf("give at least %v", e.Shortest()) }),
 	when(meter.ErrInterval, "give an interval such as 20ms, 250ms or 1s"),
@@ -117,7 +117,7 @@ var advices = []advice{
 	when(meter.ErrUnknownAdapter, "ask an administrator to run `sudo systemctl restart bluetooth`"),
 	when(rfcomm.ErrAdapterDown, "type `powerspy doctor`"),
 	when(rfcomm.ErrAdapterHung, "type `bluetoothctl power off` and `bluetoothctl power on`, or unplug the adapter and plug it back in"),
-	when(meter.ErrContainer, "let its bus in (Docker and Podman: `-v /run/dbus:/run/dbus`)"),
+	when(meter.ErrContainer, "mount the bus into the container (Docker and Podman: `-v /run/dbus:/run/dbus`)"),
 	when(meter.ErrNotInstalled, "ask an administrator to install the package bluez (Debian: `sudo apt install bluez`)"),
 	when(bluez.ErrNoBus, "ask an administrator to run `sudo systemctl start dbus`"),
 	when(bluez.ErrNoDaemon, "ask an administrator to run `sudo systemctl enable --now bluetooth`"),
@@ -138,9 +138,9 @@ var advices = []advice{
 		return "type `bluetoothctl trust " + e.Target.Address.String() + "`"
 	}),
 	whenA(func(*meter.ImpostorError) string {
-		return "type `powerspy scan` to see what is there; a meter all the same is used by its address, with --device"
+		return "type `powerspy scan` to see what is there; if it is a meter after all, give its address with --device"
 	}),
-	whenBoth(meter.ErrPairing, bluez.ErrAuthRejected, "try again; if it stays, "+unplug),
+	whenBoth(meter.ErrPairing, bluez.ErrAuthRejected, "try again; if the error persists, "+unplug),
 	whenA(func(e *meter.PINError) string { return pinAdvice[e.Source] }),
 	when(bluez.ErrAuthTimeout, "try again closer to it"),
 	when(bluez.ErrAuthCanceled, "try again closer to it, and make sure that no other program pairs with it"),
@@ -172,8 +172,8 @@ var advices = []advice{
 	when(powerspy.ErrNotSupported, "`powerspy info` shows its generation"),
 	when(powerspy.ErrOutOfRange, ""),
 	when(powerspy.ErrNotUnderstood, "check --device; `--debug` shows the bytes"),
-	when(powerspy.ErrRefused, "try again; if it stays, "+unplug),
-	when(powerspy.ErrNoAnswer, "try again; if it stays, "+unplug),
+	when(powerspy.ErrRefused, "try again; if the error persists, "+unplug),
+	when(powerspy.ErrNoAnswer, "try again; if the error persists, "+unplug),
 	whenBoth(meter.ErrNoAnswer, os.ErrDeadlineExceeded, "start again; if it stays silent, "+unplug),
 	when(sim.ErrAway, "try again later"),
 	when(powerspy.ErrLink, "try again"),

@@ -27,10 +27,10 @@ func (a *app) bridgeCommand() *cli.Command {
 		Description: `Makes a serial device that only you may open, carries its bytes to the meter,
 and connects again when the link breaks. No root, no rfcomm bind, no chmod. It
 runs until Ctrl-C. It serves one program at a time: a second one is told that
-the meter is in use, and hung up; so is one that begins with anything else than
-a request to the meter. --verbose shows the bytes that are carried.
+the meter is in use and is disconnected; so is one that begins with anything
+other than a request to the meter. --verbose shows the bytes that are carried.
 
-The device is told once the meter is there. Without --tty it is
+The device is printed once the meter is connected. Without --tty it is
 $XDG_RUNTIME_DIR/powerspy/tty; without that variable /run/user/UID/powerspy/tty
 or, for users who have no such directory, powerspy-UID/tty among the temporary
 files.

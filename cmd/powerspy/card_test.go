@@ -226,7 +226,7 @@ func TestHostileCard(t *testing.T) {
 	if got := entries(t, outside); !slices.Equal(got, []string{".bashrc", "logs"}) {
 		t.Errorf("outside there are %q", got)
 	}
-	if strings.ContainsFunc(string(said), func(r rune) bool { return r != '\n' && r < ' ' || r > '~' }) || !strings.Contains(string(said), `skipped an entry of the list that is no log: "..:3"`) {
+	if strings.ContainsFunc(string(said), func(r rune) bool { return r != '\n' && r < ' ' || r > '~' }) || !strings.Contains(string(said), `skipped an entry of the list that is not a log: "..:3"`) {
 		t.Errorf("it told %q", said)
 	}
 	for _, args := range [][]string{{"get", "..", "-o", "x"}, {"get", ".bashrc"}, {"remove", "--yes", "../../x.DAT"}} {

@@ -36,7 +36,7 @@ func (s *session) take(what, key string) (release func() error, err error) {
 		return nil, err
 	}
 	if err != nil {
-		s.progress.Line("going on without a lock on %s: %s", what, sentence(err))
+		s.progress.Line("continuing without a lock on %s: %s", what, sentence(err))
 		return nil, nil
 	}
 	return release, nil

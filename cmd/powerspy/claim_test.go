@@ -65,7 +65,7 @@ func TestNoPlaceForLocks(t *testing.T) {
 		if err := release(); err != nil || told.Len() > 0 {
 			t.Errorf("release: %v; said %q", err, told.String())
 		}
-	case !strings.HasPrefix(told.String(), "powerspy: going on without a lock on the meter: lock directory "):
+	case !strings.HasPrefix(told.String(), "powerspy: continuing without a lock on the meter: lock directory "):
 		t.Errorf("said %q", told.String())
 	}
 	if release, err := s.claim(meter.Target{Kind: meter.Simulated}); release != nil || err != nil {

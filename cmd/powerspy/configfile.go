@@ -36,7 +36,7 @@ func configAdvice(e *configError) string {
 	case errors.Is(e.err, fs.ErrPermission):
 		return fmt.Sprintf("ask an administrator to run `sudo chown %s %s`, or name a meter with --device", userName(), file)
 	case e.err.Line > 0:
-		return fmt.Sprintf("correct that line, or name a meter with --device, or begin anew with `mv %s %[1]s.old` and `powerspy setup`", file)
+		return fmt.Sprintf("correct that line, or name a meter with --device, or start again with `mv %s %[1]s.old` and `powerspy setup`", file)
 	}
 	return "name a meter with --device"
 }

@@ -151,7 +151,7 @@ func (a *app) eepromWrite(c *cli.Context) error {
 	}
 	switch {
 	case int(addr)+len(p) > meter.EEPROMSize:
-		return c.Usagef("%d bytes from 0x%02x on reach past the EEPROM, which ends at 0xff", len(p), addr)
+		return c.Usagef("%d bytes at 0x%02x go past the end of the EEPROM, 0xff", len(p), addr)
 	case !c.Bool("i-understand"):
 		return c.Usagef("wrong bytes can make the meter useless; add --i-understand to write")
 	case meter.TouchesCalibration(addr, len(p)) && !c.Bool("calibration"):
@@ -179,7 +179,7 @@ func (a *app) eepromWrite(c *cli.Context) error {
 			return err
 		}
 		s.progress.End()
-		_, err = fmt.Fprintf(a.env.stdout, "wrote and verified %d bytes from 0x%02x on\n", len(p), addr)
+		_, err = fmt.Fprintf(a.env.stdout, "wrote and verified %d bytes at 0x%02x\n", len(p), addr)
 		return err
 	})
 }

@@ -37,7 +37,7 @@ Examples:
 			{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Default: fieldFile, Usage: "write to `FILE`; - is standard output"},
 			force(),
 			{Name: "keep-identity", Usage: "leave serial number and addresses in the file"},
-			pin(),
+			pinFile(), pin(),
 		}, a.globalFlags()...),
 		Action: a.fieldtest,
 	}

@@ -59,7 +59,7 @@ func TestFieldtest(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		_, stderr, status := inProcess(t, vars, "fieldtest", "-o", path, "--device", "sim:")
-		if want := "powerspy: " + path + " exists already; give another file, or add --force to replace it\n"; status != 1 || stderr != want {
+		if want := "powerspy: " + path + " already exists; give another file, or add --force to replace it\n"; status != 1 || stderr != want {
 			t.Errorf("status %d, stderr %q, want %q", status, stderr, want)
 		}
 		stdout, stderr, status := inProcess(t, vars, "fieldtest", "-q", "-o", "-", "--keep-identity", "--device", "sim:link=ideal,gen=1")

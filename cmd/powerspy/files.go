@@ -59,9 +59,9 @@ Examples:
 where it was: those of the right size that begin as the meter's do. A log that
 has grown is fetched again. What is there of another log keeps its content, and
 becomes NAME.1 or the next free number. A file that the meter refuses, or whose
-place something else than a file has, does not keep the others from being
+place something other than a file has, does not keep the others from being
 fetched. What the card has under other names than those of logs (six characters
-and .DAT) is told and left alone.
+and .DAT) is reported and left alone.
 
 Example:
 
@@ -129,7 +129,7 @@ func (a *app) filesGet(c *cli.Context) error {
 // tellOdd tells what the list of files has beside them, made harmless.
 func (s *session) tellOdd(list *powerspy.FileList) {
 	for _, odd := range list.Odd {
-		s.progress.Line("skipped an entry of the list that is no log: %q", odd)
+		s.progress.Line("skipped an entry of the list that is not a log: %q", odd)
 	}
 }
 

@@ -33,7 +33,7 @@ because the tool refuses them; other units keep them as they are.
 
 Standard error stays empty, also while the meter is away and comes back, since
 the tool takes anything there for a failure. A run is lost, and says so there,
-when nothing could be measured for ` + cli.Dashed(giveUpFlag) + `. Nothing is ever asked.
+when nothing could be measured for ` + cli.Dashed(giveUpFlag) + `. It never asks a question.
 
 Examples:
 

@@ -43,7 +43,7 @@ Example:
 	}, &cli.Command{
 		Name:  "status",
 		Usage: "show the meter's status and its log period",
-		Description: `Meters do not tell whether they are logging; a file of powerspy files list that
+		Description: `Meters do not say whether they are logging; a file of powerspy files list that
 grows does.
 
 Example:

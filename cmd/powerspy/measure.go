@@ -42,9 +42,9 @@ bridged: filled with the mean of their neighbours, and counted.
 perhaps compressed, as if the meter were there, but at once.
 
 --output appends whole lines: half a line that a crash has left is cut off
-first. A file that holds anything else than readings of the same format, unit,
+first. A file that holds anything other than readings of the same format, unit,
 fields and times is refused, and stays as it is. On SIGHUP the file is opened
-anew by its name, for logrotate.
+again by its name, for logrotate.
 
 Examples:
 
@@ -63,7 +63,7 @@ Examples:
 			{Name: "duration", Takes: cli.Duration{Examples: "10s, 5m, 1h30m"}, Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
 			{Name: "count", Aliases: []string{"n"}, Takes: cli.Count{Min: 1}, Usage: "stop after `N` readings"},
 			{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "append the readings to `FILE`; - is standard output"},
-			{Name: syncFlag, Takes: cli.Duration{Examples: "1s, 5s, 1m", Zero: true}, Default: "never", Usage: "force --output to the disk every `TIME`: 5s, 1m..."},
+			{Name: syncFlag, Takes: cli.Duration{Examples: "1s, 5s, 1m", Zero: true}, Default: "never", Usage: "flush --output to the disk every `TIME`: 5s, 1m..."},
 			{Name: "summary", Default: "on a terminal", Usage: "print a summary at the end, on standard error; --summary=false does not"},
 			pinFile(), pin(), giveUp(),
 		}, slices.Concat(streamFlags(), recoveryFlags(), a.globalFlags())...),

@@ -18,9 +18,9 @@ func (a *app) metersCommand() *cli.Command {
 	c := &cli.Command{
 		Name:  "meters",
 		Usage: "list the remembered meters, rename or remove them, or choose the default",
-		Description: `Without more it lists them, the default marked by *. METER is an alias, an
-address or device, or the start of a name. docs/configuration.md describes the
-file that they are in.
+		Description: `Without a subcommand it lists them; * marks the default. METER is an alias, an
+address or device, or the start of a name. docs/configuration.md describes their
+file.
 
 Examples:
 
@@ -158,19 +158,19 @@ func (a *app) metersRename(c *cli.Context) error {
 			return "", c.Usagef("%w; give another", err)
 		}
 		if alias == "" {
-			return harmless.Text(m.Target.String()) + " has no alias any more", nil
+			return harmless.Text(m.Target.String()) + " no longer has an alias", nil
 		}
-		return fmt.Sprintf("%s is %s now", harmless.Text(m.Target.String()), alias), nil
+		return fmt.Sprintf("%s is now %s", harmless.Text(m.Target.String()), alias), nil
 	})
 }
 
 func (a *app) metersRemove(c *cli.Context) error {
 	return a.changeMeter(c, func(cfg *config.Config, m *config.Meter) (string, error) {
-		told := harmless.Text(m.Label()) + " is forgotten"
+		told := harmless.Text(m.Label()) + " was removed"
 		wasDefault := m == &cfg.Meters[0]
 		cfg.Remove(m)
 		if wasDefault && len(cfg.Meters) > 0 {
-			told += "; the default is " + harmless.Text(cfg.Meters[0].Label()) + " now"
+			told += "; the default is now " + harmless.Text(cfg.Meters[0].Label())
 		}
 		return told, nil
 	})
@@ -178,7 +178,7 @@ func (a *app) metersRemove(c *cli.Context) error {
 
 func (a *app) metersDefault(c *cli.Context) error {
 	return a.changeMeter(c, func(cfg *config.Config, m *config.Meter) (string, error) {
-		told := harmless.Text(m.Label()) + " is the default now"
+		told := harmless.Text(m.Label()) + " is now the default"
 		cfg.MakeDefault(m)
 		return told, nil
 	})

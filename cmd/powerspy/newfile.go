@@ -14,7 +14,7 @@ import (
 )
 
 // The one rule for files that a command makes, in one place: what is there
-// already stays unless --force is given, and what is no regular file stays in any
+// already stays unless --force is given, and what is not a regular file stays in any
 // case, a symbolic link among them, which may be somebody else's. Results of
 // measurements that go on (measure --output) are appended to instead: see
 // outputFile.
@@ -39,7 +39,7 @@ type newFile struct {
 // An existsError is a file that stays as it is.
 type existsError struct{ path string }
 
-func (e *existsError) Error() string { return e.path + " exists already" }
+func (e *existsError) Error() string { return e.path + " already exists" }
 func (e *existsError) Unwrap() error { return fs.ErrExist }
 
 // An otherKindError is something that is never replaced.
@@ -113,7 +113,7 @@ func (a *app) writeText(c *cli.Context, text string) error {
 	return newFile{name, c.Bool(forceFlag)}.writeText(a.env, text)
 }
 
-// fileKind says what a thing that is no regular file is.
+// fileKind says what a thing that is not a regular file is.
 func fileKind(name string, mode fs.FileMode) string {
 	switch {
 	case mode&fs.ModeSymlink != 0:

@@ -25,7 +25,7 @@ func parseSync(c *cli.Context) (time.Duration, error) {
 	return c.Duration(syncFlag), nil
 }
 
-// outputFile is the file of --output. On SIGHUP it is opened anew, for
+// outputFile is the file of --output. On SIGHUP it is reopened, for
 // logrotate. It makes sentences of the errors of the file.
 type outputFile struct {
 	*logfile.File
@@ -80,7 +80,7 @@ func (s *session) openOutput(ctx context.Context, want *measurement) (*outputFil
 	return o, nil
 }
 
-// reopen opens the file anew. When that fails measuring goes on: readings that
+// reopen reopens the file. When that fails measuring goes on: readings that
 // are written to the old file are better than none.
 func (s *session) reopen(ctx context.Context, o *outputFile) {
 	if err := o.Reopen(ctx); err != nil && !interrupted(ctx, err) {
@@ -97,7 +97,7 @@ func (s *session) tellCut(o *outputFile) {
 	}
 }
 
-// onTerminal tells whether this process has a controlling terminal, which it
+// onTerminal reports whether this process has a controlling terminal, which it
 // loses before the shell passes on the SIGHUP that says so.
 func onTerminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -114,7 +114,7 @@ func (o *outputFile) Write(lines []byte) (int, error) {
 	return n, o.sentence(err)
 }
 
-// Close waits until nobody opens the file anew any more, and closes it.
+// Close waits until nobody reopens the file any more, and closes it.
 func (o *outputFile) Close() error {
 	o.stop()
 	<-o.stopped

@@ -197,7 +197,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// A file that can't be opened anew is told, also when quiet, and the old one
+// A file that can't be reopened is told, also when quiet, and the old one
 // gets the readings.
 func TestRotationFails(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "logs")

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -78,6 +79,9 @@ func TestProviderIsCopied(t *testing.T) {
 	}
 }
 
+// homeFile finds a command that writes a file in a home.
+var homeFile = regexp.MustCompile(`(?: > | -o )(~/\S+)`)
+
 // A file that a help text or a page has written into a home is in a directory
 // that the line before has made.
 func TestDirectoriesAreMade(t *testing.T) {
@@ -95,9 +99,9 @@ func TestDirectoriesAreMade(t *testing.T) {
 	for name, text := range texts {
 		before := ""
 		for line := range strings.Lines(text) {
-			if _, file, ok := strings.Cut(line, " > ~/"); ok {
+			if f := homeFile.FindStringSubmatch(line); f != nil {
 				found++
-				if want := "mkdir -p " + path.Dir("~/"+strings.Fields(file)[0]); strings.TrimSpace(before) != want {
+				if want := "mkdir -p " + path.Dir(f[1]); strings.TrimSpace(before) != want {
 					t.Errorf("%s: before %q stands %q, want %q", name, strings.TrimSpace(line), strings.TrimSpace(before), want)
 				}
 			}

@@ -177,7 +177,7 @@ func (p *progress) write(lines []byte) {
 }
 
 // trace shows bytes exchanged with the meter, a line a transfer: `> <?>` was
-// sent, `< <POWERSPY...>` received. What is no printable ASCII is escaped.
+// sent, `< <POWERSPY...>` received. What is not printable ASCII is escaped.
 func (p *progress) trace(sent bool, b []byte) {
 	line := make([]byte, 0, len(b)+16)
 	if sent {

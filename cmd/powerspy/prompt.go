@@ -25,7 +25,7 @@ type terminal interface {
 	SyscallConn() (syscall.RawConn, error)
 }
 
-// openTerminal opens the terminal of this process anew. Standard input is left
+// openTerminal opens the terminal of this process again. Standard input is left
 // alone: a read of it could not be ended by a deadline, and its mode is shared
 // with other programs.
 func openTerminal() (terminal, error) {

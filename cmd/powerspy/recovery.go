@@ -81,10 +81,10 @@ func (a *app) recoverCommand() *cli.Command {
 		Description: `Says what it sees, and takes one step after the other, from the least to the
 most disruptive, until the meter measures:
 
-    1 drain            tell the meter to stop and to start anew
+    1 drain            tell the meter to stop and to start again
     2 reconnect        a new connection
     3 relink           end the radio link, then a new connection
-    4 rebond           pair anew, when the meter refuses this machine's key
+    4 rebond           pair again, when the meter refuses this machine's key
     5 reset-adapter    switch the Bluetooth adapter off and on
     6 restart-service  restart the Bluetooth service, where this user may
     7 power-cycle      run --power-cycle-command

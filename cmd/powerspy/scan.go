@@ -22,7 +22,7 @@ func (a *app) scanCommand() *cli.Command {
 		Usage: "list the meters that are paired or in reach",
 		Description: `A line appears as soon as a meter does, and once more when what is known of it
 changes. A meter tells its name some seconds after its address, and is known
-for a PowerSpy only then; --all shows also what is no PowerSpy or has no name
+for a PowerSpy only then; --all shows also what is not a PowerSpy or has no name
 yet. All adapters listen; where there are several, those that hear or know a
 device stand behind its name.
 
@@ -63,7 +63,7 @@ func (a *app) scan(c *cli.Context) error {
 		return err
 	case list.lines == 0:
 		err := &meter.Error{Kind: meter.ErrNotFound, Op: "scan", Err: errors.New("no PowerSpy found in " + duration.String())}
-		return advise(err, "check that it has power and is within some ten metres; `powerspy scan --all` lists other devices too")
+		return advise(err, "check that it has power and is within about ten metres; `powerspy scan --all` lists other devices too")
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func startNotifier(send func(string), watchdog, interval time.Duration) *notifie
 		return n
 	}
 	if slow := 3 * interval; watchdog < slow {
-		// Between two readings there is nothing to tell, which is no hang.
+		// Between two readings there is nothing to tell, which is not a hang.
 		watchdog = slow
 		send(fmt.Sprintf("WATCHDOG_USEC=%d", watchdog.Microseconds()))
 	}

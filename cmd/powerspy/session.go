@@ -67,7 +67,7 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 		if needed {
 			s.configErr = err
 		}
-		s.progress.Line("going on without the configuration: %v", err)
+		s.progress.Line("continuing without the configuration: %v", err)
 	}
 	s.meter.Remembered = s.config.Targets()
 	facts := loadMemory(a.env.getenv)

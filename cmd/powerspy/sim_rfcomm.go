@@ -22,7 +22,7 @@ import (
 // undoTime bounds putting back what was changed on the adapter.
 const undoTime = 3 * time.Second
 
-// simRFCOMM puts the meter in the air: BlueZ keeps the RFCOMM channel, its
+// simRFCOMM offers the meter over Bluetooth: BlueZ keeps the RFCOMM channel, its
 // service record and the PIN, and hands over the socket of each client.
 func (a *app) simRFCOMM(c *cli.Context, m *sim.Meter) (err error) {
 	channel := cmp.Or(c.Int("channel"), 1)
@@ -151,8 +151,8 @@ func showAdapter(ctx context.Context, client *bluez.Client, id, name string) (ad
 	return adapter, undo, nil
 }
 
-// notReady is the error of a machine on which a meter can't be simulated in
-// the air. An interruption passes.
+// notReady is the error of a machine on which a meter can't be simulated
+// over Bluetooth. An interruption passes.
 func notReady(op string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err

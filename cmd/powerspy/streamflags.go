@@ -20,8 +20,8 @@ const (
 func streamFlags() []*cli.Flag {
 	return []*cli.Flag{
 		{Name: averagingFlag, Takes: averaging{}, Default: "auto", Usage: "let the meter average over `N` mains periods"},
-		{Name: liveFlag, Usage: "print readings at once, before their time is known well"},
-		{Name: maxBridgedFlag, Takes: percentage{}, Default: "10%", Usage: "warn where the meter leaves out more `PERCENT` of windows"},
+		{Name: liveFlag, Usage: "print readings immediately, with less exact times"},
+		{Name: maxBridgedFlag, Takes: percentage{}, Default: "10%", Usage: "warn when the meter leaves out more than `PERCENT` of the windows"},
 	}
 }
 
@@ -41,7 +41,7 @@ func parseStream(c *cli.Context, interval time.Duration) meter.StreamConfig {
 type averaging struct{}
 
 func (averaging) Noun() string    { return "number" }
-func (averaging) Use() string     { return "auto, or a whole number of mains periods from 1 on" }
+func (averaging) Use() string     { return "auto, or a whole number of mains periods, 1 or more" }
 func (averaging) Words() []string { return []string{"auto", "1", "5", "50"} }
 
 func (averaging) Parse(text string) (any, error) {

@@ -12,9 +12,9 @@ import (
 // topics are the texts of `powerspy help` that belong to no single command. What
 // they list comes from where the list is used.
 var topics = []cli.Topic{
-	{Name: "formats", Usage: "what readings can be written as", Text: formatsTopic},
+	{Name: "formats", Usage: "the output formats of readings", Text: formatsTopic},
 	{Name: "devices", Usage: "how a meter is named", Text: devicesTopic},
-	{Name: "recovery", Usage: "what is done when readings end", Text: recoveryTopic},
+	{Name: "recovery", Usage: "what happens when readings stop", Text: recoveryTopic},
 }
 
 func formatsTopic() string {
@@ -76,7 +76,7 @@ Examples:
     powerspy recover --dry-run
     powerspy recover --from reconnect --to relink
 
-docs/unattended.md tells how to measure for weeks.`)
+docs/unattended.md explains how to measure for weeks.`)
 	return b.String()
 }
 

@@ -42,7 +42,7 @@ func checkZone(getenv func(string) string) error {
 		return nil
 	}
 	return &cli.UsageError{
-		Text: fmt.Sprintf("the environment variable TZ is %q, which is no known time zone; set it to one such as Europe/Berlin, or unset it for the zone of this machine", given),
+		Text: fmt.Sprintf("the environment variable TZ is %q, which is not a known time zone; set it to one such as Europe/Berlin, or unset it for the zone of this machine", given),
 		Help: "powerspy help measure", Err: err,
 	}
 }

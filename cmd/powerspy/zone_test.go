@@ -21,7 +21,7 @@ func TestZone(t *testing.T) {
 	vars := map[string]string{"TZ": "Europe/Berln", "HOME": t.TempDir()}
 	for _, args := range []string{"measure -n 1 -d " + quickSim, "clock get -d " + quickSim} {
 		stdout, stderr, status := inProcess(t, vars, strings.Fields(args)...)
-		const want = `powerspy: the environment variable TZ is "Europe/Berln", which is no known time zone; set it to one such as Europe/Berlin`
+		const want = `powerspy: the environment variable TZ is "Europe/Berln", which is not a known time zone; set it to one such as Europe/Berlin`
 		if stdout != "" || !strings.HasPrefix(stderr, want) || status != 2 {
 			t.Errorf("%s: %q, %q, exit status %d", args, stdout, stderr, status)
 		}

@@ -16,7 +16,7 @@ import (
 // random is what package renameio puts behind the name.
 var random = regexp.MustCompile(`^[0-9]{6,19}$`)
 
-// hold takes the lock. That a file system has none is no failure: its leftovers
+// hold takes the lock. That a file system has none is not a failure: its leftovers
 // stay.
 func hold(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
 

@@ -104,7 +104,7 @@ func (b *Bridge) Link(ctx context.Context) error {
 			if time.Since(began) > pause {
 				pause = minPause
 			}
-			b.report("the link broke (%v), connecting again", err)
+			b.report("the link broke (%v), reconnecting", err)
 		case b.Final != nil && b.Final(err):
 			return err
 		default:
@@ -264,7 +264,7 @@ func (b *Bridge) answered(frame []byte) {
 }
 
 // Client serves one client until it leaves (nil) or ctx ends (its error). One
-// whose first bytes are no request is hung up, and the meter sees nothing of
+// whose first bytes are not a request is hung up, and the meter sees nothing of
 // it. It closes rw, which has to wake a Read or Write under way. It must not be called
 // concurrently.
 func (b *Bridge) Client(ctx context.Context, rw io.ReadWriteCloser) error {
@@ -300,7 +300,7 @@ func (b *Bridge) Client(ctx context.Context, rw io.ReadWriteCloser) error {
 		n, err := rw.Read(buf)
 		pass, ok := first.take(buf[:n])
 		if !ok {
-			b.report("a program was hung up: it began with %q, which is no request to a meter", first.seen)
+			b.report("disconnected a program that began with %q, which is not a request to a meter", first.seen)
 			break
 		}
 		b.request(pass)

@@ -150,7 +150,7 @@ func (s *swallower) pass(before []byte) []byte {
 	return before
 }
 
-// matches tells whether the answer may go on with c.
+// matches reports whether the answer may go on with c.
 func (s *swallower) matches(c byte) bool {
 	n := len(s.partial)
 	return c == accepted[n] || c == refused[n]

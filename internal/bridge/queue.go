@@ -23,7 +23,7 @@ type queue struct {
 
 func newQueue(limit int) *queue { return &queue{filled: make(chan struct{}, 1), limit: limit} }
 
-// put adds p and tells whether something older, or p itself, had to go.
+// put adds p and reports whether something older, or p itself, had to go.
 func (q *queue) put(p []byte) (dropped bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

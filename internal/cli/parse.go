@@ -238,7 +238,7 @@ func (s *parser) once(f *Flag, name string) (*given, error) {
 	return g, nil
 }
 
-// isLong says whether a word is a flag, which is no value then: a value is missing.
+// isLong says whether a word is a flag, which is not a value then: a value is missing.
 func (s *parser) isLong(w string) bool {
 	name, long := strings.CutPrefix(w, "--")
 	return long && len(name) > 1 && findFlag(s.flags(), name) != nil

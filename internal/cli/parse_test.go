@@ -130,7 +130,7 @@ func TestGroupWithAction(t *testing.T) {
 		t.Errorf("ran %q", ran)
 	}
 	if err := p.Run(t.Context(), []string{"prog", "meters", "wat"}); err == nil {
-		t.Error("a command that there is not was taken")
+		t.Error("an unknown command was taken")
 	}
 }
 
@@ -162,7 +162,7 @@ func TestRefused(t *testing.T) {
 		{"measure --interval 20", `invalid duration "20" for --interval: its unit is missing; use for example 250ms, 1s`, "prog measure --help"},
 		{"measure --interval -1s", `invalid duration "-1s" for --interval: it is negative; use for example 250ms, 1s`, "prog measure --help"},
 		{"measure --interval 0s", `invalid duration "0s" for --interval: it is zero; use for example 250ms, 1s`, "prog measure --help"},
-		{"measure --count few", `invalid number "few" for --count; use a whole number from 1 on`, "prog measure --help"},
+		{"measure --count few", `invalid number "few" for --count; use a whole number, 1 or more`, "prog measure --help"},
 		{"measure --unit kW", `invalid value "kW" for --unit; use W, mW or J`, "prog measure --help"},
 		{"measure --summary=maybe", `invalid value "maybe" for --summary; use true or false`, "prog measure --help"},
 		{"measure --device=", "--device is empty; is the variable that it comes from set?", "prog measure --help"},

@@ -90,7 +90,7 @@ func (n Count) Use() string {
 		what += " of " + n.Of
 	}
 	if n.Max == 0 {
-		return fmt.Sprintf("%s from %d on", what, n.Min)
+		return fmt.Sprintf("%s, %d or more", what, n.Min)
 	}
 	return fmt.Sprintf("%s from %d to %d", what, n.Min, n.Max)
 }

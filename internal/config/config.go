@@ -171,7 +171,7 @@ func (f *file) config(path string, lines lineIndex) (*Config, error) {
 	return c, nil
 }
 
-// names tells whether the default entry s means t.
+// names reports whether the default entry s means t.
 func names(t meter.Target, s string) bool {
 	if s == "" {
 		return false

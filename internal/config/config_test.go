@@ -155,7 +155,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"syntax", good + "channel = = 1\n", 3, ""},
 		{"type", good + "channel = \"one\"\n", 3, ""},
 		{"alias that is a device", good + "alias = \"/dev/x\"\n", 3, "taken for a device"},
-		{"alias that drives a terminal", good + "alias = \"a\\u001b[2J\"\n", 3, `"a\x1b[2J": it has characters that can't be seen`},
+		{"alias that drives a terminal", good + "alias = \"a\\u001b[2J\"\n", 3, `"a\x1b[2J": it has invisible characters`},
 		{"address", good + "[[meter]]\naddress = \"00:0B\"\n", 4, ""},
 		{"adapter", good + "adapter = \"hci0\"\n", 3, ""},
 		{"channel", good + "channel = 31\n", 3, "1 to 30"},
@@ -163,7 +163,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"both", good + "device = \"sim:\"\n", 3, "in place of"},
 		{"device", "[[meter]]\ndevice = \"ftp://x\"\n", 2, ""},
 		{"same alias", good + "alias = \"x\"\n" + good + "alias = \"X\"\n", 6, "two meters"},
-		{"escape in an alias", good + "alias = \"a\\u001b\"\n", 3, "can't be seen"},
+		{"escape in an alias", good + "alias = \"a\\u001b\"\n", 3, "invisible characters"},
 		{"default", "\ndefault = \"y\"\n" + good, 2, `default "y"`},
 	}
 	for _, tt := range tests {

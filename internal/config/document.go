@@ -119,7 +119,7 @@ func settings(v any) ([]setting, error) {
 	for line := range strings.Lines(string(text)) {
 		key, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " = ")
 		if !ok {
-			return nil, fmt.Errorf("%q is no setting", line)
+			return nil, fmt.Errorf("%q is not a setting", line)
 		}
 		all = append(all, setting{key, value})
 	}

@@ -75,7 +75,7 @@ func (c *Config) Called(s string) (*Meter, error) {
 		for _, m := range found {
 			all = append(all, m.Device())
 		}
-		return nil, fmt.Errorf("%q may be any of %s", s, strings.Join(all, ", "))
+		return nil, fmt.Errorf("%q matches several meters: %s", s, strings.Join(all, ", "))
 	case len(all) == 0:
 		return nil, errors.New("no meter is remembered")
 	}
@@ -124,7 +124,7 @@ func (c *Config) Rename(m *Meter, alias string) error {
 	}
 	for i := range c.Meters {
 		if other := &c.Meters[i]; other != m && alias != "" && strings.EqualFold(other.Alias, alias) {
-			return fmt.Errorf("%s is called %q already", other.Target, other.Alias)
+			return fmt.Errorf("%s is already called %q", other.Target, other.Alias)
 		}
 	}
 	m.Alias = alias

@@ -172,7 +172,7 @@ func TestCalled(t *testing.T) {
 	}
 	for s, want := range map[string]string{
 		"Bench": "00:0B:CE:07:1D:32", "powerspy 4567": "00:0B:CE:07:1D:32", "PowerSpy 4568": "00:0B:CE:07:1D:33", "00-0b-ce-07-1d-33": "00:0B:CE:07:1D:33",
-		"PowerSpy": `"PowerSpy" may be any of 00:0B:CE:07:1D:33, 00:0B:CE:07:1D:32`,
+		"PowerSpy": `"PowerSpy" matches several meters: 00:0B:CE:07:1D:33, 00:0B:CE:07:1D:32`,
 		"ben":      `no remembered meter is called "ben"; there are 00:0B:CE:07:1D:33, bench`,
 		"":         `no remembered meter is called ""; there are 00:0B:CE:07:1D:33, bench`,
 	} {

@@ -116,7 +116,7 @@ func (c *Config) render(path string) (string, error) {
 }
 
 // errForeign is a file that is TOML as a program may write it.
-var errForeign = errors.New("its meters are written in a way that can't be changed here; write each as a [[meter]] with a key a line")
+var errForeign = errors.New("its meters are written in a way that can't be changed here; write each as a [[meter]] with one key per line")
 
 // verify compares the configuration with what its text says.
 func (c *Config) verify(path, text string) error {

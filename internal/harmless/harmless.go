@@ -39,7 +39,7 @@ func Text(s string) string {
 // Errors of Check.
 var (
 	errUTF8    = errors.New("it is not UTF-8")
-	errControl = errors.New("it has characters that can't be seen")
+	errControl = errors.New("it has invisible characters")
 )
 
 // Check returns what is wrong with a text that Text would change.
@@ -57,7 +57,7 @@ func Check(s string) error {
 	return nil
 }
 
-// shown tells whether a rune of so many bytes can be shown as it is. The
+// shown reports whether a rune of so many bytes can be shown as it is. The
 // format characters, which those that set the writing direction are among, and
 // the separators of lines are not graphic.
 func shown(r rune, size int) bool {

@@ -282,5 +282,5 @@ func syncError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("forcing it to the disk: %w", bare(err))
+	return fmt.Errorf("flushing it to the disk: %w", bare(err))
 }

@@ -229,7 +229,7 @@ func TestSync(t *testing.T) {
 		write(t, f, "five\n")
 		time.Sleep(time.Minute)
 		disk.failing(nil)
-		if n, err := f.Write([]byte("six\n")); n != 4 || err == nil || err.Error() != "forcing it to the disk: the disk is broken" {
+		if n, err := f.Write([]byte("six\n")); n != 4 || err == nil || err.Error() != "flushing it to the disk: the disk is broken" {
 			t.Errorf("got %d, %v", n, err)
 		}
 		write(t, f, "seven\n")

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrFormat is matched by the errors for what is no log of an older tool.
-var ErrFormat = errors.New("no log of powerspy.py or powerspycli")
+var ErrFormat = errors.New("not a log of powerspy.py or powerspycli")
 
 // ErrEmpty is matched by the errors for a log without a usable row.
 var ErrEmpty = errors.New("log has no usable row")
@@ -72,7 +72,7 @@ func unpack(r io.Reader) (*bufio.Reader, error) {
 	return bufio.NewReaderSize(z, headSize), nil
 }
 
-// early tells whether err is no more than the end of a log, be it a sudden
+// early reports whether err is no more than the end of a log, be it a sudden
 // one: what is there of a compressed file is read.
 func early(err error) bool {
 	var corrupt flate.CorruptInputError
@@ -80,7 +80,7 @@ func early(err error) bool {
 		errors.Is(err, gzip.ErrHeader) || errors.As(err, &corrupt)
 }
 
-// Is tells whether head is the beginning of a log of an older tool, as it is
+// Is reports whether head is the beginning of a log of an older tool, as it is
 // in the file: perhaps compressed. Some kilobytes are enough.
 func Is(head []byte) bool {
 	in, err := unpack(bytes.NewReader(head))
@@ -130,13 +130,13 @@ func recognise(head []byte) (layout, error) {
 		ErrFormat, first, header)
 }
 
-// comment tells whether a line is none of measurements: empty, a comment, or
+// comment reports whether a line is none of measurements: empty, a comment, or
 // a header of words.
 func comment(line []byte) bool {
 	return len(line) == 0 || line[0] == '#' || string(line) == header || bytes.HasPrefix(line, []byte("arrival"))
 }
 
-// PowerOnly tells whether the log has nothing but times and power.
+// PowerOnly reports whether the log has nothing but times and power.
 func (r *Reader) PowerOnly() bool { return r.layout.powerOnly }
 
 // Summary counts what was read so far.

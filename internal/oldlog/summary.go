@@ -47,7 +47,7 @@ func (s Summary) String() string {
 		b += " (" + strings.Join(why, ", ") + ")"
 	}
 	if s.Unwrapped > 0 {
-		b += fmt.Sprintf(", %d with a lost sign put right", s.Unwrapped)
+		b += fmt.Sprintf(", %d with a lost sign restored", s.Unwrapped)
 	}
 	if s.Short {
 		b += ", compressed file ends early"

@@ -57,7 +57,7 @@ func NewDirect(f *os.File) io.Writer {
 	return d
 }
 
-// heedsNonblock tells whether writes to a character device are known never to
+// heedsNonblock reports whether writes to a character device are known never to
 // block when they are not to: terminals, and the devices of memory, such as
 // /dev/null (Documentation/admin-guide/devices.txt, 1 char).
 func heedsNonblock(fd int, info fs.FileInfo) bool {

@@ -100,7 +100,7 @@ func (f *field) key(t TimeFormat) string {
 	return f.name + "_" + unit
 }
 
-// append writes the value; nothing for a number that there is none of.
+// append writes the value; nothing for a number that is missing.
 func (f *field) append(b []byte, r *row, t TimeFormat) []byte {
 	switch {
 	case f.time != nil:

@@ -68,7 +68,7 @@ func ParseFormat(name string) (Format, error) {
 	return "", fmt.Errorf("format %q is not one of %s", name, strings.Join(FormatNames(), ", "))
 }
 
-// Check tells whether format f can be written with these options.
+// Check reports whether format f can be written with these options.
 func (o *Options) Check(f Format) error {
 	k := f.kind()
 	if k == nil {

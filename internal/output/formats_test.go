@@ -190,7 +190,7 @@ func TestHeaderApart(t *testing.T) {
 }
 
 // Readings that end a hair before or after the second of the clock have each
-// their own second; after a gap the clock counts anew.
+// their own second; after a gap the clock counts again.
 func TestOSCARSeconds(t *testing.T) {
 	var out bytes.Buffer
 	sink := sinkTo(t, OSCAR, &out, Options{HeaderApart: true, Began: epoch})

@@ -103,7 +103,7 @@ func influxTag(s string) string {
 	return influxSpecial.Replace(strings.TrimRight(oneLine(s), `\`))
 }
 
-// oneLine replaces what would end a line or is no text by spaces.
+// oneLine replaces what would end a line or is not text by spaces.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == '\x7f' {

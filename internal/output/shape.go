@@ -30,7 +30,7 @@ type look struct {
 	first *regexp.Regexp
 }
 
-// A ShapeError is a file that holds something else than the readings which were
+// A ShapeError is a file that holds something other than the readings which were
 // to be appended to it.
 type ShapeError struct {
 	There string // what the file does: `begins with "..."`

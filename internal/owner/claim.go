@@ -130,7 +130,7 @@ func read(f *os.File) Holder {
 	return decode(text)
 }
 
-// lock opens and locks a file, with more flags for opening it, and tells whether
+// lock opens and locks a file, with more flags for opening it, and reports whether
 // it is still the one of its name.
 func lock(root *os.Root, name string, flags int) (f *os.File, current bool, err error) {
 	f, err = root.OpenFile(name, os.O_RDWR|flags, 0o600)

@@ -54,7 +54,7 @@ func find(line fs.FileInfo) (*BusyError, bool) {
 	return nil, false
 }
 
-// hasOpen tells whether a descriptor in a directory of them is of the line.
+// hasOpen reports whether a descriptor in a directory of them is of the line.
 func hasOpen(fds string, line fs.FileInfo) bool {
 	for _, fd := range list(fds) {
 		if isOpen(fds+"/"+fd, line) {
@@ -82,7 +82,7 @@ func list(path string) (names []string) {
 	}
 }
 
-// isOpen tells whether the descriptor that link stands for is of the line.
+// isOpen reports whether the descriptor that link stands for is of the line.
 func isOpen(link string, line fs.FileInfo) bool {
 	// Most are files or sockets, which need not be looked at.
 	if to, err := os.Readlink(link); err != nil || !strings.HasPrefix(to, "/dev/") {

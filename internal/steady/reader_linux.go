@@ -144,7 +144,7 @@ func (r *Reader) isClosed() bool {
 	return r.closed
 }
 
-// passed tells whether the deadline is over. r.mu is held.
+// passed reports whether the deadline is over. r.mu is held.
 func (r *Reader) passed(now time.Time) bool { return !r.deadline.IsZero() && !now.Before(r.deadline) }
 
 // arm sets the deadline of the poller: when the read under way has to end, or to

@@ -44,7 +44,7 @@ func FormatOf(name string) (Format, error) {
 	case PNG, SVG:
 		return f, nil
 	}
-	return "", fmt.Errorf("%q is no picture that can be drawn; name it .png or .svg", name)
+	return "", fmt.Errorf("%q is not the name of a picture; use one that ends in .png or .svg", name)
 }
 
 // Draw writes a picture of the samples, which are in the order of time. The
@@ -77,7 +77,7 @@ func Draw(w io.Writer, f Format, title string, samples []powerspy.CaptureSample)
 	case SVG:
 		canvas = vgsvg.New(width, height)
 	default:
-		return fmt.Errorf("%q is no format of a picture", f)
+		return fmt.Errorf("unknown picture format %q", f)
 	}
 	const margin = 4 * vg.Millimeter
 	tiles := draw.Tiles{Rows: 2, Cols: 1, PadX: margin, PadY: margin / 2, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: margin}

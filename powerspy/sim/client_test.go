@@ -85,10 +85,10 @@ func (c *client) close() {
 	}
 }
 
-// near tells whether two numbers differ by no more than a part of the second.
+// near reports whether two numbers differ by no more than a part of the second.
 func near(got, want, part float64) bool {
 	return math.Abs(got-want) <= part*math.Abs(want)
 }
 
-// measurement tells whether a frame is one of real-time mode.
+// measurement reports whether a frame is one of real-time mode.
 func measurement(frame string) bool { return len(frame) == 38 && strings.Count(frame, " ") == 4 }

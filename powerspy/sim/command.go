@@ -64,7 +64,7 @@ func (h hex) valid() bool {
 	return true
 }
 
-// Answers without content. The empty string is no answer at all.
+// Answers without content. The empty string is not an answer at all.
 const (
 	done    = "K"
 	refused = "Z"
@@ -158,7 +158,7 @@ func (m *Meter) line(text string) string {
 	return text + m.cfg.EOL
 }
 
-// fails tells whether a fault spoils a command: one of these letters, or any
+// fails reports whether a fault spoils a command: one of these letters, or any
 // during a spell.
 func (m *Meter) fails(fault, letters string, letter byte, now time.Time) bool {
 	if has(letters, letter) {
@@ -270,7 +270,7 @@ func (m *Meter) frequency(now time.Time, _ hex) string {
 	return fmt.Sprintf("F%04X", int(math.RoundToEven(clock/hertz)))
 }
 
-// realtimeOn obeys J (§3.4.6). In real-time mode it begins anew.
+// realtimeOn obeys J (§3.4.6). In real-time mode it starts again.
 func (m *Meter) realtimeOn(now time.Time, h hex) string {
 	n := h.number(0, len(h))
 	if n < 1 || n < m.faults.RefuseUnder || m.cfg.Generation == V1 && n > 100 {

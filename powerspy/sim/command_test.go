@@ -89,7 +89,7 @@ func TestCommands(t *testing.T) {
 		{"nothing", []Generation{V1, V2}, "<>", "<Z>"},
 		{"unknown letter", []Generation{V1, V2}, "<D>", "<Z>"},
 		{"too long", []Generation{V1, V2}, "<?" + strings.Repeat("0", 5000) + ">", "<Z>"},
-		{"begun anew", []Generation{V1, V2}, "<V0<V0E>", "<6C>"},
+		{"started again", []Generation{V1, V2}, "<V0<V0E>", "<6C>"},
 		{"garbage before", []Generation{V1, V2}, "\r\nAT>Z\x00\xff\n<V0E>", "<6C>"},
 		{"clock", []Generation{V1}, "<G>", "<Z>"},
 		{"capture buffer", []Generation{V1, V2}, "<A>", "<Z>"},

@@ -222,12 +222,12 @@ func (c Config) Validate() error {
 			return errors.New("there is no field test that tells the load; field=FILE is one")
 		}
 	default:
-		return fmt.Errorf("load %q is none of constant, step, wave, server, inrush, zero", string(c.Load))
+		return fmt.Errorf("load %q is not one of constant, step, wave, server, inrush, zero", string(c.Load))
 	}
 	switch c.Busy {
 	case BusyRefuse, BusyWait, BusyReplace:
 	default:
-		return fmt.Errorf("busy %q is none of refuse, wait, replace", string(c.Busy))
+		return fmt.Errorf("busy %q is not one of refuse, wait, replace", string(c.Busy))
 	}
 	if err := cmp.Or(c.validateCard(), c.First.validate(), c.validateLink(), c.validateReplay(), c.validateField()); err != nil {
 		return err
@@ -238,7 +238,7 @@ func (c Config) Validate() error {
 // hardware is the hardware byte of the identity.
 func (c *Config) hardware() uint8 { return cmp.Or(c.Hardware, c.Generation.hardware()) }
 
-// sane tells whether the scales can be multiplied by.
+// sane reports whether the scales can be multiplied by.
 func (c Calibration) sane() bool {
 	good := func(f float32) bool { return f > 0 && !math.IsInf(float64(f), 0) }
 	return good(c.Voltage) && good(c.Current)

@@ -43,7 +43,7 @@
 // once in the life of the meter. Those of the last kind, and the battery of
 // all faults, are a function of the time, too: [Meter.Incidents] tells which
 // came. [Meter.Streams] and [Meter.StreamTruth] tell what was measured by a
-// meter whose client had to start anew.
+// meter whose client had to start again.
 //
 // # What is not known
 //

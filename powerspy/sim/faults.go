@@ -66,7 +66,7 @@ func (f Faults) validate() error {
 	} {
 		for _, c := range l.letters {
 			if !strings.ContainsRune(commandLetters, c) {
-				return fmt.Errorf("%s: %q is no command; the commands are %s", l.name, c, commandLetters)
+				return fmt.Errorf("%s: %q is not a command; the commands are %s", l.name, c, commandLetters)
 			}
 		}
 	}

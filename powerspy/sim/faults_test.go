@@ -93,7 +93,7 @@ func TestNoise(t *testing.T) {
 	})
 }
 
-// foreign tells whether s has a character that no measurement has.
+// foreign reports whether s has a character that no measurement has.
 func foreign(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("<> 0123456789ABCDEF", r) })
 }

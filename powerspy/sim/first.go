@@ -53,7 +53,7 @@ func parseFirst(v string) (First, error) {
 		case FirstClean, FirstRunsOn, FirstCleared:
 			f.Law = l
 		default:
-			return First{}, fmt.Errorf("%q is none of clean, runs-on, cleared, a number from 1 to %d or a duration such as 6s", part, block)
+			return First{}, fmt.Errorf("%q is not one of clean, runs-on, cleared, a number from 1 to %d or a duration such as 6s", part, block)
 		}
 	}
 	return f, nil
@@ -63,7 +63,7 @@ func (f First) validate() error {
 	switch f.Law {
 	case FirstClean, FirstRunsOn, FirstCleared:
 	default:
-		return fmt.Errorf("law %q of the first frame is none of clean, runs-on, cleared", string(f.Law))
+		return fmt.Errorf("law %q of the first frame is not one of clean, runs-on, cleared", string(f.Law))
 	}
 	switch {
 	case f.K < 0 || f.K > block:

@@ -38,14 +38,14 @@ func (m *Meter) faultsAt(at time.Time) *Faults {
 	return &m.eras[i].faults
 }
 
-// leaves tells whether the meter itself sends no frame for window i of r,
+// leaves reports whether the meter itself sends no frame for window i of r,
 // which ends at a time.
 func (m *Meter) leaves(r *realtime, i int, end time.Time) bool {
 	f := m.faultsAt(end)
 	return r.periods < f.SilentUnder || f.skips(m, r, i, end) || f.caps(r, i)
 }
 
-// skips tells whether the pattern of skipping has a window.
+// skips reports whether the pattern of skipping has a window.
 func (f *Faults) skips(m *Meter, r *realtime, i int, end time.Time) bool {
 	if f.SkipEvery > 0 && i%f.SkipEvery >= f.SkipEvery-f.SkipRun {
 		return true
@@ -66,7 +66,7 @@ func (f *Faults) skips(m *Meter, r *realtime, i int, end time.Time) bool {
 	return false
 }
 
-// caps tells whether a window's frame is one too many for the rate.
+// caps reports whether a window's frame is one too many for the rate.
 func (f *Faults) caps(r *realtime, i int) bool {
 	if f.Cap == 0 {
 		return false

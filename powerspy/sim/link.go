@@ -80,7 +80,7 @@ func (c Config) validateLink() error {
 	switch c.Link {
 	case LinkA, LinkB, LinkC, LinkIdeal, LinkExponential:
 	default:
-		return fmt.Errorf("link %q is none of a, b, c, ideal, exponential", string(c.Link))
+		return fmt.Errorf("link %q is not one of a, b, c, ideal, exponential", string(c.Link))
 	}
 	switch {
 	case c.Delay < 0 || c.Jitter < 0:

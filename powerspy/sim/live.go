@@ -98,7 +98,7 @@ func (l *live) arrive(i int) float64 {
 	return l.blocks[0].arrive[i%size]
 }
 
-// damaged tells whether the frame of a window arrives damaged, as it did in a
+// damaged reports whether the frame of a window arrives damaged, as it did in a
 // field test.
 func (l *live) damaged(i int) bool {
 	return l.manner != nil && l.manner.slot(l.m.rnd, l.number, i).damaged

@@ -12,7 +12,7 @@ type log struct {
 	entries int     // So many have been written.
 }
 
-// Logging tells whether the meter logs to its SD card.
+// Logging reports whether the meter logs to its SD card.
 func (m *Meter) Logging() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,7 +63,7 @@ func (m *Meter) setLogPeriod(_ time.Time, h hex) string {
 }
 
 // startLog obeys O (§3.4.11): at the next mains zero crossing, with the period
-// that is set now. A log that runs begins anew.
+// that is set now. A log that runs starts again.
 func (m *Meter) startLog(now time.Time, _ hex) string {
 	m.writeLog(now)
 	m.log = &log{

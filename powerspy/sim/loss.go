@@ -2,7 +2,7 @@ package sim
 
 import "fmt"
 
-// loses tells whether the answer that has just been given gets lost.
+// loses reports whether the answer that has just been given gets lost.
 func (m *Meter) loses() bool {
 	return m.faults.Lose > 0 && m.rnd.unit(forLoss, m.answers, 0) < m.faults.Lose
 }

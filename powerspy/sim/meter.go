@@ -107,14 +107,14 @@ func (m *Meter) SetEEPROM(e EEPROM) {
 	m.eeprom = &e
 }
 
-// Measuring tells whether the meter is in real-time mode.
+// Measuring reports whether the meter is in real-time mode.
 func (m *Meter) Measuring() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.stream != nil
 }
 
-// Connected tells whether a connection is being served.
+// Connected reports whether a connection is being served.
 func (m *Meter) Connected() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -19,7 +19,7 @@ func (m *Meter) newPlayed(now time.Time, periods int) *played {
 	return &played{tape: m.tape, begin: start - m.tape.end(-1), group: periods / m.tape.periods}
 }
 
-// plays tells whether windows of so many periods can be made of those of the
+// plays reports whether windows of so many periods can be made of those of the
 // tape.
 func (t *tape) plays(periods int) bool { return periods%t.periods == 0 }
 

@@ -12,7 +12,7 @@ import (
 // connection begins when a client opens the path and ends when nobody has it
 // open any more; then the next may come. Where the meter drops the link, or
 // refuses it because another client is connected, the client hears nothing
-// until it opens the path anew: a pseudo-terminal cannot be hung up from here
+// until it reopens the path: a pseudo-terminal cannot be hung up from here
 // without losing its path.
 //
 // It serves until ctx ends or the terminal fails; wait waits for that, and

@@ -65,7 +65,7 @@ type course interface {
 	// arrive tells when the frame of a window has passed the radio; not a
 	// number for one that is left out there.
 	arrive(i int) float64
-	// damaged tells whether the frame of a window, which arrives, arrives
+	// damaged reports whether the frame of a window, which arrives, arrives
 	// damaged.
 	damaged(i int) bool
 }
@@ -240,7 +240,7 @@ func (m *Meter) startStream(now time.Time, periods int) {
 	m.past = append(m.past, m.stream)
 }
 
-// stopStream ends real-time mode and tells whether it was on.
+// stopStream ends real-time mode and reports whether it was on.
 func (m *Meter) stopStream(now time.Time) bool {
 	if m.stream == nil {
 		return false

@@ -93,7 +93,7 @@ func (m *Meter) ServeConn(ctx context.Context, rw io.ReadWriteCloser) error {
 
 // Serve serves the connections that l accepts until ctx ends, and returns the
 // context's error, or until l fails. It closes l and waits for the
-// connections. How one connection ends is no error of Serve.
+// connections. How one connection ends is not an error of Serve.
 func (m *Meter) Serve(ctx context.Context, l net.Listener) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()

@@ -61,7 +61,7 @@ func (m *Meter) serve(ctx context.Context, cancel context.CancelCauseFunc, rw io
 	wg.Go(func() {
 		<-ctx.Done()
 		// Wakes the reader and the sender. That it may be closed already
-		// is no failure.
+		// is not a failure.
 		_ = rw.Close()
 	})
 	wg.Go(func() {
@@ -85,7 +85,7 @@ func (m *Meter) serve(ctx context.Context, cancel context.CancelCauseFunc, rw io
 	return err
 }
 
-// gone tells whether err says no more than that the client has left.
+// gone reports whether err says no more than that the client has left.
 func gone(err error) bool {
 	for _, target := range []error{
 		io.EOF, io.ErrClosedPipe, net.ErrClosed, os.ErrClosed,
@@ -122,7 +122,7 @@ func (s *session) receive(ctx context.Context) error {
 	}
 }
 
-// sleep waits for d and tells whether ctx let it.
+// sleep waits for d and reports whether ctx let it.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
@@ -175,14 +175,14 @@ func (s *session) wakeUp() {
 	}
 }
 
-// deaf tells whether the meter hangs, or the link is gone.
+// deaf reports whether the meter hangs, or the link is gone.
 func (s *session) deaf(now time.Time) bool {
 	_, hangs := s.m.suffers(hangFault, now)
 	_, dead := s.m.suffers(deadFault, now)
 	return s.dropped || s.hung || s.m.hung || hangs || dead
 }
 
-// mute tells whether what arrives now is lost on the way.
+// mute reports whether what arrives now is lost on the way.
 func (s *session) mute(now time.Time) bool {
 	if s.deaf(now) || s.m.silent {
 		return true

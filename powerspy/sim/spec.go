@@ -123,14 +123,14 @@ var keys = []Key{
 	{fieldKey, "FILE", "a real meter to behave as, from the file of powerspy fieldtest", func(*Config, string) error {
 		return nil // ParseSpec has read it before the other keys.
 	}},
-	{"repeat", "", "the recording begins anew when it is over", func(c *Config, v string) (err error) {
+	{"repeat", "", "the recording starts again when it is over", func(c *Config, v string) (err error) {
 		c.Repeat, err = truth(v)
 		return err
 	}},
 	{"eol", "lfcr|crlf|lf|none", "what is sent between frames", func(c *Config, v string) error {
 		eol, ok := map[string]string{"lfcr": "\n\r", "crlf": "\r\n", "lf": "\n", "none": EOLNone}[v]
 		if !ok {
-			return fmt.Errorf("%q is none of lfcr, crlf, lf, none", v)
+			return fmt.Errorf("%q is not one of lfcr, crlf, lf, none", v)
 		}
 		c.EOL = eol
 		return nil

@@ -104,7 +104,7 @@ func (t *tape) annotated(rows []oldlog.Row) bool {
 	return true
 }
 
-// ahead is how many rows tell whether a window was left out before them.
+// ahead is how many rows say whether a window was left out before them.
 const ahead = 25
 
 // place finds out which windows were left out. Frames come late, never early,
@@ -237,7 +237,7 @@ func (t *tape) at(w int) (s recorded, arrived bool) {
 	if arrived = s.window == at.window; !arrived {
 		before := t.samples[i-1]
 		if i == 1 {
-			before = s // The first is no measurement.
+			before = s // The first is not a measurement.
 		}
 		s.voltage2 = (s.voltage2 + before.voltage2) / 2
 		s.current2 = (s.current2 + before.current2) / 2

@@ -304,7 +304,7 @@ func TestReplayFiles(t *testing.T) {
 	for spec, want := range map[string]string{
 		"replay=none":      "replay: stat none: no such file",
 		"replay=.":         "replay: . is not a regular file",
-		"replay=prose":     "replay: prose: no log of powerspy.py or powerspycli",
+		"replay=prose":     "replay: prose: not a log of powerspy.py or powerspycli",
 		"replay=empty":     "replay: empty: log has no usable row",
 		"replay=":          "replay needs a value",
 		"repeat":           "there is no recording to repeat",

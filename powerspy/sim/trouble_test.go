@@ -334,7 +334,7 @@ func TestBattery(t *testing.T) {
 	}
 }
 
-// A client that does no more than connect anew after three seconds of silence
+// A client that does no more than reconnect after three seconds of silence
 // gets through every battery, and what happens to it follows from the seed.
 func TestBatterySurvived(t *testing.T) {
 	run := func(t *testing.T) (frames int, list []incident) {

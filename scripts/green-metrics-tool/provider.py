@@ -65,7 +65,7 @@ class PsuEnergyAcPowerspy2MachineProvider(BaseMetricProvider):
 
 
 def exists(group):
-    """Tells whether there are processes of a group."""
+    """Report whether there are processes of a group."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:

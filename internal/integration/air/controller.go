@@ -125,7 +125,7 @@ func (c *Controller) begin(ctx context.Context, cancel context.CancelCauseFunc, 
 }
 
 // Serve runs the controller on what open returns, again and again: after
-// Unplug it waits for Plug and opens anew. It returns ctx's error when ctx
+// Unplug it waits for Plug and reopens. It returns ctx's error when ctx
 // ends, and any other end of a Run.
 func (c *Controller) Serve(ctx context.Context, open func() (io.ReadWriteCloser, error)) error {
 	for {
@@ -158,7 +158,7 @@ func (c *Controller) Add(cfg DeviceConfig) (*Device, error) {
 	defer c.mu.Unlock()
 	for _, d := range c.devices {
 		if d.cfg.Address == cfg.Address {
-			return nil, fmt.Errorf("air: %v is in the air already", cfg.Address)
+			return nil, fmt.Errorf("air: %v is already in range", cfg.Address)
 		}
 	}
 	d := &Device{c: c, cfg: cfg, port: make(chan struct{}, 1)}
@@ -183,7 +183,7 @@ func (c *Controller) Remove(d *Device) bool {
 	return true
 }
 
-// Devices returns the devices in the air in the order of their arrival.
+// Devices returns the devices in range in the order of their arrival.
 func (c *Controller) Devices() []*Device {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -292,7 +292,7 @@ func TestAdd(t *testing.T) {
 			t.Errorf("%s: %v, want it to say %q", tt.name, err, tt.want)
 		}
 		if n := len(c.Devices()); n != 0 {
-			t.Errorf("%s: %d devices in the air", tt.name, n)
+			t.Errorf("%s: %d devices in range", tt.name, n)
 		}
 	}
 	c := New(Config{})

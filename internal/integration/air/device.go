@@ -110,15 +110,15 @@ func fill[T comparable](v *T, value T) {
 	}
 }
 
-// A Device is one device in the air of a Controller, whose lock guards it.
+// A Device is one device in range of a Controller, whose lock guards it.
 type Device struct {
 	c    *Controller
 	cfg  DeviceConfig // the faults change some of it
 	link *link        // nil without
 	key  *[16]byte    // of the last pairing, nil when there is none
 
-	// port is held while the serial port is dialled or open: a channel opened
-	// anew waits until the one before it is closed to the end.
+	// port is held while the serial port is dialled or open: a channel that
+	// is reopened waits until the one before it is fully closed.
 	port chan struct{}
 
 	away      bool

@@ -205,7 +205,7 @@ func (d *dlc) taken() {
 	}
 }
 
-// mayWrite tells whether a frame of data may go to the host now.
+// mayWrite reports whether a frame of data may go to the host now.
 func (d *dlc) mayWrite() bool {
 	if d.agreed.credits {
 		return d.ready && d.credits > 0 && !d.m.stop

@@ -1,5 +1,5 @@
 // Package air is a Bluetooth BR/EDR controller made of software, with meters
-// in the air around it.
+// in range around it.
 //
 // It exists for tests. A [Controller] speaks HCI (Bluetooth Core Specification,
 // volume 4) on /dev/vhci, where the Linux kernel takes it for an adapter, or on

@@ -106,12 +106,12 @@ func (c *Controller) selectDevice(args []string) (*Device, []string, error) {
 			if d := c.Device(a); d != nil {
 				return d, args[1:], nil
 			}
-			return nil, nil, fmt.Errorf("%w: no device %v in the air", errUsage, a)
+			return nil, nil, fmt.Errorf("%w: no device %v in range", errUsage, a)
 		}
 	}
 	devices := c.Devices()
 	if len(devices) == 0 {
-		return nil, nil, fmt.Errorf("%w: nothing in the air", errUsage)
+		return nil, nil, fmt.Errorf("%w: nothing in range", errUsage)
 	}
 	return devices[0], args, nil
 }

@@ -13,7 +13,7 @@ import (
 func TestExec(t *testing.T) {
 	c := New(Config{Dial: func(ctx context.Context, _ bdaddr.Address) (io.ReadWriteCloser, error) { return dialEcho(ctx) }})
 	if _, err := c.Exec("away on"); err == nil {
-		t.Error("a command for a device was taken with nothing in the air")
+		t.Error("a command for a device was taken with nothing in range")
 	}
 	for _, line := range []string{"add 00:0b:ce:07:1d:32 PowerSpy 4567", "add 00-0B-CE-00-00-02 Other"} {
 		if out, err := c.Exec(line); out != "" || err != nil {

@@ -107,7 +107,7 @@ func (r *sdpReader) sequence() sdpReader {
 	return sdpReader{params{b: r.bytes(n)}}
 }
 
-// pattern reads a service search pattern and tells whether the record has every UUID in it.
+// pattern reads a service search pattern and reports whether the record has every UUID in it.
 func (r *sdpReader) pattern() bool {
 	seq, found := r.sequence(), true
 	for len(seq.b) > 0 {

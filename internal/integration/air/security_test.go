@@ -302,7 +302,7 @@ func TestMode3(t *testing.T) {
 		h.send("01 0604 03 0300 13")
 		h.want(disconnecting, "04 05 04 00 0300 16")
 
-		t.Log("the key is forgotten")
+		t.Log("the key was removed")
 		d.ForgetKey()
 		h.send(createConnection)
 		h.want(connecting, keyRequest)

@@ -49,7 +49,7 @@ type device struct {
 
 var devices byte
 
-// addDevice puts a device in the air that asks for no pairing unless change says otherwise.
+// addDevice puts a device in range that asks for no pairing unless change says otherwise.
 func addDevice(t *testing.T, controller *air.Controller, change func(*air.DeviceConfig)) *device {
 	t.Helper()
 	devices++
@@ -372,7 +372,7 @@ func TestIntegrationAdapterDown(t *testing.T) {
 	})
 }
 
-// The kernel resets an adapter that has hung only when it is plugged in anew.
+// The kernel resets an adapter that has hung only when it is plugged in again.
 func TestIntegrationAdapterHung(t *testing.T) {
 	m := vmtest.Shared(t)
 	d := addDevice(t, m.Air, nil)

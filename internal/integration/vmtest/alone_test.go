@@ -82,7 +82,7 @@ func TestIntegrationAloneBusyElsewhere(t *testing.T) {
 	checkPlain(t, r, 2, 2, 200*time.Millisecond)
 }
 
-// A key that the meter has forgotten, or replaced, is healed by pairing anew, also
+// A key that the meter has forgotten, or replaced, is healed by pairing again, also
 // where the meter asks for it while the link comes up, and where the connect that
 // fails for it would kill the kernel's RFCOMM.
 func TestIntegrationAloneForgottenKey(t *testing.T) {
@@ -113,7 +113,7 @@ func TestIntegrationAloneForgottenKey(t *testing.T) {
 				t.Errorf("it speaks of a reboot: %v", r)
 			}
 			if !meter.Status().Paired || !m.DeviceFlag(t, meter.Address(), "Paired") || !m.DeviceFlag(t, meter.Address(), "Trusted") {
-				t.Error("it measured, but is not paired and trusted anew")
+				t.Error("it measured, but is not paired and trusted again")
 			}
 			t.Logf("healed: first reading after %v", r.Stdout[0].At.Round(time.Millisecond))
 		})

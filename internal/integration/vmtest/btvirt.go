@@ -132,7 +132,7 @@ func startVirt(t testing.TB) (stop func()) {
 // upTime is what the controllers of the emulator get to come up.
 const upTime = 20 * time.Second
 
-// adaptersUp tells whether the adapters are switched on within upTime.
+// adaptersUp reports whether the adapters are switched on within upTime.
 func (m *Machine) adaptersUp(ids ...string) bool {
 	up, _ := m.within(upTime, func(ctx context.Context) (bool, error) {
 		o, err := m.objects(ctx)

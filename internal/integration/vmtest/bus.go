@@ -82,7 +82,7 @@ func (m *Machine) wait(t testing.TB, what string, cond func(ctx context.Context)
 	}
 }
 
-// within tells whether a condition is met in time, and if not its last error.
+// within reports whether a condition is met in time, and if not its last error.
 func (m *Machine) within(limit time.Duration, cond func(ctx context.Context) (bool, error)) (met bool, last error) {
 	changed := make(chan struct{}, 1)
 	defer m.watch(func(*dbus.Signal) {
@@ -106,7 +106,7 @@ func (m *Machine) within(limit time.Duration, cond func(ctx context.Context) (bo
 	}
 }
 
-// hasDaemon tells whether BlueZ is on the bus, without having it activated.
+// hasDaemon reports whether BlueZ is on the bus, without having it activated.
 func (m *Machine) hasDaemon(ctx context.Context) (has bool, err error) {
 	err = m.conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, bluezName).Store(&has)
 	return has, err

@@ -16,7 +16,7 @@ import (
 	"powerspy2/bdaddr"
 )
 
-// KernelRFCOMMAlive tells whether the kernel's RFCOMM works as far as can be
+// KernelRFCOMMAlive reports whether the kernel's RFCOMM works as far as can be
 // seen: the module is not loaded yet, or its thread krfcommd lives.
 func KernelRFCOMMAlive(t testing.TB) bool {
 	t.Helper()
@@ -43,7 +43,7 @@ func KernelRFCOMMAlive(t testing.TB) bool {
 	return false
 }
 
-// DiesOfFailedConnect tells whether this is a kernel whose RFCOMM is killed by a
+// DiesOfFailedConnect reports whether this is a kernel whose RFCOMM is killed by a
 // connect that fails before there is a link: Linux 6.1.192, which is Debian's
 // 6.1.0-55 and -56. On any other such a death is a failure of the test, and on
 // these a survival of what has to kill it: then the list is out of date.

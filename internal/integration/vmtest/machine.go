@@ -45,7 +45,7 @@ type Machine struct {
 	daemon *exec.Cmd // bluetoothd, nil while there is none
 	log    string    // bluetoothd's
 
-	meters int  // so many have been in the air
+	meters int  // so many have been in range
 	dooms  bool // the test may kill the kernel's RFCOMM
 }
 

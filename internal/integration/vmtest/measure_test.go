@@ -79,7 +79,7 @@ func TestIntegrationFirstWatt(t *testing.T) {
 	m.Air.SetInquiryUnit(air.InquiryUnit) // as long as real ones
 	meter := m.AddMeter(t, constant)
 
-	r := Run(t, Cmd{Args: []string{"measure", "--pin", "1234", "--duration", "10s", "--interval", "1s", "--format", "plain"}})
+	r := Run(t, Cmd{Args: []string{"measure", "--duration", "10s", "--interval", "1s", "--format", "plain"}, Env: []string{"POWERSPY_PIN=1234"}})
 	checkStatus(t, r, 0)
 	checkPlain(t, r, 9, 11, time.Second)
 	t.Logf("first reading after %v; %v", r.Stdout[0].At.Round(time.Millisecond), r)
@@ -257,7 +257,7 @@ func TestCommandSeveralMeters(t *testing.T) {
 		}
 	}
 	if strings.Contains(r.Text(), "Keyboard") {
-		t.Errorf("scan lists what is no meter: %v", r)
+		t.Errorf("scan lists what is not a meter: %v", r)
 	}
 
 	// Nobody to ask: it does not choose by itself.

@@ -27,7 +27,7 @@ frames, gap = 0, 0.0
 while last - begun < float(sys.argv[2]):
     frame = port.read_until(b">").strip()
     if not frame.startswith(b"<") or not frame.endswith(b">") or len(frame.split()) < 4:
-        sys.exit("%r is no frame" % frame)
+        sys.exit("%r is not a frame" % frame)
     now = time.monotonic()
     frames, gap, last = frames + 1, max(gap, now - last), now
     if frames == 10:
