@@ -46,8 +46,9 @@ type History struct {
 	pieces   []piece
 	merged   int // the first ones of pieces, which are merged
 	gaps     []meter.Gap
-	noise    float64 // variance of power from window to window, W²
-	last     float64 // power of the last window that was measured, W
+	noise    float64    // how far off the mean of its neighbours a window is beyond half their difference: mean square, W²
+	last     [2]float64 // powers of the last windows that were measured, the last one first, W
+	row      int        // how many of them follow on each other
 	reached  time.Time
 	ended    bool
 	progress chan struct{} // closed and replaced with each event while somebody waits
@@ -60,8 +61,8 @@ type piece struct {
 	energy            float64       // J
 	low, high         float64       // W
 	error             float64       // standard error of its start and end, s
-	leftOut           float64       // variance of its energy by what was left out, J²
-	squares           float64       // sum of the squares of the lengths of its windows, s²
+	noise             float64       // bridged: h.noise, W²
+	leftOut           float64       // merged: variance of its energy by what was left out, J²
 	measured, bridged int
 }
 
@@ -73,7 +74,7 @@ const (
 	// frames may lie, which no arrival shows: of a rectangular distribution.
 	constantDelay = 20 * time.Millisecond
 
-	// noiseMemory is over how many windows the variance of power is taken.
+	// noiseMemory is over how many windows the noise is taken.
 	noiseMemory = 50
 )
 
@@ -155,23 +156,28 @@ func (h *History) Gaps(from, to time.Time) []meter.Gap {
 
 func (h *History) add(w *meter.Window) {
 	if h.origin.IsZero() {
-		h.origin, h.last = w.Start, w.Power
+		h.origin, h.last[0] = w.Start, w.Power
 	}
 	l := w.Length.Seconds()
 	p := piece{
 		start: w.Start.Sub(h.origin), end: w.End.Sub(h.origin), length: l, energy: w.Energy(),
-		low: w.Power, high: w.Power, error: w.Error.Seconds(), squares: l * l,
+		low: w.Power, high: w.Power, error: w.Error.Seconds(),
+	}
+	if n := len(h.pieces); n > 0 && p.start > h.pieces[n-1].end {
+		h.row = 0
 	}
 	if w.Bridged {
-		// What stands there is the mean of its neighbours, the last one before and
-		// the next after it.
-		half := w.Power - h.last
-		p.leftOut = (half*half + h.noise) * l * l
+		p.noise = h.noise
 		p.bridged = 1
+		h.row = 0
 	} else {
-		d := w.Power - h.last
-		h.noise += (d*d/2 - h.noise) / noiseMemory
-		h.last = w.Power
+		if h.row == 2 {
+			half := (w.Power - h.last[1]) / 2
+			off := h.last[1] + half - h.last[0]
+			h.noise += (max(off*off-half*half, 0) - h.noise) / noiseMemory
+		}
+		h.last[0], h.last[1] = w.Power, h.last[0]
+		h.row = min(h.row+1, 2)
 		p.measured = 1
 	}
 	h.pieces = append(h.pieces, p)
@@ -200,104 +206,22 @@ func (h *History) tidy() {
 		h.pieces = slices.Delete(h.pieces, 0, n)
 		return
 	}
+	var leftOut float64
+	for i := first; i < n; i++ {
+		leftOut += h.leftOut(i)
+	}
 	all := h.pieces[first]
+	all.noise, all.leftOut = 0, leftOut
 	for _, p := range h.pieces[first+1 : n] {
 		all.end = p.end
 		all.length += p.length
 		all.energy += p.energy
 		all.low, all.high = min(all.low, p.low), max(all.high, p.high)
 		all.error = max(all.error, p.error)
-		all.leftOut += p.leftOut
-		all.squares += p.squares
 		all.measured += p.measured
 		all.bridged += p.bridged
 	}
 	h.pieces[first] = all
 	h.pieces = slices.Delete(h.pieces, first+1, n)
 	h.merged++
-}
-
-// Span returns the energy between two moments, as far as it is remembered. A to
-// before from is taken for from.
-func (h *History) Span(from, to time.Time) Span {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if to.Before(from) {
-		to = from
-	}
-	s := Span{From: from, To: to, PowerMin: math.NaN(), PowerMax: math.NaN()}
-	if h.origin.IsZero() {
-		return s
-	}
-	begin, end := from.Sub(h.origin), to.Sub(h.origin)
-	first, _ := slices.BinarySearchFunc(h.pieces, begin, func(p piece, at time.Duration) int {
-		if p.end <= at {
-			return -1
-		}
-		return 1
-	})
-	var edges, leftOut, squares float64
-	last := first
-	for i := first; i < len(h.pieces) && h.pieces[i].start < end; i++ {
-		p := &h.pieces[i]
-		last = i
-		share := 1.
-		if inside := min(p.end, end) - max(p.start, begin); inside < p.end-p.start {
-			share = float64(inside) / float64(p.end-p.start)
-			edge := h.edge(i) * share * (1 - share) * p.length
-			edges += edge * edge
-			s.Covered += inside
-		} else {
-			s.Covered += p.end - p.start
-		}
-		s.Energy += p.energy * share
-		leftOut += p.leftOut * share * share
-		squares += p.squares * share * share
-		s.Windows += p.measured
-		s.Bridged += p.bridged
-		if !(p.low >= s.PowerMin) {
-			s.PowerMin = p.low
-		}
-		if !(p.high <= s.PowerMax) {
-			s.PowerMax = p.high
-		}
-	}
-	if s.Covered > 0 {
-		s.Uncertainty = Uncertainty{
-			Edges:      math.Sqrt(edges),
-			LeftOut:    math.Sqrt(leftOut),
-			Time:       h.timing(first, last),
-			Resolution: h.Resolution / root12 * math.Sqrt(squares),
-			Meter:      h.Accuracy / root3 * math.Abs(s.Energy),
-		}
-	}
-	return s
-}
-
-// edge returns the standard uncertainty of the power within a piece that is cut,
-// in W, relative to the part that is cut off: the power may have gone from that
-// of the piece before to that of the one after anywhere in it.
-func (h *History) edge(i int) float64 {
-	low, high := h.pieces[i].low, h.pieces[i].high
-	for _, n := range [...]int{i - 1, i + 1} {
-		if n >= 0 && n < len(h.pieces) {
-			mean := h.pieces[n].energy / h.pieces[n].length
-			low, high = min(low, mean), max(high, mean)
-		}
-	}
-	return 2 * (high - low) / root12 * 2
-}
-
-// timing returns the uncertainty in J of an energy from one piece to another by
-// that of their times.
-func (h *History) timing(first, last int) float64 {
-	a, b := &h.pieces[first], &h.pieces[last]
-	pa, pb := a.energy/a.length, b.energy/b.length
-	// Each end by itself, and both together.
-	apart := math.Hypot(a.error*pa, b.error*pb)
-	common := h.ClockError.Seconds()
-	if !h.DelayKnown {
-		common = math.Hypot(common, constantDelay.Seconds()/root12)
-	}
-	return math.Hypot(apart, common*(pb-pa))
 }

@@ -31,6 +31,8 @@ const (
 	LoadInrush   Load = "inrush"   // As LoadStep, with an inrush current at each switching on.
 	LoadZero     Load = "zero"     // Nothing plugged in: noise, slightly negative.
 	LoadField    Load = "field"    // As in the field test of Config.Field.
+	LoadCPU      Load = "cpu"      // LowPower and up to Power with the use of this machine's processors (Linux).
+	LoadFile     Load = "file"     // The watts that the file LoadPath holds, which may change.
 )
 
 // A Busy says what becomes of a second connection while one is open.
@@ -78,6 +80,7 @@ type Config struct {
 	Load      Load    // Default LoadConstant.
 	Power     float64 // W, -3500 to 3500; default 200. Largest power of the load.
 	LowPower  float64 // W, -3500 to 3500. Smallest power of the load.
+	LoadPath  string  // Of LoadFile: a file that holds a number of watts.
 	PF        float64 // Power factor of the load, above 0, up to 1; default 0.95.
 	// LoadPeriod is the period of LoadStep, LoadWave and LoadInrush, 10 ms or
 	// more (LoadInrush: 200 ms); default 10 s.
@@ -216,20 +219,20 @@ func (c Config) Validate() error {
 		return fmt.Errorf("inrush of %g A is outside 0 to %d", c.Inrush, maxInrush)
 	}
 	switch c.Load {
-	case LoadConstant, LoadStep, LoadWave, LoadServer, LoadInrush, LoadZero:
+	case LoadConstant, LoadStep, LoadWave, LoadServer, LoadInrush, LoadZero, LoadCPU, LoadFile:
 	case LoadField:
 		if c.Field == nil || c.Field.load == nil {
 			return errors.New("there is no field test that tells the load; field=FILE is one")
 		}
 	default:
-		return fmt.Errorf("load %q is not one of constant, step, wave, server, inrush, zero", string(c.Load))
+		return fmt.Errorf("load %q is not one of constant, step, wave, server, inrush, zero, cpu, file:PATH", string(c.Load))
 	}
 	switch c.Busy {
 	case BusyRefuse, BusyWait, BusyReplace:
 	default:
 		return fmt.Errorf("busy %q is not one of refuse, wait, replace", string(c.Busy))
 	}
-	if err := cmp.Or(c.validateCard(), c.First.validate(), c.validateLink(), c.validateReplay(), c.validateField()); err != nil {
+	if err := cmp.Or(c.checkFollowed(), c.validateCard(), c.First.validate(), c.validateLink(), c.validateReplay(), c.validateField()); err != nil {
 		return err
 	}
 	return c.Faults.validate()

@@ -1,6 +1,9 @@
 package sim
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // A load is what is plugged into the meter: power as a function of time in
 // seconds, in such a form that it can be integrated exactly.
@@ -16,8 +19,8 @@ type drawn struct {
 	peak   float64 // W, the largest magnitude.
 }
 
-// newLoad returns the load that cfg describes.
-func newLoad(cfg *Config, rnd random) load {
+// newLoad returns the load that cfg describes; epoch is second 0.
+func newLoad(cfg *Config, rnd random, epoch time.Time) load {
 	low, high := cfg.LowPower, cfg.Power
 	period := cfg.LoadPeriod.Seconds()
 	switch cfg.Load {
@@ -52,6 +55,10 @@ func newLoad(cfg *Config, rnd random) load {
 			p := -0.05 - 0.1*(rnd.unit(forIdle, uint64(i), 0)-0.3)
 			return drawn{mean: p, square: 0.4 * 0.4, peak: 0.6}
 		}}
+	case LoadCPU:
+		return newProcessorLoad(epoch, low, high)
+	case LoadFile:
+		return newFileLoad(epoch, cfg.LoadPath)
 	default:
 		return constant(high)
 	}

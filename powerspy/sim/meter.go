@@ -63,7 +63,6 @@ func New(cfg Config) *Meter {
 		scale:  cfg.Current,
 		rnd:    rnd,
 		mains:  newMains(cfg.Frequency, cfg.Drift, rnd),
-		load:   newLoad(&cfg, rnd),
 		shape:  newShape(cfg.PF),
 		epoch:  time.Now(),
 		slot:   make(chan struct{}, 1),
@@ -72,6 +71,7 @@ func New(cfg Config) *Meter {
 		advanced: -1,
 		cycled:   -1,
 	}
+	m.load = newLoad(&cfg, rnd, m.epoch)
 	m.beginEra(m.epoch, cfg.Faults)
 	if cfg.Replay != nil {
 		m.tape = newTape(cfg.Replay, &cfg)

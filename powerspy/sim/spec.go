@@ -38,15 +38,19 @@ var keys = []Key{
 		}
 		return nil
 	}},
-	{"load", "SHAPE", "constant, step, wave, server, inrush or zero (nothing plugged in)", func(c *Config, v string) error {
-		c.Load = Load(v)
+	{loadKey, "SHAPE", "constant, step, wave, server, inrush, zero (nothing plugged in), cpu (this machine's use) or file:PATH (the watts in it)", func(c *Config, v string) error {
+		shape, path, _ := strings.Cut(v, ":")
+		c.Load, c.LoadPath = Load(shape), path
+		if c.Load != LoadFile && path != "" {
+			return fmt.Errorf("%q: only file has a path", v)
+		}
 		return nil
 	}},
 	{"watts", "NUMBER", "power of the constant load, largest power of the others", func(c *Config, v string) (err error) {
 		c.Power, err = positive(v)
 		return err
 	}},
-	{"low", "NUMBER", "smallest power of the step, wave, server and inrush loads, in watts", func(c *Config, v string) (err error) {
+	{"low", "NUMBER", "smallest power of the step, wave, server, inrush and cpu loads, in watts", func(c *Config, v string) (err error) {
 		c.LowPower, err = number(v)
 		return err
 	}},
@@ -239,6 +243,13 @@ var keys = []Key{
 	}},
 }
 
+// loadKey names the load; one that follows the processors draws, unless told
+// otherwise, so many watts at no and at full use.
+const (
+	loadKey              = "load"
+	idlePower, fullPower = 30, 100
+)
+
 // linkKey names the link, which says what the other keys about it start from.
 const linkKey = "link"
 
@@ -263,6 +274,9 @@ func ParseSpec(spec string) (Config, error) {
 	}
 	c := DefaultConfig()
 	c.choose(given.link())
+	if given.value(loadKey) == string(LoadCPU) {
+		c.LowPower, c.Power = idlePower, fullPower
+	}
 	if given.has(replayKey) {
 		c.First, c.Drift = First{Law: FirstClean}, 0
 	}
@@ -324,13 +338,21 @@ func (g pairs) has(names ...string) bool {
 	return slices.ContainsFunc(g, func(p pair) bool { return slices.Contains(names, p.Name) })
 }
 
+// value returns what a parameter was given, "" if it was not.
+func (g pairs) value(name string) string {
+	for _, p := range g {
+		if p.Name == name {
+			return p.value
+		}
+	}
+	return ""
+}
+
 // link returns the link that a specification names. One that tells delays or
 // stalls without naming it means the exponential one, whose they are.
 func (g pairs) link() Link {
-	for _, p := range g {
-		if p.Name == linkKey {
-			return Link(p.value)
-		}
+	if g.has(linkKey) {
+		return Link(g.value(linkKey))
 	}
 	if g.has("delay", "jitter", "stall", "stallmin", "stallmax") {
 		return LinkExponential
