@@ -141,6 +141,14 @@ func (h *History) Wait(ctx context.Context, moment time.Time) error {
 	}
 }
 
+// Reached returns up to when it is known what was measured and what was not; zero
+// before the first window.
+func (h *History) Reached() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reached
+}
+
 // Gaps returns the times between two moments that were not measured.
 func (h *History) Gaps(from, to time.Time) []meter.Gap {
 	h.mu.Lock()

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"powerspy2/meter"
 )
 
-// after is how long after the end of a job its last windows are waited for.
-const after = 2 * time.Second
+// Patience is how long after the end of a job its last windows are waited for.
+const Patience = 2 * time.Second
 
 // Energy measures while work runs, and returns the energy between its beginning
 // and its end. work begins when windows flow, so that both ends are measured,
@@ -20,40 +18,18 @@ const after = 2 * time.Second
 // The error is that of work, which is returned as it is, or what failed in
 // measuring: then the Span tells what was measured before. Look at its Coverage.
 func Energy(ctx context.Context, src Source, work func(context.Context) error) (Span, error) {
-	h := &History{Resolution: src.Info().Resolution()}
-	mctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	enough := make(chan struct{})
-	ended := make(chan error, 1)
-	go func() {
-		_, err := Run(mctx, src, h, until{enough})
-		cancel()
-		ended <- err
-	}()
-	if err := h.Wait(mctx, time.Time{}.Add(1)); err != nil || mctx.Err() != nil {
-		return Span{}, errors.Join(fmt.Errorf("nothing was measured: %w", context.Cause(mctx)), <-ended)
+	w := StartWatch(ctx, src, new(History))
+	if err := w.Flows(ctx); err != nil {
+		_, serr := w.Stop()
+		if errors.Is(serr, err) {
+			serr = nil
+		}
+		return Span{}, errors.Join(fmt.Errorf("nothing was measured: %w", err), serr)
 	}
 	from := time.Now()
-	werr := work(mctx)
+	werr := work(w.Context())
 	to := time.Now()
-	wctx, stop := context.WithTimeout(mctx, after)
-	defer stop()
-	_ = h.Wait(wctx, to) // what is missing then is told by the coverage
-	close(enough)
-	err := <-ended
-	return h.Span(from, to), errors.Join(werr, err)
+	w.Settle(w.Context(), to, Patience) // what is missing then is told by the coverage
+	_, err := w.Stop()
+	return w.History.Span(from, to), errors.Join(werr, err)
 }
-
-// until is a sink that has enough when a channel is closed.
-type until struct{ enough <-chan struct{} }
-
-func (u until) Event(*meter.Event) error {
-	select {
-	case <-u.enough:
-		return Done
-	default:
-		return nil
-	}
-}
-
-func (until) End() error { return nil }

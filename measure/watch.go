@@ -1,0 +1,96 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"powerspy2/meter"
+)
+
+// A Watch is a measurement that goes on beside something else: a goroutine runs
+// it, and its History tells the energy between any two moments.
+type Watch struct {
+	History *History
+
+	ctx    context.Context // of the measurement
+	cancel context.CancelFunc
+	enough chan struct{}
+	done   chan struct{} // closed when the next two are set
+	out    Outcome
+	err    error
+}
+
+// StartWatch begins to measure. src has to end with ctx, or a context that ctx was
+// derived from. Its windows go to h, whose Resolution is set unless it is known,
+// and to the other sinks. Stop has to be called, which also closes src.
+func StartWatch(ctx context.Context, src Source, h *History, sinks ...Sink) *Watch {
+	if h.Resolution == 0 {
+		h.Resolution = src.Info().Resolution()
+	}
+	w := &Watch{History: h, enough: make(chan struct{}), done: make(chan struct{})}
+	w.ctx, w.cancel = context.WithCancel(ctx)
+	all := append([]Sink{h, until{w.enough}}, sinks...)
+	go func() {
+		defer close(w.done)
+		defer w.cancel()
+		w.out, w.err = Run(ctx, src, all...)
+		if w.err == nil && w.out.Windows == 0 && ctx.Err() != nil {
+			w.err = ctx.Err()
+		}
+	}()
+	return w
+}
+
+// Context returns a context that ends when the measurement does.
+func (w *Watch) Context() context.Context { return w.ctx }
+
+// Flows waits until windows flow: what begins then is measured from its
+// beginning. The error is that of ctx, or why the measurement ended.
+func (w *Watch) Flows(ctx context.Context) error {
+	if err := w.History.Wait(ctx, time.Time{}.Add(1)); err != nil {
+		return err
+	}
+	if w.History.Reached().IsZero() {
+		<-w.done
+		if w.err == nil {
+			return errors.New("nothing was measured")
+		}
+		return w.err
+	}
+	return nil
+}
+
+// Settle waits until what happened by a moment was measured, for at most patience,
+// and returns whether it was.
+func (w *Watch) Settle(ctx context.Context, moment time.Time, patience time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_ = w.History.Wait(ctx, moment)
+	return !w.History.Reached().Before(moment)
+}
+
+// Stop ends the measurement, and returns what [Run] returned.
+func (w *Watch) Stop() (Outcome, error) {
+	select {
+	case <-w.enough:
+	default:
+		close(w.enough)
+	}
+	<-w.done
+	return w.out, w.err
+}
+
+// until is a sink that has enough when a channel is closed.
+type until struct{ enough <-chan struct{} }
+
+func (u until) Event(*meter.Event) error {
+	select {
+	case <-u.enough:
+		return Done
+	default:
+		return nil
+	}
+}
+
+func (until) End() error { return nil }
