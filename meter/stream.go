@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,10 @@ type StreamConfig struct {
 	// then. Otherwise they come up to [Lag] after their end, placed by what came
 	// later, too.
 	Live bool
+
+	// Delay is the constant part of the delay of frames, where it was measured.
+	// 0: it is taken to be half of the shortest round trip.
+	Delay time.Duration
 
 	// MaxLeftOut is the share of windows, above 0 and up to 1, that the meter
 	// may leave out before it is told and, with an Averaging of 0, longer windows
@@ -154,7 +159,7 @@ func (m *Meter) stream(ctx context.Context, cfg StreamConfig, periods int, t *ti
 	sent, acknowledged := rt.Began()
 	p, err := newPlacer(&cfg, timebase.Config{
 		Periods: periods, Frequency: frequency,
-		Sent: t.at(sent), Acknowledged: acknowledged, RoundTrip: t.roundTrip,
+		Sent: t.at(sent), Acknowledged: acknowledged, RoundTrip: cmp.Or(2*cfg.Delay, t.roundTrip),
 	}, t)
 	if err != nil {
 		m.stopStray(ctx)

@@ -23,6 +23,7 @@ type env struct {
 	stderrWidth    func() int
 	getenv         func(string) string
 	interrupt      func()                   // ends the command's context, as Ctrl-C does
+	signals        *signals                 // of the process; nil: it has none
 	terminal       func() (terminal, error) // opens the terminal to ask questions on; nil: nobody to ask
 }
 

@@ -36,7 +36,7 @@ func mainStatus() int {
 	// the processor goes to others, such as to who waits for a signal.
 	runtime.GOMAXPROCS(1)
 	ctx, interrupt := context.WithCancel(context.Background())
-	listening := interruptOnSignal(ctx, interrupt)
+	taken, listening := interruptOnSignal(ctx, interrupt)
 	defer func() {
 		interrupt()
 		<-listening
@@ -56,6 +56,7 @@ func mainStatus() int {
 		stderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
 		getenv:         os.Getenv,
 		interrupt:      interrupt,
+		signals:        taken,
 	}
 	if e.stdoutTerminal {
 		e.stdoutWidth = widthOf(os.Stdout)

@@ -15,10 +15,30 @@ func quitOnSignal() {
 	if os.Getenv("GOTRACEBACK") != "" || signal.Ignored(syscall.SIGQUIT) {
 		return
 	}
-	// rt_sigaction(2): an all-zero struct sigaction is SIG_DFL without flags, and
-	// the kernel's set of signals has 64 bits.
-	var usual [4]uint64
+	goQuit = sigaction(syscall.SIGQUIT, action{})
+}
+
+// goQuit is what Go's runtime does on SIGQUIT.
+var goQuit action
+
+// catchQuit lets SIGQUIT be caught by a channel of os/signal, until release is
+// called.
+func catchQuit() (release func()) {
+	if goQuit == (action{}) {
+		return func() {}
+	}
+	sigaction(syscall.SIGQUIT, goQuit)
+	return func() { sigaction(syscall.SIGQUIT, action{}) }
+}
+
+// An action is a struct sigaction of the kernel's (rt_sigaction(2)). An all-zero
+// one is SIG_DFL without flags. The kernel's set of signals has 64 bits.
+type action [4]uintptr
+
+// sigaction sets what happens on a signal, and returns what did before.
+func sigaction(s syscall.Signal, to action) (from action) {
 	const size = 8
-	_, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGQUIT), uintptr(unsafe.Pointer(&usual)), 0, size, 0, 0)
-	_ = errno // what the runtime does is not wrong either
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(&to)), uintptr(unsafe.Pointer(&from)), size, 0, 0)
+	_ = errno // what happened before is not wrong either
+	return from
 }

@@ -4,29 +4,71 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 )
 
-// interruptOnSignal calls interrupt on the first SIGINT or SIGTERM. A second one
-// ends the program at once, as if it had never been caught: that holds from
-// before interrupt is called. The channel is closed when ctx has ended and
-// nothing more will happen.
-func interruptOnSignal(ctx context.Context, interrupt func()) <-chan struct{} {
+// signals decides what the signals that end a program do. Its zero value is for
+// programs that have none.
+type signals struct {
+	// ignored: SIGINT is, as shells start background commands.
+	ignored bool
+
+	mu    sync.Mutex
+	taken chan<- os.Signal // where they go; nil: they end the program
+}
+
+// take has the signals go to a channel, which should have room for some, until
+// release is called.
+func (s *signals) take(to chan<- os.Signal) (release func()) {
+	s.give(to)
+	return func() { s.give(nil) }
+}
+
+func (s *signals) give(to chan<- os.Signal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.taken = to
+}
+
+// pass hands a signal to who has taken them.
+func (s *signals) pass(sig os.Signal) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken == nil {
+		return false
+	}
+	select {
+	case s.taken <- sig:
+	default: // it is still busy with those before
+	}
+	return true
+}
+
+// interruptOnSignal calls interrupt on the first SIGINT or SIGTERM that nobody
+// has taken. A second one ends the program at once, as if it had never been
+// caught: that holds from before interrupt is called. The channel is closed when
+// ctx has ended and nothing more will happen.
+func interruptOnSignal(ctx context.Context, interrupt func()) (*signals, <-chan struct{}) {
 	quitOnSignal()
 	// Shells start background commands with SIGINT ignored, which is obeyed all
 	// the same: scripts end their loggers by it.
-	ignored := signal.Ignored(os.Interrupt)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	s := &signals{ignored: signal.Ignored(os.Interrupt)}
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGTERM, os.Interrupt)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		select {
-		case <-signals:
-		case <-ctx.Done():
+		for waiting := true; waiting; {
+			select {
+			case sig := <-caught:
+				waiting = s.pass(sig)
+			case <-ctx.Done():
+				waiting = false
+			}
 		}
-		signal.Stop(signals)
-		if ignored {
+		signal.Stop(caught)
+		if s.ignored {
 			// It would be ignored again.
 			go func() {
 				again := make(chan os.Signal, 1)
@@ -37,5 +79,5 @@ func interruptOnSignal(ctx context.Context, interrupt func()) <-chan struct{} {
 		}
 		interrupt()
 	}()
-	return done
+	return s, done
 }
