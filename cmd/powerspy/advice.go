@@ -14,6 +14,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/field"
 	"powerspy2/internal/fieldtest"
+	"powerspy2/internal/job"
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
@@ -103,6 +104,9 @@ var advices = []advice{
 	whenA(func(e *meter.SeveralError) string { return "say which with --device " + e.Found[0].Device() }),
 
 	when(meter.ErrShortWindows, "give a longer interval, such as 250ms or 1s"),
+	when(job.ErrNotFound, "check its name and $PATH"),
+	when(job.ErrNotExecutable, "make it executable (`chmod +x`), or give the program that runs it"),
+	when(job.ErrNoProcess, "`ps -e` lists them"),
 
 	// This machine.
 	when(rfcomm.ErrKernelStuck, "reboot this machine (nothing less helps; a kernel before 6.1.192 or from 6.12 on does not have this bug)"),

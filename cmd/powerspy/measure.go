@@ -115,14 +115,7 @@ func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) e
 		return unmeasured(ctx, err)
 	}
 	s.progress.End()
-	if t := stream.Target(); t.Kind == meter.Bluetooth && len(s.config.Meters) == 0 {
-		if err := s.remember(t); err != nil {
-			// Measuring does not depend on it.
-			s.progress.Line("%s", sentence(err))
-		} else {
-			s.progress.Line("remembered %s in %s", t, s.configPath)
-		}
-	}
+	s.rememberFirst(stream.Target())
 	sink, err := want.sink(w, stream.Target())
 	if err != nil {
 		return errors.Join(err, stream.Close())

@@ -33,7 +33,7 @@ func catchQuit() (release func()) {
 
 // An action is a struct sigaction of the kernel's (rt_sigaction(2)). An all-zero
 // one is SIG_DFL without flags. The kernel's set of signals has 64 bits.
-type action [4]uintptr
+type action [5]uintptr // one word more than 64-bit systems have
 
 // sigaction sets what happens on a signal, and returns what did before.
 func sigaction(s syscall.Signal, to action) (from action) {

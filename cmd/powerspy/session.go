@@ -98,6 +98,20 @@ func (s *session) remember(t meter.Target) error {
 	return nil
 }
 
+// rememberFirst makes the meter that was found the default on a machine that had
+// none.
+func (s *session) rememberFirst(t meter.Target) {
+	if t.Kind != meter.Bluetooth || len(s.config.Meters) > 0 {
+		return
+	}
+	if err := s.remember(t); err != nil {
+		// Measuring does not depend on it.
+		s.progress.Line("%s", sentence(err))
+	} else {
+		s.progress.Line("remembered %s in %s", t, s.configPath)
+	}
+}
+
 // closing adds the failure of a close to what failed before it, if anything.
 func closing(err *error, m interface {
 	Close() error

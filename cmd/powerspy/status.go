@@ -19,7 +19,12 @@ func exitStatus(err error) int {
 	var gaps *gapsError
 	var badConfig *config.Error
 	var other *output.ShapeError
+	var job *jobExit
 	switch {
+	case errors.As(err, &job):
+		return job.status
+	case errors.As(err, &usage) && usage.Help == jobHelp:
+		return ownFailure
 	case err == nil, nobodyReads(err):
 		return 0
 	case errors.As(err, &usage), errors.Is(err, meter.ErrUsage), errors.As(err, &other):
@@ -44,7 +49,12 @@ func exitStatus(err error) int {
 func message(err error) string {
 	var gaps *gapsError
 	var told *toldError
+	var job *jobExit
 	switch {
+	case errors.As(err, &job) && job.err == nil:
+		return ""
+	case errors.As(err, &job) && errors.Is(err, context.Canceled):
+		return "interrupted: the command was not started"
 	case err == nil, nobodyReads(err), errors.As(err, &told), errors.As(err, &gaps) && gaps.silent:
 		return ""
 	case errors.Is(err, context.Canceled):

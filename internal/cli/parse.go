@@ -297,7 +297,7 @@ func (s *parser) checkArgs(c *Context) error {
 			return s.unexpected(text)
 		}
 		a := described[min(i, len(described)-1)]
-		if text == "" {
+		if text == "" && !(s.command.ArgsEndFlags && i > 0) {
 			return s.program.usagef(s.command, "%s needs %s, and %s is empty", s.command.words, a.What, a.Name)
 		}
 		if a.Takes == nil {

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"powerspy2/internal/baseline"
+	"powerspy2/internal/cli"
+)
+
+func (a *app) baselineCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "baseline",
+		Usage: "measure the power of the idle machine",
+		Description: `Prints the mean power of a machine that does nothing, its uncertainty, and its
+drift, and says when the machine was not calm. The file of --output is for
+--baseline of ` + "`powerspy run`" + `.
+
+Examples:
+
+    powerspy baseline
+    powerspy baseline --duration 5m --output idle.json`,
+		Flags: append(append(append([]*cli.Flag{
+			{Name: "duration", Takes: cli.Duration{Examples: "1m, 5m, 30s"}, Default: "1m", Usage: "measure for `TIME`"},
+			outputTo("write the baseline to `FILE`, which is replaced; - is standard output"),
+			pin(),
+		}, jobStreamFlags()...), recoveryFlags()...), a.globalFlags()...),
+		Action: a.baseline,
+	}
+}
+
+func (a *app) baseline(c *cli.Context) error {
+	d := time.Minute
+	if c.IsSet("duration") {
+		d = c.Duration("duration")
+	}
+	if d < leastBaseline {
+		return c.Usagef("a baseline takes at least %v", leastBaseline)
+	}
+	out := newFile{name: c.String(outputFlag), force: true}
+	if out.name != "" {
+		if err := out.check(); err != nil {
+			return err
+		}
+	}
+	p := &jobPlan{stream: parseStream(c, 0), baseline: baselineSource{measure: d}}
+	var err error
+	if p.recovery, err = parseRecovery(c); err != nil {
+		return err
+	}
+	s, err := a.session(c)
+	if err != nil {
+		return err
+	}
+	defer s.progress.End()
+	m, err := s.watchMeter(c.Context, p)
+	if err != nil {
+		return err
+	}
+	defer m.stop(s)
+	b, err := s.idle(c.Context, m, d)
+	if err != nil {
+		return err
+	}
+	b.Meter, b.Tool = baselineMeter(m.src), versionText()
+	if out.name != "" {
+		if err := out.write(a.env, b.Write); err != nil {
+			return err
+		}
+	}
+	if out.name != standardOutput {
+		if _, err := io.WriteString(a.env.stdout, baselineText(b)); err != nil {
+			return err
+		}
+	}
+	for _, text := range baselineWarnings(b) {
+		s.progress.Line("%s", text)
+	}
+	return nil
+}
+
+// baselineText tells a person of a baseline.
+func baselineText(b *baseline.Baseline) string {
+	var t strings.Builder
+	fmt.Fprintf(&t, "baseline  %s over %v\n", withUncertainty(b.Power, 2*b.Uncertainty, "W"), b.Duration.Round(time.Second))
+	fmt.Fprintf(&t, "seconds   %.2f to %.2f W\n", b.Low, b.High)
+	fmt.Fprintf(&t, "drift     %+.2f W an hour", b.Drift)
+	if 2*b.DriftError < 1e6 {
+		fmt.Fprintf(&t, " +- %.2f", 2*b.DriftError)
+	}
+	t.WriteString("\n")
+	return t.String()
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"powerspy2/internal/harmless"
+	"powerspy2/meter"
+)
+
+// The report for people, as perf stat and time have theirs.
+
+// mostTold bounds the phases and gaps that are listed for a person.
+const mostTold = 30
+
+func writeText(w io.Writer, r *jobResult) error {
+	var b strings.Builder
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(&b, "%-13s %s\n", label, fmt.Sprintf(format, args...))
+	}
+	s, u := &r.span, r.span.Uncertainty.Expanded()
+	b.WriteString("\n")
+	if r.measured() {
+		line("energy", "%s = %s", withUncertainty(s.Energy, u, "J"), withUncertainty(s.Energy/joulesPerWh, u/joulesPerWh, "Wh"))
+		if r.base != nil {
+			line("net", "%s above %s when idle", withUncertainty(r.net, r.netExpanded(), "J"), withUncertainty(r.base.Power, 2*r.base.Uncertainty, "W"))
+		}
+		line("power", "mean %.2f W, lowest %.2f W, highest %.2f W", s.Power(), s.PowerMin, s.PowerMax)
+	} else {
+		line("energy", "nothing was measured")
+	}
+	line("duration", "%s", durationText(s.Duration()))
+	if j := r.job; j != nil {
+		line("processor", "%.3f s user, %.3f s system", j.User.Seconds(), j.System.Seconds())
+		line("memory", "%.1f MiB at its peak", float64(j.MaxRSS)/(1<<20))
+		if j.Signal != 0 {
+			line("ended by", "signal %d, %v", int(j.Signal), j.Signal)
+		} else if j.Code != 0 {
+			line("exit status", "%d", j.Code)
+		}
+	}
+	if p := r.plan; r.measured() {
+		if p.cost != nil {
+			line("cost", "%s %s at %s", significant(p.cost.of(s.Energy)), p.cost.unit, p.cost.text)
+		}
+		if p.carbon != nil {
+			line("carbon", "%s g at %s", significant(p.carbon.of(s.Energy)), p.carbon.text)
+		}
+		if p.per != nil {
+			line("per "+p.per.unit, "%s", withUncertainty(s.Energy/p.per.count, u/p.per.count, "J"))
+		}
+	}
+	r.tellPhases(&b)
+	if len(r.gaps) > 0 || s.Coverage() < 1 {
+		line("not measured", "%s of %s (coverage %.2f %%): the energy is that of the rest", durationText(s.Duration()-s.Covered), durationText(s.Duration()), 100*s.Coverage())
+		for i, g := range r.gaps {
+			if i == mostTold {
+				line("", "and %d more times", len(r.gaps)-i)
+				break
+			}
+			line("", "%s to %s: %s", g.from.Format(gapTime), g.to.Format(gapTime), g.reason)
+		}
+	}
+	if n := s.Windows + s.Bridged; s.Bridged > 0 {
+		line("left out", "%d of %d windows by the meter (bridged)", s.Bridged, n)
+	}
+	if src := r.meter.src; src != nil && src.Target().Kind == meter.Simulated {
+		line("meter", "simulated: no real energy was measured")
+	}
+	for _, text := range r.warnings {
+		line("warning", "%s", text)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// tellPhases writes a table of the totals of phases.
+func (r *jobResult) tellPhases(b *strings.Builder) {
+	if len(r.totals) == 0 {
+		return
+	}
+	width := len("phase")
+	names := make([]string, min(len(r.totals), mostTold))
+	for i := range names {
+		names[i] = harmless.Text(r.totals[i].Name)
+		if short := []rune(names[i]); len(short) > 40 {
+			names[i] = string(short[:39]) + "~"
+		}
+		width = max(width, len([]rune(names[i])))
+	}
+	fmt.Fprintf(b, "\n  %-*s %5s %12s %14s %10s %10s\n", width, "phase", "times", "duration/s", "energy/J", "+-/J", "power/W")
+	for i, name := range names {
+		t := &r.totals[i]
+		if t.Covered <= 0 {
+			fmt.Fprintf(b, "  %-*s %5d %12.3f %14s\n", width, name, t.Times, t.Duration.Seconds(), "not measured")
+			continue
+		}
+		u := t.Uncertainty.Expanded()
+		d := decimals(u)
+		fmt.Fprintf(b, "  %-*s %5d %12.3f %14.*f %10.*f %10.2f\n", width, name, t.Times, t.Duration.Seconds(), d, t.Energy, d, u, t.Power())
+	}
+	if more := len(r.totals) - len(names); more > 0 {
+		fmt.Fprintf(b, "  and %d more names; --format json has all of them\n", more)
+	}
+	b.WriteString("\n")
+}
+
+// withUncertainty writes a value to the second digit of its uncertainty.
+func withUncertainty(v, u float64, unit string) string {
+	d := decimals(u)
+	return fmt.Sprintf("%.*f %s +- %.*f %s", d, v, unit, d, u, unit)
+}
+
+// decimals returns how many decimals show two digits of an uncertainty, up to six.
+func decimals(u float64) int {
+	if !(u > 0) {
+		return 3
+	}
+	return min(max(1-int(math.Floor(math.Log10(u))), 0), 6)
+}
+
+// significant writes a number with three digits.
+func significant(v float64) string {
+	text := strconv.FormatFloat(v, 'g', 3, 64)
+	if strings.Contains(text, "e") {
+		if a := math.Abs(v); a >= 1 && a < 1e9 {
+			return strconv.FormatFloat(v, 'f', 0, 64)
+		} else if a > 1e-9 && a < 1 {
+			return strconv.FormatFloat(v, 'f', 2-int(math.Floor(math.Log10(a))), 64)
+		}
+	}
+	return text
+}
+
+// durationText writes how long something took.
+func durationText(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1e3)
+	case d < time.Minute:
+		return fmt.Sprintf("%.3f s", d.Seconds())
+	}
+	return fmt.Sprintf("%.1f s (%v)", d.Seconds(), d.Round(time.Second))
+}

@@ -1,0 +1,370 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"powerspy2/internal/baseline"
+	"powerspy2/internal/cli"
+	"powerspy2/internal/job"
+	"powerspy2/measure"
+	"powerspy2/meter"
+)
+
+// Exit statuses of run beside those of the command, as env(1) and timeout(1) have
+// them.
+const (
+	ownFailure    = 125
+	notExecutable = 126
+	notFound      = 127
+)
+
+// jobHelp is what a usage error of run says to type.
+const jobHelp = "powerspy run --help"
+
+// A jobExit is the exit status of run. It has an error where there is one to tell.
+type jobExit struct {
+	status int
+	err    error
+}
+
+func (e *jobExit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *jobExit) Unwrap() error { return e.err }
+
+func (a *app) runCommand() *cli.Command {
+	return &cli.Command{
+		Name:         "run",
+		Usage:        "run a command, and tell the energy that it took",
+		Args:         []cli.Arg{{Name: "COMMAND", What: "a command", Optional: true, Repeats: true}},
+		ArgsEndFlags: true,
+		Description: `Connects to the meter, runs COMMAND, and tells how many joules went through the
+meter meanwhile, and how uncertain that is: the number behind +- is about two
+standard deviations. All that the meter feeds counts, not COMMAND alone:
+--baseline tells what is above the idle machine, too.
+
+COMMAND has the terminal, its standard streams and Ctrl-C as if it were alone.
+The report goes to standard error.
+
+Phases: a mark begins a phase, which lasts until the next one. COMMAND marks
+by printing a line (--phases, --phase-pattern), by ` + "`powerspy mark NAME`" + `, or by
+writing a line with the name to the pipe $POWERSPY_MARKS.
+
+Exit status: that of COMMAND; 128 and the signal that killed it; 125 powerspy
+failed and did not run it, 126 it can't be executed, 127 it was not found.
+
+Examples:
+
+    powerspy run -- make -j4
+    powerspy run --phases --format json --output run.json -- ./train.sh
+    powerspy run --baseline measure:1m --per 1000=request -- ./load-test
+    powerspy run --duration 1m
+    powerspy run --device sim:load=cpu -- sh -c 'sleep 1; gzip -9 </bin/sh'`,
+		Flags: append(append(append([]*cli.Flag{
+			{Name: "duration", Takes: cli.Duration{Examples: "10s, 5m, 1h30m"}, Usage: "without COMMAND: measure for `TIME`"},
+			{Name: "pid", Takes: cli.Count{Min: 1}, Usage: "without COMMAND: measure until process `PID` has ended"},
+			{Name: formatFlag, Aliases: []string{"f"}, Takes: cli.Choice(resultFormats), Default: "text", Usage: "write the report as `FORMAT`: text, json or csv"},
+			outputTo("write the report to `FILE`, which is replaced; - is standard output"),
+			{Name: "anyway", Usage: "run COMMAND also when nothing can be measured"},
+			{Name: "phases", Category: phasesCategory, Usage: "phases from lines of standard output such as __COMPILE__"},
+			{Name: "phase-pattern", Category: phasesCategory, Takes: patternValue{}, Usage: "phases from lines that match `REGEX`, whose first group is the name"},
+			{Name: "actions", Category: phasesCategory, Takes: cli.File{}, Usage: "write the phases to `FILE`, as KDE's OSCAR reads actions"},
+			{Name: baselineFlag, Category: answersCategory, Takes: baselineValue{}, Default: "none", Usage: "tell what is above `POWER`: 12.3W, FILE, measure[:30s] or none"},
+			{Name: "cost", Category: answersCategory, Takes: factorValue{example: "0.32/kWh"}, Usage: "tell the cost at `PRICE`: 0.32/kWh"},
+			{Name: "carbon", Category: answersCategory, Takes: factorValue{example: "380g/kWh", mass: true}, Usage: "tell the emissions at `FACTOR`: 380g/kWh"},
+			{Name: "per", Category: answersCategory, Takes: workValue{}, Usage: "tell the energy per unit of work: `N=UNIT`, 1000=request"},
+			{Name: "accuracy", Category: answersCategory, Takes: percentage{}, Default: "not counted", Usage: "count the meter's accuracy class in, `PERCENT` of the reading: 1%"},
+			{Name: "delay", Category: answersCategory, Takes: cli.Duration{Examples: "8ms, 12ms"}, Default: "unknown, 20ms at most", Usage: "the constant delay of the link, `TIME`, where it was measured"},
+			pin(),
+		}, jobStreamFlags()...), recoveryFlags()...), a.globalFlags()...),
+		Action: func(c *cli.Context) error {
+			status, err := a.runJob(c)
+			if status == 0 && err == nil {
+				return nil
+			}
+			return &jobExit{status, err}
+		},
+	}
+}
+
+const (
+	formatFlag      = "format"
+	baselineFlag    = "baseline"
+	phasesCategory  = "Phases"
+	answersCategory = "More answers"
+)
+
+// jobStreamFlags are those of a stream that a job can use.
+func jobStreamFlags() []*cli.Flag {
+	var list []*cli.Flag
+	for _, f := range streamFlags() {
+		if f.Name != liveFlag {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// A jobPlan is what run was asked for.
+type jobPlan struct {
+	command  []string // none: a process or a time
+	pid      int
+	duration time.Duration
+
+	format   string
+	output   newFile // no name: standard error
+	actions  newFile // no name: none
+	anyway   bool
+	pattern  *regexp.Regexp // nil: standard output is not looked at
+	baseline baselineSource
+	cost     *factor
+	carbon   *factor
+	per      *workload
+	accuracy float64
+	stream   meter.StreamConfig
+	recovery meter.Recovery
+}
+
+// parseRun reads the flags. What can be checked before a meter is woken is.
+func (a *app) parseRun(c *cli.Context) (*jobPlan, error) {
+	p := &jobPlan{
+		command: c.Args(), pid: c.Int("pid"), duration: c.Duration("duration"),
+		format: "text", anyway: c.Bool("anyway"), accuracy: c.Float64("accuracy"),
+		baseline: cli.Value[baselineSource](c, baselineFlag),
+		stream:   parseStream(c, 0),
+	}
+	p.stream.Delay = c.Duration("delay")
+	ways := 0
+	for _, given := range []bool{len(p.command) > 0, c.IsSet("pid"), c.IsSet("duration")} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case ways == 0:
+		return nil, c.Usagef("run needs a command, --pid or --duration")
+	case ways > 1:
+		return nil, c.Usagef("give one of a command, --pid and --duration")
+	}
+	if len(p.command) == 0 {
+		for _, f := range []string{"anyway", "phases", "phase-pattern"} {
+			if c.IsSet(f) {
+				return nil, c.Usagef("--%s needs a command", f)
+			}
+		}
+	}
+	if c.IsSet(formatFlag) {
+		p.format = c.String(formatFlag)
+	}
+	if c.Bool("phases") {
+		p.pattern = usualPhases
+	}
+	if c.IsSet("phase-pattern") {
+		if p.pattern != nil {
+			return nil, c.Usagef("give --phases or --phase-pattern, not both")
+		}
+		p.pattern = cli.Value[*regexp.Regexp](c, "phase-pattern")
+	}
+	if c.IsSet("cost") {
+		p.cost = new(cli.Value[factor](c, "cost"))
+	}
+	if c.IsSet("carbon") {
+		p.carbon = new(cli.Value[factor](c, "carbon"))
+	}
+	if c.IsSet("per") {
+		p.per = new(cli.Value[workload](c, "per"))
+	}
+	var err error
+	if p.recovery, err = parseRecovery(c); err != nil {
+		return nil, err
+	}
+	p.output = newFile{name: c.String(outputFlag), force: true}
+	p.actions = newFile{name: c.String("actions"), force: true}
+	for _, f := range []newFile{p.output, p.actions} {
+		if f.name == "" {
+			continue
+		}
+		if err := f.check(); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// runJob measures a job, and returns the exit status. An error is one of this
+// program's.
+func (a *app) runJob(c *cli.Context) (status int, err error) {
+	p, err := a.parseRun(c)
+	if err != nil {
+		return ownFailure, err
+	}
+	if len(p.command) > 0 {
+		if _, err := job.Find(p.command[0]); err != nil {
+			return startStatus(err), err
+		}
+	}
+	s, err := a.session(c)
+	if err != nil {
+		return ownFailure, err
+	}
+	defer s.progress.End()
+	base, err := p.baseline.load()
+	if err != nil {
+		return ownFailure, err
+	}
+	var process *job.Process
+	if p.pid != 0 {
+		if process, err = job.OpenProcess(p.pid); err != nil {
+			return ownFailure, err
+		}
+		defer process.Close()
+	}
+	m, err := s.watchMeter(c.Context, p)
+	switch {
+	case err != nil && p.anyway && c.Context.Err() == nil:
+		s.progress.Line("nothing will be measured: %s", sentence(err))
+		m = &jobMeter{lost: err}
+	case err != nil:
+		return ownFailure, err
+	}
+	defer m.stop(s)
+	if p.baseline.measure > 0 && m.watch != nil {
+		if base, err = s.idle(c.Context, m, p.baseline.measure); err != nil {
+			return ownFailure, err
+		}
+	}
+	r := &jobResult{plan: p, meter: m, base: base}
+	if base != nil {
+		r.warnBaseline()
+	}
+	switch {
+	case len(p.command) > 0:
+		status, err = a.runWatched(c.Context, s, p, m, r)
+	default:
+		err = a.waitWatched(c.Context, s, p, process, r)
+	}
+	if err != nil {
+		return startStatus(err), err
+	}
+	r.settle(c.Context)
+	if err := a.report(p, r); err != nil {
+		// The job's own status tells what became of the job.
+		if status == 0 {
+			status = ownFailure
+		}
+		return status, err
+	}
+	return status, nil
+}
+
+// startStatus is the exit status for a command that can't be started.
+func startStatus(err error) int {
+	switch {
+	case errors.Is(err, job.ErrNotFound):
+		return notFound
+	case errors.Is(err, job.ErrNotExecutable):
+		return notExecutable
+	}
+	return ownFailure
+}
+
+// load returns the baseline that a file or a number says; nil: there is none, or it
+// has to be measured.
+func (b *baselineSource) load() (*baseline.Baseline, error) {
+	if b.given {
+		return new(baseline.Fixed(b.power)), nil
+	}
+	if b.path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(b.path)
+	if err != nil {
+		return nil, advise(fmt.Errorf("baseline: %w", err), "`powerspy baseline --output "+shellQuote(b.path)+"` makes one")
+	}
+	defer f.Close()
+	base, err := baseline.Read(f)
+	if err != nil {
+		return nil, advise(fmt.Errorf("baseline %s: %w", b.path, err), "give the file of `powerspy baseline`, or a power such as 12.3W")
+	}
+	return &base, nil
+}
+
+// A jobMeter is the meter that a job is measured with.
+type jobMeter struct {
+	src   *meter.Supervised // nil: there is none
+	watch *measure.Watch
+	idle  *baseline.Collector // nil: no baseline is measured
+	lost  error               // why there is none
+}
+
+// watchMeter connects to the meter, and returns when windows flow.
+func (s *session) watchMeter(ctx context.Context, p *jobPlan) (*jobMeter, error) {
+	src, err := meter.Supervise(ctx, s.meter, p.stream, p.recovery)
+	if err != nil {
+		return nil, err
+	}
+	s.progress.End()
+	s.rememberFirst(src.Target())
+	m := &jobMeter{src: src}
+	var sinks []measure.Sink
+	if p.baseline.measure > 0 {
+		m.idle = baseline.NewCollector(p.baseline.measure)
+		sinks = append(sinks, m.idle)
+	}
+	m.watch = measure.StartWatch(ctx, src, &measure.History{Accuracy: p.accuracy, DelayKnown: p.stream.Delay > 0}, sinks...)
+	if err := m.watch.Flows(ctx); err != nil {
+		m.stop(s)
+		return nil, err
+	}
+	return m, nil
+}
+
+// stop ends the measurement.
+func (m *jobMeter) stop(s *session) {
+	if m.watch == nil {
+		return
+	}
+	_, err := m.watch.Stop()
+	if stop, ok := errors.AsType[*measure.StopError](err); ok {
+		s.progress.Line("%s", sentence(stop))
+	}
+}
+
+// idle waits until the baseline before a job was measured.
+func (s *session) idle(ctx context.Context, m *jobMeter, d time.Duration) (*baseline.Baseline, error) {
+	s.progress.Report(meter.Status{Time: time.Now(), Text: fmt.Sprintf("measuring the idle machine for %v", d)})
+	defer s.progress.End()
+	select {
+	case <-m.idle.Enough():
+	case <-m.watch.Context().Done():
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		_, err := m.watch.Stop()
+		return nil, fmt.Errorf("measure the baseline: %w", err)
+	}
+	b, err := m.idle.Baseline()
+	if err != nil {
+		return nil, fmt.Errorf("baseline: %w", err)
+	}
+	return &b, nil
+}
+
+// commandText writes a command as it could be typed.
+func commandText(args []string) string {
+	words := make([]string, len(args))
+	for i, w := range args {
+		words[i] = shellQuote(w)
+	}
+	return strings.Join(words, " ")
+}
