@@ -26,16 +26,16 @@ func (h *History) Span(from, to time.Time) Span {
 		return 1
 	})
 	var edges, leftOut, length float64
-	last := first
+	last, whole := first, false
 	for i := first; i < len(h.pieces) && h.pieces[i].start < end; i++ {
 		p := &h.pieces[i]
 		last = i
 		share := 1.
 		inside := min(p.end, end) - max(p.start, begin)
-		if whole := p.end - p.start; inside < whole {
-			share = float64(inside) / float64(whole)
-			edge := h.edge(i) * share * (1 - share) * p.length
-			edges += edge * edge
+		if all := p.end - p.start; inside < all {
+			share = float64(inside) / float64(all)
+		} else {
+			whole = true
 		}
 		s.Covered += inside
 		length += p.length * share
@@ -51,11 +51,18 @@ func (h *History) Span(from, to time.Time) Span {
 		}
 	}
 	if s.Covered > 0 {
+		for i := first; i <= last; i++ {
+			// A job that changes the power does so at both ends.
+			edges += h.edge(i, begin, end, whole)
+			if i == first && last > first+1 {
+				i = last - 1 // those between are whole
+			}
+		}
 		// The lengths add up to the time between the moments but for what the
 		// times of the first and the last window are off. That time is known.
 		s.Energy *= s.Covered.Seconds() / length
 		s.Uncertainty = Uncertainty{
-			Edges:   math.Sqrt(edges),
+			Edges:   edges,
 			LeftOut: math.Sqrt(leftOut),
 			Time:    h.timing(first, last, begin, end, s.Power()),
 			// A constant power is rounded the same way each time.
@@ -66,19 +73,29 @@ func (h *History) Span(from, to time.Time) Span {
 	return s
 }
 
-// edge returns the standard uncertainty of the energy of the part of a piece that
-// is cut off, in W: by the share of the part, that of the rest, and the length.
-// The power may have gone from that of the piece before to that of the one after
-// anywhere in it, at most at the cut.
-func (h *History) edge(i int) float64 {
-	low, high := h.pieces[i].low, h.pieces[i].high
+// edge returns the standard uncertainty in J of the energy from begin to end of a
+// piece that they may cut. The power may have gone from that of the piece before
+// to that of the one after anywhere in it, at most at the cut. Where no piece is
+// whole between begin and end none shows the power there: all that a piece has
+// more than its neighbours, or less, may belong to the part.
+func (h *History) edge(i int, begin, end time.Duration, whole bool) float64 {
+	p := &h.pieces[i]
+	share := float64(min(p.end, end)-max(p.start, begin)) / float64(p.end-p.start)
+	if share >= 1 {
+		return 0
+	}
+	low, high := p.low, p.high
 	for _, n := range [...]int{i - 1, i + 1} {
 		if n >= 0 && n < len(h.pieces) {
 			mean := h.pieces[n].power()
 			low, high = min(low, mean), max(high, mean)
 		}
 	}
-	return (high - low) / root3
+	bound := (high - low) * (1 - share) * p.length
+	if whole {
+		bound *= share
+	}
+	return bound / root3
 }
 
 // leftOut returns the variance in J² of the energy of a piece by the windows that

@@ -157,3 +157,34 @@ func TestEnergy(t *testing.T) {
 		}
 	})
 }
+
+// TestSpanShort: of a job within a window or two nothing shows the power that it
+// had itself.
+func TestSpanShort(t *testing.T) {
+	const idle, busy = 30., 100.
+	for _, length := range []float64{0.001, 0.005, 0.015, 0.025, 0.035} {
+		for from := 5.; from < 5.02; from += 0.0013 {
+			to := from + length
+			events := measuretest.Windows(begin, 500, period, idle)
+			for i := range events {
+				start, end := float64(i)*0.02, float64(i+1)*0.02
+				events[i].Window.Power += (busy - idle) * max(min(end, to)-max(start, from), 0) / 0.02
+			}
+			s := remember(t, &measure.History{DelayKnown: true}, events).Span(at(from), at(to))
+			if off, u := math.Abs(s.Energy-busy*length), s.Uncertainty.Expanded(); off > u+1e-9 {
+				t.Errorf("%g s from %g: off by %g J, U = %g J", length, from, off, u)
+			} else if u > (busy-idle)*0.04 {
+				t.Errorf("%g s from %g: U = %g J is more than there is", length, from, u)
+			}
+		}
+	}
+}
+
+// TestSpanAccuracyClass: the meter's class counts where it is given.
+func TestSpanAccuracyClass(t *testing.T) {
+	h := remember(t, &measure.History{Accuracy: 0.01}, measuretest.Windows(begin, 500, period, 100))
+	s := h.Span(at(1), at(2))
+	if want := 2 * 1 / math.Sqrt(3); math.Abs(s.Uncertainty.Expanded()-want) > 1e-9 {
+		t.Errorf("U = %g J, want %g J", s.Uncertainty.Expanded(), want)
+	}
+}

@@ -184,7 +184,7 @@ func TestSpanAccuracy(t *testing.T) {
 func TestSpanOutages(t *testing.T) {
 	for _, fault := range []string{"drop=9s", "silence=7s/3s", "hang=11s", "away=8s/4s", "dead=10s/5s"} {
 		synctest.Test(t, func(t *testing.T) {
-			h, simulated, flows := history(t, "link=b,seed=5,load=wave,low=30,watts=130,period=3s,"+fault, time.Minute)
+			h, simulated, flows := history(t, "link=b,seed=5,load=wave,low=30,watts=130,period=3s,"+fault, 80*time.Second)
 			for from := time.Second; from < 50*time.Second; from += 3700 * time.Millisecond {
 				for _, length := range []time.Duration{time.Second, 8 * time.Second} {
 					a, b := flows.Add(from), flows.Add(from+length)

@@ -36,7 +36,11 @@ func writeText(w io.Writer, r *jobResult) error {
 	line("duration", "%s", durationText(s.Duration()))
 	if j := r.job; j != nil {
 		line("processor", "%.3f s user, %.3f s system", j.User.Seconds(), j.System.Seconds())
-		line("memory", "%.1f MiB at its peak", float64(j.MaxRSS)/(1<<20))
+		if size := float64(j.MaxRSS) / (1 << 20); j.Small {
+			line("memory", "under %.1f MiB, what powerspy itself has", size)
+		} else {
+			line("memory", "%.1f MiB at its peak", size)
+		}
 		if j.Signal != 0 {
 			line("ended by", "signal %d, %v", int(j.Signal), j.Signal)
 		} else if j.Code != 0 {
@@ -56,7 +60,11 @@ func writeText(w io.Writer, r *jobResult) error {
 	}
 	r.tellPhases(&b)
 	if len(r.gaps) > 0 || s.Coverage() < 1 {
-		line("not measured", "%s of %s (coverage %.2f %%): the energy is that of the rest", durationText(s.Duration()-s.Covered), durationText(s.Duration()), 100*s.Coverage())
+		what := ": the energy is that of the rest"
+		if !r.measured() {
+			what = ""
+		}
+		line("not measured", "%s of %s (coverage %.2f %%)%s", durationText(s.Duration()-s.Covered), durationText(s.Duration()), 100*s.Coverage(), what)
 		for i, g := range r.gaps {
 			if i == mostTold {
 				line("", "and %d more times", len(r.gaps)-i)
@@ -115,12 +123,12 @@ func withUncertainty(v, u float64, unit string) string {
 	return fmt.Sprintf("%.*f %s +- %.*f %s", d, v, unit, d, u, unit)
 }
 
-// decimals returns how many decimals show two digits of an uncertainty, up to six.
+// decimals returns how many decimals show two digits of an uncertainty, up to nine.
 func decimals(u float64) int {
 	if !(u > 0) {
 		return 3
 	}
-	return min(max(1-int(math.Floor(math.Log10(u))), 0), 6)
+	return min(max(1-int(math.Floor(math.Log10(u))), 0), 9)
 }
 
 // significant writes a number with three digits.

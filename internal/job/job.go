@@ -137,6 +137,10 @@ type Result struct {
 	User, System time.Duration
 	MaxRSS       int64 // largest resident set of one of them, bytes
 
+	// Small: MaxRSS is that of this process, which the command began as (execve(2)):
+	// it had less.
+	Small bool
+
 	// Held: its children still hold its standard output, which is read no more.
 	Held bool
 }
@@ -167,13 +171,20 @@ func (j *Job) Wait() (Result, error) {
 	}
 	r.User, r.System = state.UserTime(), state.SystemTime()
 	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
-		r.MaxRSS = int64(usage.Maxrss)
-		if runtime.GOOS == "linux" {
-			r.MaxRSS *= 1024
-		}
+		r.MaxRSS = resident(usage)
+		var own syscall.Rusage
+		r.Small = syscall.Getrusage(syscall.RUSAGE_SELF, &own) == nil && r.MaxRSS <= resident(&own)
 	}
 	if j.output != nil {
 		r.Held = j.output.finish()
 	}
 	return r, nil
+}
+
+// resident returns the largest resident set in bytes.
+func resident(usage *syscall.Rusage) int64 {
+	if runtime.GOOS == "linux" {
+		return int64(usage.Maxrss) * 1024 // getrusage(2)
+	}
+	return int64(usage.Maxrss)
 }
