@@ -95,7 +95,7 @@ func (v factorValue) Noun() string    { return "factor" }
 func (v factorValue) Use() string     { return "for example " + v.example }
 func (v factorValue) Words() []string { return []string{v.example} }
 
-var factorPattern = regexp.MustCompile(`^(\pS?)\s*([0-9.eE+-]+)\s*([^/\s]*)/kWh$`)
+var factorPattern = regexp.MustCompile(`^(\pS?)\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([^/\s]*)/kWh$`)
 
 func (v factorValue) Parse(text string) (any, error) {
 	m := factorPattern.FindStringSubmatch(text)

@@ -120,6 +120,9 @@ func (r *jobResult) tellPhases(b *strings.Builder) {
 // withUncertainty writes a value to the second digit of its uncertainty.
 func withUncertainty(v, u float64, unit string) string {
 	d := decimals(u)
+	if v != 0 { // not more digits than anybody wants
+		d = min(d, max(6-int(math.Floor(math.Log10(math.Abs(v)))), 0))
+	}
 	return fmt.Sprintf("%.*f %s +- %.*f %s", d, v, unit, d, u, unit)
 }
 
