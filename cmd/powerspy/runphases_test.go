@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The programs of these tests change the simulated load by writing its power to a
+// file, note when the file says that it was written and how much, and mark a phase
+// in each of the three ways.
+const (
+	pythonPhases = `
+import os, subprocess, sys, time
+log = open("log", "w")
+def load(watts):
+    with open("watts", "w") as f:
+        f.write(str(watts))
+    print("%d %d" % (os.stat("watts").st_mtime_ns, watts), file=log, flush=True)
+load(80); print("__PRINTED__"); time.sleep(0.5)
+load(140); subprocess.run(["powerspy", "mark", "command"], check=True); time.sleep(0.5)
+load(60)
+with open(os.environ["POWERSPY_MARKS"], "w") as f:
+    f.write("pipe\n")
+time.sleep(0.5)
+load(20); subprocess.run(["powerspy", "mark", "--end"], check=True); time.sleep(0.2)
+`
+
+	shellPhases = `
+load() { echo $1 >watts; echo "$(date -r watts +%s%N) $1" >>log; }
+load 80; echo __PRINTED__; sleep 0.5
+load 140; powerspy mark command; sleep 0.5
+load 60; echo pipe >$POWERSPY_MARKS; sleep 0.5
+load 20; powerspy mark --end; sleep 0.2
+`
+
+	cPhases = `
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+static FILE *notes;
+static void load(int watts) {
+	FILE *f = fopen("watts", "w");
+	struct stat s;
+	fprintf(f, "%d", watts);
+	fclose(f);
+	stat("watts", &s);
+	fprintf(notes, "%lld%09ld %d\n", (long long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec, watts);
+}
+int main(void) {
+	FILE *marks;
+	notes = fopen("log", "w");
+	load(80); puts("__PRINTED__"); fflush(stdout); usleep(500000);
+	load(140); if (system("powerspy mark command")) return 1; usleep(500000);
+	load(60);
+	if (!(marks = fopen(getenv("POWERSPY_MARKS"), "w"))) return 1;
+	fputs("pipe\n", marks); fclose(marks); usleep(500000);
+	load(20); if (system("powerspy mark --end")) return 1; usleep(200000);
+	fclose(notes);
+	return 0;
+}
+`
+)
+
+// A level is a power in W from a moment on, in UNIX seconds.
+type level struct{ from, power float64 }
+
+// levels reads the notes of a program.
+func levels(t *testing.T, file string, first level) []level {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []level{first}
+	for line := range strings.Lines(string(text)) {
+		var ns int64
+		var l level
+		if _, err := fmt.Sscan(line, &ns, &l.power); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		l.from = float64(ns) / 1e9
+		list = append(list, l)
+	}
+	return list
+}
+
+// drew returns the energy in J from one moment to another.
+func drew(list []level, from, to float64) float64 {
+	var energy float64
+	for i, l := range list {
+		end := to
+		if i+1 < len(list) {
+			end = min(end, list[i+1].from)
+		}
+		energy += l.power * max(end-max(l.from, from), 0)
+	}
+	return energy
+}
+
+// TestRunPhases: programs in three languages mark phases in three ways, and each
+// phase has the energy that it drew, within its uncertainty.
+func TestRunPhases(t *testing.T) {
+	tests := []struct{ name, file, source, build, command string }{
+		{"Python", "phases.py", pythonPhases, "python3 --version", "python3 -u phases.py"},
+		{"shell", "phases.sh", shellPhases, "true", "sh phases.sh"},
+		{"C", "phases.c", cPhases, "cc -o phases phases.c", "./phases"},
+	}
+	tried := 0
+	for _, tt := range tests {
+		if _, err := exec.LookPath(strings.Fields(tt.build)[0]); err != nil {
+			t.Logf("%s: %v", tt.name, err)
+			continue
+		}
+		tried++
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, text := range map[string]string{"watts": "30", tt.file: tt.source} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			do := func(words ...string) string {
+				cmd := exec.Command(words[0], words[1:]...)
+				cmd.Dir = dir
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("%q: %v: %s", words, err, out)
+				}
+				return string(out)
+			}
+			do(strings.Fields(tt.build)...)
+			out := do(append([]string{"powerspy", "run", "-q", "-d", "sim:link=b,load=file:watts", "--phases", "--format", "json", "-o", "run.json"}, strings.Fields(tt.command)...)...)
+			if out != "__PRINTED__\n" {
+				t.Errorf("it printed %q", out)
+			}
+			r := result(t, filepath.Join(dir, "run.json"))
+			drawn := levels(t, filepath.Join(dir, "log"), level{power: 30})
+			var names []string
+			for _, p := range r.Phases {
+				names = append(names, p.Name)
+				truth := drew(drawn, p.Start, p.End)
+				if off := math.Abs(*p.Energy - truth); off > *p.U || p.Coverage < 1 {
+					t.Errorf("%s: %g J +- %g J, drew %g J", p.Name, *p.Energy, *p.U, truth)
+				}
+				if *p.U > 0.1*truth+2 {
+					t.Errorf("%s: +- %g J of %g J", p.Name, *p.U, truth)
+				}
+			}
+			if got := strings.Join(names, " "); got != "PRINTED command pipe" {
+				t.Errorf("phases %q", got)
+			}
+			if truth := drew(drawn, r.Start, r.End); math.Abs(*r.Energy-truth) > *r.U {
+				t.Errorf("%g J +- %g J, drew %g J", *r.Energy, *r.U, truth)
+			}
+		})
+	}
+	if tried < 2 {
+		t.Errorf("only %d languages are there", tried)
+	}
+}
+
+// TestRunNet: what is above the idle machine, which was measured before.
+func TestRunNet(t *testing.T) {
+	dir := t.TempDir()
+	script := "load() { echo $1 >watts; echo \"$(date -r watts +%s%N) $1\" >>log; }\nload 80; sleep 1; load 50"
+	for name, text := range map[string]string{"watts": "50", "job.sh": script} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("powerspy", "run", "-q", "-d", "sim:link=c,load=file:watts", "--baseline", "measure:3s", "--format", "json", "-o", "run.json", "sh", "job.sh")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	r := result(t, filepath.Join(dir, "run.json"))
+	want := drew(levels(t, filepath.Join(dir, "log"), level{power: 50}), r.Start, r.End) - 50*(r.End-r.Start)
+	if off := math.Abs(*r.Net - want); off > *r.NetU+0.01 || want < 25 {
+		t.Errorf("%g J +- %g J above the idle machine, drew %g J", *r.Net, *r.NetU, want)
+	}
+}
+
+// TestRunLeavesDescriptors: without phases no byte of the command's output goes
+// through powerspy.
+func TestRunLeavesDescriptors(t *testing.T) {
+	if err := exec.Command("strace", "-o", os.DevNull, "true").Run(); err != nil {
+		t.Skip("strace does not work here: the script run.txtar looks at descriptors all the same")
+	}
+	for _, phases := range []bool{false, true} {
+		trace := filepath.Join(t.TempDir(), "trace")
+		args := []string{"-f", "-o", trace, "-e", "trace=write,read,splice,sendfile,execve", "-s", "64", "powerspy", "run", "-q", "-d", quickSim, "-o", filepath.Join(t.TempDir(), "report")}
+		if phases {
+			args = append(args, "--phases")
+		}
+		out, err := exec.Command("strace", append(args, "--", "sh", "-c", "echo IT-IS-$((6*7)); sleep 0.1")...).Output()
+		if err != nil || string(out) != "IT-IS-42\n" {
+			t.Errorf("%q, %v", out, err)
+		}
+		text, err := os.ReadFile(trace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := regexp.MustCompile(`(?m)^.*"IT-IS-42.*$`).FindAllString(string(text), -1)
+		want := 1 // the command's own write
+		if phases {
+			want = 3 // and a read and a write of powerspy
+		}
+		if len(calls) != want {
+			t.Errorf("phases %v: %q", phases, calls)
+		}
+	}
+}
