@@ -68,3 +68,38 @@ func ExampleRun() {
 	// 200 W, after 5 short ones
 	// 200 W, after 10 short ones
 }
+
+// The energy of the parts of a job.
+func ExampleTotals() {
+	ctx := context.Background()
+	target, err := meter.ParseTarget("sim:load=constant,watts=200,drift=0,seed=1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	src, err := meter.Supervise(ctx, meter.Config{Target: target}, meter.StreamConfig{}, meter.Recovery{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	watch := measure.StartWatch(ctx, src, new(measure.History))
+	if err := watch.Flows(ctx); err != nil {
+		log.Fatal(err)
+	}
+	var marks []measure.Mark
+	from := time.Now()
+	for _, name := range []string{"load", "compute", "load"} {
+		marks = append(marks, measure.Mark{Time: time.Now(), Name: name})
+		_ = work(ctx)
+	}
+	to := time.Now()
+	watch.Settle(ctx, to, measure.Patience)
+	phases := watch.History.Phases(measure.Phases(marks, from, to))
+	if _, err := watch.Stop(); err != nil {
+		log.Fatal(err)
+	}
+	for _, t := range measure.Totals(phases) {
+		fmt.Printf("%s: %d times, %.0f W on average\n", t.Name, t.Times, t.Power())
+	}
+	// Output:
+	// load: 2 times, 200 W on average
+	// compute: 1 times, 200 W on average
+}

@@ -188,3 +188,37 @@ func TestSpanAccuracyClass(t *testing.T) {
 		t.Errorf("U = %g J, want %g J", s.Uncertainty.Expanded(), want)
 	}
 }
+
+// TestEnergyHour: a job of an hour has the energy of an hour.
+func TestEnergyHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		target, err := meter.ParseTarget("sim:link=b,seed=9,load=wave,low=30,watts=130,period=77s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		simulated, err := target.Simulator()
+		if err != nil {
+			t.Fatal(err)
+		}
+		length := hours(1)
+		periods := 5
+		if *long {
+			periods = 0
+		}
+		src, err := meter.Supervise(t.Context(), meter.Config{Target: target}, meter.StreamConfig{Averaging: periods}, meter.Recovery{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := measure.Energy(t.Context(), src, func(context.Context) error {
+			time.Sleep(length)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		truth := simulated.Energy(s.From, s.To)
+		if off := math.Abs(s.Energy - truth); off > s.Uncertainty.Expanded() || off > 1e-4*truth || s.Coverage() < 1 || s.Duration() != length {
+			t.Errorf("%g J +- %g J over %v, coverage %g; drew %g J", s.Energy, s.Uncertainty.Expanded(), s.Duration(), s.Coverage(), truth)
+		}
+	})
+}
