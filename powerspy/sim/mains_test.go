@@ -3,6 +3,7 @@ package sim
 import (
 	"math"
 	"testing"
+	"time"
 )
 
 func TestMains(t *testing.T) {
@@ -39,7 +40,7 @@ func TestLoads(t *testing.T) {
 	for _, shape := range []Load{LoadConstant, LoadStep, LoadWave, LoadServer, LoadInrush, LoadZero} {
 		t.Run(string(shape), func(t *testing.T) {
 			cfg := Config{Load: shape, Power: 300, LowPower: 30}.withDefaults()
-			l := newLoad(&cfg, 1)
+			l := newLoad(&cfg, 1, time.Time{})
 			for from := 0.0; from < 30; from += 0.731 {
 				const pieces = 2000
 				length := 0.02 + math.Mod(from*3.3, 4)
