@@ -49,7 +49,7 @@ func writeText(w io.Writer, r *jobResult) error {
 	}
 	if p := r.plan; r.measured() {
 		if p.cost != nil {
-			line("cost", "%s %s at %s", significant(p.cost.of(s.Energy)), p.cost.unit, p.cost.text)
+			line("cost", "%s at %s", strings.TrimSpace(significant(p.cost.of(s.Energy))+" "+p.cost.unit), p.cost.text)
 		}
 		if p.carbon != nil {
 			line("carbon", "%s g at %s", significant(p.carbon.of(s.Energy)), p.carbon.text)
@@ -108,7 +108,7 @@ func (r *jobResult) tellPhases(b *strings.Builder) {
 			continue
 		}
 		u := t.Uncertainty.Expanded()
-		d := decimals(u)
+		d := decimals(t.Energy, u)
 		fmt.Fprintf(b, "  %-*s %5d %12.3f %14.*f %10.*f %10.2f\n", width, name, t.Times, t.Duration.Seconds(), d, t.Energy, d, u, t.Power())
 	}
 	if more := len(r.totals) - len(names); more > 0 {
@@ -119,19 +119,21 @@ func (r *jobResult) tellPhases(b *strings.Builder) {
 
 // withUncertainty writes a value to the second digit of its uncertainty.
 func withUncertainty(v, u float64, unit string) string {
-	d := decimals(u)
-	if v != 0 { // not more digits than anybody wants
-		d = min(d, max(6-int(math.Floor(math.Log10(math.Abs(v)))), 0))
-	}
+	d := decimals(v, u)
 	return fmt.Sprintf("%.*f %s +- %.*f %s", d, v, unit, d, u, unit)
 }
 
-// decimals returns how many decimals show two digits of an uncertainty, up to nine.
-func decimals(u float64) int {
+// decimals returns how many decimals show two digits of the uncertainty of a value,
+// but no more than seven digits of that, nor nine decimals.
+func decimals(v, u float64) int {
 	if !(u > 0) {
 		return 3
 	}
-	return min(max(1-int(math.Floor(math.Log10(u))), 0), 9)
+	d := 1 - int(math.Floor(math.Log10(u)))
+	if v != 0 {
+		d = min(d, 6-int(math.Floor(math.Log10(math.Abs(v)))))
+	}
+	return min(max(d, 0), 9)
 }
 
 // significant writes a number with three digits.
