@@ -16,6 +16,7 @@ import (
 	"powerspy2/internal/config"
 	"powerspy2/internal/field"
 	"powerspy2/internal/fieldtest"
+	"powerspy2/internal/job"
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
@@ -54,6 +55,9 @@ func TestAdvice(t *testing.T) {
 		{kind(meter.ErrUsage, meter.ErrNoFile), "`powerspy files list`"},
 		{kind(meter.ErrUsage, &meter.SeveralError{Found: []meter.Target{target, target}}), "say which with --device 00:0B:CE:07:1D:32"},
 		{kind(meter.ErrUsage, meter.ErrShortWindows), "give a longer interval"},
+		{job.ErrNotFound, "$PATH"},
+		{fmt.Errorf("x: %w: %w", job.ErrNotExecutable, syscall.EACCES), "`chmod +x`"},
+		{job.ErrNoProcess, "`ps -e`"},
 
 		{rfcomm.ErrKernelStuck, "reboot"},
 		{meter.ErrNamespace, "--network host"},
