@@ -25,7 +25,7 @@ Examples:
 		Flags: append(append(append([]*cli.Flag{
 			{Name: "duration", Takes: cli.Duration{Examples: "1m, 5m, 30s"}, Default: "1m", Usage: "measure for `TIME`"},
 			outputTo("write the baseline to `FILE`, which is replaced; - is standard output"),
-			pin(),
+			pinFile(), pin(),
 		}, jobStreamFlags()...), recoveryFlags()...), a.globalFlags()...),
 		Action: a.baseline,
 	}

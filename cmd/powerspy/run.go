@@ -85,7 +85,7 @@ Examples:
 			{Name: "per", Category: answersCategory, Takes: workValue{}, Usage: "tell the energy per unit of work: `N=UNIT`, 1000=request"},
 			{Name: "accuracy", Category: answersCategory, Takes: percentage{}, Default: "not counted", Usage: "count the meter's accuracy class in, `PERCENT` of the reading: 1%"},
 			{Name: "delay", Category: answersCategory, Takes: cli.Duration{Examples: "8ms, 12ms"}, Default: "unknown, 20ms at most", Usage: "the constant delay of the link, `TIME`, where it was measured"},
-			pin(),
+			pinFile(), pin(),
 		}, jobStreamFlags()...), recoveryFlags()...), a.globalFlags()...),
 		Action: func(c *cli.Context) error {
 			status, err := a.runJob(c)

@@ -82,7 +82,7 @@ func TestFollowedRefused(t *testing.T) {
 		"load=file:" + dir:              "is not a regular file",
 		"load=wave:x":                   "only file has a path",
 		"load=cpu,watts=5000":           "outside -3500 to 3500",
-		"load=cpus":                     "none of constant, step, wave, server, inrush, zero, cpu, file:PATH",
+		"load=cpus":                     "not one of constant, step, wave, server, inrush, zero, cpu, file:PATH",
 	} {
 		if _, err := ParseSpec(spec); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", spec, err)

@@ -240,6 +240,9 @@ func TestDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeField(t, "field.json", fieldTest())
+	for _, name := range []string{"PATH", "watts"} {
+		writeWatts(t, name, "50")
+	}
 	examples := regexp.MustCompile(`sim:[^\s`+"`"+`]*`).FindAllString(string(page), -1)
 	for _, e := range examples {
 		if _, err := ParseSpec(strings.TrimPrefix(e, "sim:")); err != nil {
