@@ -37,7 +37,7 @@ func (l *Line) Parse(line []byte) (known bool, err error) {
 	if len(line) > MaxLine {
 		return false, fmt.Errorf("%w: %w", ErrFormat, ErrTooLong)
 	}
-	if w, ok := bytes.CutPrefix(line, []byte(`{"type":"reading",`)); ok {
+	if w, ok := bytes.CutPrefix(line, []byte(windowStart)); ok {
 		l.Kind = EventLine
 		l.Event = meter.Event{Kind: meter.WindowEvent}
 		if parseWindow(w, &l.Event.Window) {

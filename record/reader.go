@@ -20,6 +20,9 @@ type Reader struct {
 	zstd  *zstd.Decoder
 	torn  int   // bytes of a last line without a line end
 	short error // why what is compressed ends too early
+
+	noWindows bool   // readings are skipped
+	window    []byte // the last one that was
 }
 
 // NewReader returns a Reader of r. Errors match [ErrFormat] where r is no
@@ -66,8 +69,11 @@ func (r *Reader) begin() error {
 	return nil
 }
 
-// headerStart is what a recording begins with.
-const headerStart = `{"type":"header",`
+// What a recording and a line of a window begin with.
+const (
+	headerStart = `{"type":"header",`
+	windowStart = `{"type":"reading",`
+)
 
 // Next returns the next line, which is valid until the following call; lines of
 // types that are not known are skipped. At the end of the recording, torn or not,
@@ -81,6 +87,10 @@ func (r *Reader) Next() (*Line, error) {
 		}
 		r.lines++
 		if len(text) == 1 {
+			continue
+		}
+		if r.noWindows && bytes.HasPrefix(text, []byte(windowStart)) {
+			r.window = append(r.window[:0], text...)
 			continue
 		}
 		known, err := r.line.Parse(text)
