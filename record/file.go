@@ -114,14 +114,12 @@ func checkStart(head, torn []byte) error {
 		return nil
 	}
 	first, _, _ := bytes.Cut(head, []byte("\n"))
-	var l Line
-	if _, err := l.Parse(first); err != nil {
-		return err
-	}
-	if l.Kind != HeaderLine {
+	if !bytes.HasPrefix(first, []byte(headerStart)) {
 		return fmt.Errorf("%w: it begins with %q", ErrFormat, first[:min(len(first), 60)])
 	}
-	return nil
+	var l Line
+	_, err := l.Parse(first)
+	return err
 }
 
 // wholeRecording is wholeFrames for a file that is a recording, and an error for

@@ -94,6 +94,9 @@ func (r *Reader) Next() (*Line, error) {
 			continue
 		}
 		known, err := r.line.Parse(text)
+		if _, ok := errors.AsType[*VersionError](err); ok {
+			return nil, err
+		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", r.lines, err)
 		}

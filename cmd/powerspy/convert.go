@@ -112,6 +112,9 @@ func (a *app) parseConversion(c *cli.Context) (*conversion, error) {
 		if c.IsSet("unit") || c.IsSet("fields") || c.IsSet("time") {
 			return nil, c.Usagef("format parquet has fixed units, columns and times")
 		}
+		if want.output == "" && a.env.stdoutTerminal {
+			return nil, c.Usagef("format parquet is no text for a terminal: give a file with -o")
+		}
 		return want, nil
 	}
 	if want.format == string(output.OSCAR) && want.interval == 0 {

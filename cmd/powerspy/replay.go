@@ -109,6 +109,15 @@ func recordingFile(c *cli.Context) (string, error) {
 	return "", nil // a log of an older tool, or a meter that has the name of a file here
 }
 
+// needsMeter refuses a recording where a meter is needed.
+func needsMeter(c *cli.Context) error {
+	name, err := recordingFile(c)
+	if err != nil || name == "" {
+		return err
+	}
+	return advise(fmt.Errorf("%s is a recording, and `powerspy %s` needs a meter", name, c.Command.Words()), "`powerspy measure` and `powerspy convert` read recordings")
+}
+
 // isRecording looks whether a file is one.
 func isRecording(name string) bool {
 	f, err := os.Open(name)
