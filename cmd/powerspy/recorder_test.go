@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"powerspy2/meter"
+	"powerspy2/powerspy"
 	"powerspy2/record"
 )
 
@@ -121,42 +123,86 @@ func TestRecordingDiskFull(t *testing.T) {
 	}
 }
 
-// A recording of any size takes the same memory.
-func TestConvertTakesNoMemory(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "day.jsonl.zst")
+// recordHours writes a recording of windows of 20 ms with the noise of real ones.
+func recordHours(tb testing.TB, path string, hours float64) {
+	tb.Helper()
 	f, err := os.Create(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	// The same second again and again, later by a second each time, is as good as any.
 	w := record.NewWriter(f, true)
-	began := time.Unix(1772600707, 0)
-	h := record.Header{Start: began, Frequency: 50, Meter: record.Meter{Name: "x", Device: "sim:", Serial: 1}}
+	cal := powerspy.Calibration{Voltage: 0.0781600028276443, Current: 0.000489000012166798}
+	h := record.Header{Start: time.Unix(1772600707, 0), Frequency: 50, Meter: record.Meter{Name: "x", Device: "sim:", Serial: 1}}
 	if err := w.Begin(h); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	const windows = 6 * 3600 * 50 / 10
-	for i := range windows {
+	rnd := rand.New(rand.NewPCG(1, 1))
+	at := h.Start
+	for i := range int(hours * 3600 * 50) {
 		e := meter.Event{Kind: meter.WindowEvent}
-		e.Window.Start, e.Window.End = began.Add(time.Duration(i)*20*time.Millisecond), began.Add(time.Duration(i+1)*20*time.Millisecond)
-		e.Window.Length, e.Window.Frequency, e.Window.Power = 20*time.Millisecond, 50, float64(i%1000)/7
+		v := &e.Window
+		v.Frequency = 50 + 0.02*math.Sin(float64(i)/3000)
+		v.Length = time.Duration(1e9 / v.Frequency)
+		v.Start, v.End = at, at.Add(v.Length+time.Duration(rnd.Int64N(200)-100))
+		v.Error, v.Delay = time.Duration(300_000+rnd.IntN(2000)), time.Duration(rnd.IntN(40_000_000))
+		v.Measurement = cal.Convert(powerspy.Frame{
+			Power:         int32((52 + 3*math.Sin(float64(i)/40) + rnd.NormFloat64()/2) / cal.Voltage / cal.Current),
+			VoltageSquare: uint32(8.6e6 + 1e4*rnd.NormFloat64()), CurrentSquare: uint32(3e5 + 3e3*rnd.NormFloat64()),
+			VoltagePeak: uint16(4150 + rnd.IntN(20)), CurrentPeak: uint16(1500 + rnd.IntN(100)),
+		})
+		at = v.End
 		if err := w.Event(&e); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
+		}
+		if i%50 == 49 { // a second
+			if err := w.Flush(); err != nil {
+				tb.Fatal(err)
+			}
 		}
 	}
 	if err := errors.Join(w.End(), f.Close()); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
+}
+
+// A recording of any size takes the same memory.
+func TestConvertTakesNoMemory(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.jsonl.zst")
+	recordHours(t, path, 0.5)
 	for _, to := range []string{"csv", "parquet"} {
 		p := start(t, "convert", path, "--to", to, "-o", filepath.Join(t.TempDir(), "out"))
 		if got := p.wait(); got.ExitCode() != 0 {
 			t.Errorf("%s: %v", to, got)
 		}
+		// The recording is some 30 MB as text, and what a row group of Parquet takes is
+		// there with half as many windows.
 		if kib := maxRSS(p.cmd.ProcessState); kib > 160<<10 {
 			t.Errorf("%s took %d KiB", to, kib)
-		} else {
-			t.Logf("%s: %d KiB", to, kib)
 		}
+	}
+}
+
+// BenchmarkConvertDay is what it takes to convert a day of windows of 20 ms, and
+// how much that is. It converts an hour.
+func BenchmarkConvertDay(b *testing.B) {
+	path, out := filepath.Join(b.TempDir(), "hour.jsonl.zst"), filepath.Join(b.TempDir(), "out")
+	recordHours(b, path, 1)
+	for _, args := range [][]string{{"csv"}, {"csv", "--interval", "1s"}, {"parquet"}} {
+		b.Run(strings.Join(args, " "), func(b *testing.B) {
+			for b.Loop() {
+				if status := run(b.Context(), env{
+					args: append([]string{"powerspy", "convert", path, "-o", out, "--to"}, args...), stdout: io.Discard, stderr: os.Stderr, getenv: os.Getenv,
+				}); status != 0 {
+					b.Fatal(status)
+				}
+			}
+			info, err := os.Stat(out)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(24*b.Elapsed().Seconds()/float64(b.N), "s/day")
+			b.ReportMetric(24*float64(info.Size())/1e6, "MB/day")
+		})
 	}
 }
 
