@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"powerspy2/bdaddr"
+	"powerspy2/internal/output"
 	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -199,6 +200,44 @@ func TestReaderSkips(t *testing.T) {
 		if _, err := NewReader(bytes.NewReader([]byte(other))); !errors.Is(err, ErrFormat) {
 			t.Errorf("%q: %v", other, err)
 		}
+	}
+}
+
+// The lines of `--format jsonl`, as a server sends them, are read too: a reading of
+// several windows becomes one.
+func TestParseJSONL(t *testing.T) {
+	var text bytes.Buffer
+	sink, err := output.NewSink(output.JSONL, &text, output.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []meter.Window
+	readings := measure.Every{Interval: 100 * time.Millisecond, Out: func(e *measure.Event) error {
+		r := &e.Reading
+		want = append(want, meter.Window{
+			Start: r.Start.Truncate(time.Microsecond), End: r.End.Truncate(time.Microsecond), Length: r.Length, Delay: r.Delay, Frequency: r.Frequency,
+			Measurement: powerspy.Measurement{Power: r.Power, Voltage: r.Voltage, Current: r.Current, VoltagePeak: r.VoltagePeak, CurrentPeak: r.CurrentPeak},
+		})
+		return sink.Event(e)
+	}}
+	for _, e := range testWindows(50, 1) {
+		if err := readings.Event(&e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []meter.Window
+	for line := range bytes.Lines(text.Bytes()) {
+		var l Line
+		if known, err := l.Parse(line); err != nil || !known {
+			t.Fatalf("%s: %v", line, err)
+		}
+		got = append(got, l.Event.Window)
+	}
+	diff := cmp.Diff(want, got, cmp.Comparer(func(a, b time.Time) bool { return a.Equal(b) }),
+		cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() < 2*time.Microsecond }),
+		cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) < 1e-6 }))
+	if diff != "" || len(got) != 10 {
+		t.Errorf("%d readings: %s", len(got), diff)
 	}
 }
 

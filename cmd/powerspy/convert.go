@@ -197,7 +197,10 @@ func (s *session) convert(ctx context.Context, rec *record.Recording, want *conv
 		return sink.Event(e)
 	}}
 	outcome, err := measure.Run(ctx, rec, readings)
+	var out *stdoutError
 	switch {
+	case errors.As(err, &out):
+		return err
 	case err != nil:
 		return aboutFile(want.file, err)
 	case outcome.Interrupted:

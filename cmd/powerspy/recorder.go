@@ -32,8 +32,11 @@ type recorder struct {
 // of a named pipe.
 func (s *session) recording(c *cli.Context) (*recorder, error) {
 	name := c.String(recordFlag)
-	if name == "" {
+	switch name {
+	case "":
 		return nil, nil
+	case standardOutput:
+		return nil, c.Usagef("--record takes a file: what is read again is no stream")
 	}
 	f, err := record.OpenFile(c.Context, name, record.FileConfig{Sync: c.Duration(syncFlag), Claim: s.claimFile})
 	if err != nil {
