@@ -131,6 +131,53 @@ func TestCutAnywhere(t *testing.T) {
 	}
 }
 
+// Blocks of a file may reach the disk in any order: frames behind one that did not
+// are cut off with it. Damage far from the end is none of a crash, and nothing is
+// cut off for it.
+func TestDamagedFrames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.zst")
+	chunks := written(t, testWindows(500*50, 1), true)
+	write := func(damaged int) (size int64) {
+		t.Helper()
+		all := bytes.Clone(bytes.Join(chunks, nil))
+		for _, c := range chunks[:damaged] {
+			size += int64(len(c))
+		}
+		clear(all[size+20:][:100])
+		if err := os.WriteFile(path, all, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return size
+	}
+	last := len(chunks) - 3
+	want := write(last)
+	if _, err := recordTo(path, testHeader(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != want {
+		t.Errorf("%d bytes, want %d", info.Size(), want)
+	}
+	if got := len(readAll(t, path)); got != 1+50*last {
+		t.Errorf("%d lines", got)
+	}
+	for _, damaged := range []int{100, last} {
+		write(damaged)
+		r := open(t, path)
+		var err error
+		n := -1
+		for err == nil {
+			_, err = r.Next()
+			n++
+		}
+		if n < 50*damaged || n > 50*damaged+50 || errors.Is(err, ErrDamaged) != (damaged == 100) || errors.Is(err, io.EOF) != (damaged == last) {
+			t.Errorf("%d windows before chunk %d, %v", n, damaged, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A torn recording is read as far as it is whole, without mending it.
 func TestReadTorn(t *testing.T) {
 	for _, name := range []string{"r.jsonl", "r.jsonl.zst", "r.jsonl.gz"} {

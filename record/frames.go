@@ -17,13 +17,13 @@ var magic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 const (
 	skippable = 0x184d2a50
 
-	// longestTorn bounds what is taken for the torn end of a recording: half a
-	// minute of frames, which a power failure may take, is far less.
-	longestTorn = 16 << 20
+	// longestTorn bounds what is taken for the torn end of a recording: two minutes
+	// of frames. A power failure takes half a minute.
+	longestTorn = 512 << 10
 
 	// looked is how much of the end of a recording is decompressed to see whether
 	// its frames are whole. Blocks of a file may reach the disk in any order.
-	looked = 4 << 20
+	looked = longestTorn / 2
 )
 
 // ErrDamaged is matched by the errors for a recording that is damaged before its

@@ -265,7 +265,7 @@ func (r *Recording) ending(err error) error {
 	}
 	// A crash may have left something else in the place of the last frames.
 	whole, werr := wholeFrames(r.file, r.size)
-	if werr == nil && whole < r.size {
+	if werr == nil && whole < r.size && r.Offset() > whole {
 		r.reader.short = err
 		return io.EOF
 	}
