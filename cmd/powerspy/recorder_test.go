@@ -20,8 +20,8 @@ import (
 	"powerspy2/record"
 )
 
-// windowsOf returns the windows of a recording and how many headers it has.
-func windowsOf(t *testing.T, r io.Reader) (windows []meter.Window, headers int) {
+// recordedWindows returns the windows of a recording and how many headers it has.
+func recordedWindows(t *testing.T, r io.Reader) (windows []meter.Window, headers int) {
 	t.Helper()
 	d, err := record.NewReader(r)
 	if err != nil {
@@ -73,7 +73,7 @@ func TestKilledWhileRecording(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			windows, headers := windowsOf(t, bytes.NewReader(text))
+			windows, headers := recordedWindows(t, bytes.NewReader(text))
 			if headers != kills || len(windows) == 0 {
 				t.Fatalf("%d windows after %d headers, want %d", len(windows), headers, kills)
 			}
@@ -89,7 +89,7 @@ func TestKilledWhileRecording(t *testing.T) {
 			if err != nil {
 				t.Fatalf("zstdcat: %v", err)
 			}
-			if again, _ := windowsOf(t, bytes.NewReader(plain)); len(again) != len(windows) {
+			if again, _ := recordedWindows(t, bytes.NewReader(plain)); len(again) != len(windows) {
 				t.Errorf("zstdcat has %d windows, we %d", len(again), len(windows))
 			}
 		}
@@ -118,7 +118,7 @@ func TestRecordingDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if windows, _ := windowsOf(t, f); len(windows) == 0 || len(windows) >= 100 {
+	if windows, _ := recordedWindows(t, f); len(windows) == 0 || len(windows) >= 100 {
 		t.Errorf("%d windows", len(windows))
 	}
 }
