@@ -14,8 +14,9 @@ import (
 	"powerspy2/meter"
 )
 
-// Flush is how long a line waits before it is written: what a crash takes is no
-// more than this.
+// Flush is how long a line waits before it is written, and how much time the windows
+// that wait cover at most, which may come faster than they ended: a crash takes no
+// more.
 const Flush = time.Second
 
 // flushSize is how much waits at most.
@@ -34,9 +35,10 @@ type Writer struct {
 	compress *zstd.Encoder // nil: text
 	header   *Header       // not written yet
 	began    bool
-	line     Line   // kept, so that writing one makes no garbage
-	lines    []byte // that wait
-	frame    []byte // of the last Write, to be used again
+	line     Line      // kept, so that writing one makes no garbage
+	lines    []byte    // that wait
+	since    time.Time // start of the first window that waits; zero: none does
+	frame    []byte    // of the last Write, to be used again
 	timer    *time.Timer
 	err      error // final
 }
@@ -86,6 +88,12 @@ func (r *Writer) Event(e *meter.Event) error {
 	}
 	if e.Kind != meter.WindowEvent {
 		return r.flush() // what follows may be long in coming
+	}
+	if r.since.IsZero() {
+		r.since = e.Window.Start
+	}
+	if e.Window.End.Sub(r.since) >= Flush {
+		return r.flush()
 	}
 	return nil
 }
@@ -160,7 +168,7 @@ func (r *Writer) flush() error {
 		out = r.frame
 	}
 	_, r.err = r.w.Write(out)
-	r.lines = r.lines[:0]
+	r.lines, r.since = r.lines[:0], time.Time{}
 	return r.err
 }
 

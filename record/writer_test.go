@@ -79,6 +79,23 @@ func TestWriterFlushes(t *testing.T) {
 	})
 }
 
+// Windows that come all at once are written after a second of theirs.
+func TestWriterFlushesBursts(t *testing.T) {
+	lines := 0
+	w := NewWriter(writes(func(p []byte) (int, error) { lines += bytes.Count(p, []byte("\n")); return len(p), nil }), false)
+	if err := w.Begin(testHeader()); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range testWindows(500, 1) {
+		if err := w.Event(&e); err != nil {
+			t.Fatal(err)
+		}
+		if waiting := i + 2 - lines; waiting > 51 { // the header is a line, too
+			t.Fatalf("after %d windows %d lines wait", i+1, waiting)
+		}
+	}
+}
+
 // An error is final: nothing is written behind what failed.
 func TestWriterFails(t *testing.T) {
 	full := errors.New("full")

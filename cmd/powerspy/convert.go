@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -131,7 +133,7 @@ func (a *app) convert(c *cli.Context) error {
 	}
 	s := a.replaySession(c)
 	defer s.progress.End()
-	if err := checkApart(want.file, want.output); err != nil {
+	if err := want.checkOutput(); err != nil {
 		return err
 	}
 	rec, err := s.openRecording(c.Context, want.file, want.part, want.interval)
@@ -151,16 +153,24 @@ func (a *app) convert(c *cli.Context) error {
 	return err
 }
 
-// checkApart refuses to replace a recording by what is made of it.
-func checkApart(in, out string) error {
-	a, err := os.Stat(in)
+// checkOutput says what keeps the result from being written, as far as that shows
+// beforehand: it is not to replace the recording that it is made of, for one.
+func (want *conversion) checkOutput() error {
+	if want.output == "" {
+		return nil
+	}
+	dir := filepath.Dir(want.output)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return &missingDirectoryError{want.output, dir}
+	}
+	in, err := os.Stat(want.file)
 	if err != nil {
 		return nil // told when it is opened
 	}
-	if b, err := os.Stat(out); err == nil && os.SameFile(a, b) {
-		return advise(fmt.Errorf("%s is the recording itself", out), "give another file with -o")
+	if out, err := os.Stat(want.output); err == nil && os.SameFile(in, out) {
+		return advise(fmt.Errorf("%s is the recording itself", want.output), "give another file with -o")
 	}
-	return nil
+	return atomicfile.Check(want.output)
 }
 
 // convert writes all of a recording to w. It closes the recording.
