@@ -206,4 +206,4 @@ func BenchmarkConvertDay(b *testing.B) {
 }
 
 // maxRSS is the most memory that a process had, in KiB.
-func maxRSS(p *os.ProcessState) int64 { return p.SysUsage().(*syscall.Rusage).Maxrss }
+func maxRSS(p *os.ProcessState) int64 { return int64(p.SysUsage().(*syscall.Rusage).Maxrss) } // int32 on some systems
