@@ -15,7 +15,7 @@ import (
 // stream: each gives the readings that it would give alone.
 type Every struct {
 	// Interval is the length of a reading, from one window to
-	// [meter.MaxInterval].
+	// [meter.MaxInterval]. A shorter one makes a reading of each window.
 	Interval time.Duration
 
 	// Out takes the readings, gaps and statuses. The event is the Every's own and

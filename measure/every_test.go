@@ -152,3 +152,27 @@ func TestEveryLimits(t *testing.T) {
 		}
 	}
 }
+
+// An interval shorter than windows makes a reading of each, none of them partial.
+func TestEveryWindow(t *testing.T) {
+	events := troubled()
+	want := 0
+	for _, e := range events {
+		if e.Kind == meter.WindowEvent {
+			want++
+		}
+	}
+	got := 0
+	for _, e := range gather(t, events, &measure.Every{Interval: time.Nanosecond}) {
+		if e.Kind != measure.ReadingEvent {
+			continue
+		}
+		got++
+		if r := &e.Reading; r.Windows+r.Bridged != 1 || r.Partial || !r.Ends {
+			t.Fatalf("got %+v", r)
+		}
+	}
+	if got != want {
+		t.Errorf("%d readings of %d windows", got, want)
+	}
+}

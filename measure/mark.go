@@ -21,17 +21,32 @@ type Mark struct {
 // MaxName is the longest name of a mark in bytes.
 const MaxName = 256
 
+// ErrName is matched by the errors of [CheckName] and [Mark.Check].
+var ErrName = errors.New("not a name for a mark")
+
 // CheckName says why a text can't name a mark: it is empty, longer than
-// [MaxName], or has characters that can't be seen.
+// [MaxName], or has invisible characters. Errors match [ErrName].
 func CheckName(name string) error {
 	switch {
 	case name == "":
-		return errors.New("the name is empty")
+		return fmt.Errorf("%w: it is empty", ErrName)
 	case len(name) > MaxName:
-		return fmt.Errorf("the name has %d bytes, more than %d", len(name), MaxName)
+		return fmt.Errorf("%w: it has %d bytes, more than %d", ErrName, len(name), MaxName)
 	}
 	if err := harmless.Check(name); err != nil {
-		return fmt.Errorf("the name can't be used: %w", err)
+		return fmt.Errorf("%w: %w", ErrName, err)
+	}
+	return nil
+}
+
+// Check says what is wrong with the name: an end has none. Errors match
+// [ErrName].
+func (m *Mark) Check() error {
+	if !m.End {
+		return CheckName(m.Name)
+	}
+	if m.Name != "" {
+		return fmt.Errorf("%w: an end has none", ErrName)
 	}
 	return nil
 }

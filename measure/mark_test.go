@@ -1,6 +1,7 @@
 package measure_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -120,5 +121,19 @@ func TestManyPhases(t *testing.T) {
 	}
 	if want := h.Span(phases[0].From, at(100)).Energy; len(phases) != len(marks) || len(totals) != 1000 || math.Abs(energy-want) > 1e-3 {
 		t.Errorf("%d phases, %d totals, %g J, want %g J", len(phases), len(totals), energy, want)
+	}
+}
+
+func TestMarkCheck(t *testing.T) {
+	for _, m := range []measure.Mark{{Name: "x"}, {Name: "warm up, Größe 2"}, {Name: strings.Repeat("x", measure.MaxName)}, {End: true}} {
+		if err := m.Check(); err != nil {
+			t.Errorf("%+v: %v", m, err)
+		}
+	}
+	for _, m := range []measure.Mark{{}, {Name: "a\nb"}, {Name: "\x1b[2J"}, {Name: "a\tb"}, {Name: "\u202eb"}, {Name: "\xff"},
+		{Name: strings.Repeat("x", measure.MaxName+1)}, {Name: "x", End: true}} {
+		if err := m.Check(); !errors.Is(err, measure.ErrName) {
+			t.Errorf("%+v: got %v", m, err)
+		}
 	}
 }

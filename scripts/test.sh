@@ -11,7 +11,7 @@
 #
 # It installs what the tests need and this machine lacks: dbus-daemon, on which the tests of package
 # bluez run a private bus, systemd-analyze, which looks at the units, man, which reads the man page,
-# and python3 for the provider of the Green Metrics Tool.
+# zstdcat, which reads recordings, and python3 for the provider of the Green Metrics Tool.
 set -euo pipefail
 # shellcheck source=scripts/lib.bash
 . "$(dirname -- "$0")/lib.bash"
@@ -27,7 +27,7 @@ if is_help "${1-}"; then
 	exit
 fi
 
-need dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db
+need dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db zstdcat zstd
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0

@@ -21,6 +21,7 @@ import (
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
+	"powerspy2/record"
 	"powerspy2/rfcomm"
 )
 
@@ -193,6 +194,12 @@ var advices = []advice{
 		return "make it first: `mkdir -p " + shellQuote(e.directory) + "`"
 	}),
 	when(logfile.ErrNotText, "give another file"),
+	whenA(func(*noFileError) string { return "check its name" }),
+	whenA(func(*record.VersionError) string { return "use a newer powerspy" }),
+	whenA(func(*record.OtherMeterError) string { return "give another file" }),
+	when(record.ErrGzip, "give another file"),
+	when(record.ErrDamaged, "`powerspy measure --device FILE` reads what stands before that"),
+	when(record.ErrFormat, "give a file of `powerspy measure --record FILE`, or another name"),
 	whenA(func(*output.ShapeError) string {
 		return "give another file, or the --format, --unit, --fields and --time that it has"
 	}),

@@ -23,6 +23,7 @@ import (
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
+	"powerspy2/record"
 	"powerspy2/rfcomm"
 )
 
@@ -132,6 +133,12 @@ func TestAdvice(t *testing.T) {
 		{&otherKindError{"f", "a directory"}, "give another path"},
 		{&missingDirectoryError{"a b/f", "a b"}, "`mkdir -p 'a b'`"},
 		{logfile.ErrNotText, "another file"},
+		{&noFileError{"f"}, "check its name"},
+		{&record.VersionError{Version: 2}, "newer powerspy"},
+		{&record.OtherMeterError{}, "another file"},
+		{record.ErrGzip, "another file"},
+		{record.ErrDamaged, "reads what stands before"},
+		{record.ErrFormat, "`powerspy measure --record FILE`"},
 		{&output.ShapeError{There: "x", Ours: "y"}, "give another file, or the --format"},
 		{&logfile.NoDirectoryError{Directory: "none", Err: syscall.ENOENT}, "`mkdir -p none`"},
 		{&logfile.UnreadableError{Path: "f", Err: syscall.EACCES}, "`chmod u+r f`"},

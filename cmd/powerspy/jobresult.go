@@ -85,13 +85,13 @@ func baselineWarnings(b *baseline.Baseline) (list []string) {
 	return list
 }
 
-// shortWindows is from how many windows on a job is long.
-const shortWindows = 10
+// fewWindows is up to how many windows on a job is long.
+const fewWindows = 10
 
 // warnShort says how little the energy of a short job says.
 func (r *jobResult) warnShort() {
 	n := r.span.Windows + r.span.Bridged
-	if r.job == nil || n == 0 || n >= shortWindows {
+	if r.job == nil || n == 0 || n >= fewWindows {
 		return
 	}
 	u := r.span.Uncertainty.Expanded()

@@ -41,6 +41,10 @@ bridged: filled with the mean of their neighbours, and counted.
 --device FILE measures what a log of powerspy.py or powerspycli has recorded,
 perhaps compressed, as if the meter were there, but at once.
 
+--record FILE keeps every window, of one mains period unless --averaging says
+otherwise, for any use later (docs/recordings.md). --device FILE makes readings
+of such a recording, at once, or of a part of it: --from, --to, --phase.
+
 --output appends whole lines: half a line that a crash has left is cut off
 first. A file that holds anything other than readings of the same format, unit,
 fields and times is refused, and stays as it is. On SIGHUP the file is opened
@@ -52,6 +56,8 @@ Examples:
     powerspy measure --interval 250ms --unit uJ --duration 10m > run.txt
     powerspy measure --format csv --fields end,power,energy > run.csv
     powerspy measure --output power.txt --sync 5s
+    powerspy measure --record run.jsonl.zst
+    powerspy measure --device run.jsonl.zst --interval 10s --from 90s
     powerspy measure --device sim: --count 5
     powerspy measure --device old.log.gz --interval 5s --format csv`,
 		Flags: append([]*cli.Flag{
@@ -63,9 +69,11 @@ Examples:
 			{Name: "duration", Takes: cli.Duration{Examples: "10s, 5m, 1h30m"}, Usage: "stop when `TIME` has been measured: 10s, 5m, 1h30m..."},
 			{Name: "count", Aliases: []string{"n"}, Takes: cli.Count{Min: 1}, Usage: "stop after `N` readings"},
 			{Name: outputFlag, Aliases: []string{"o"}, Takes: cli.File{}, Usage: "append the readings to `FILE`; - is standard output"},
-			{Name: syncFlag, Takes: cli.Duration{Examples: "1s, 5s, 1m", Zero: true}, Default: "never", Usage: "flush --output to the disk every `TIME`: 5s, 1m..."},
+			{Name: syncFlag, Takes: cli.Duration{Examples: "1s, 5s, 1m", Zero: true}, Default: "never", Usage: "flush --output and --record to the disk every `TIME`: 5s, 1m..."},
 			{Name: "summary", Default: "on a terminal", Usage: "print a summary at the end, on standard error; --summary=false does not"},
-			pinFile(), pin(), giveUp(),
+			recordTo(), from(),
+			{Name: toFlag, Takes: moment{}, Usage: "of a recording: end at `TIME`, as --from has it"},
+			phase(), pinFile(), pin(), giveUp(),
 		}, slices.Concat(streamFlags(), recoveryFlags(), a.globalFlags())...),
 		Action: a.measure,
 	}
@@ -76,9 +84,11 @@ func (a *app) measure(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := a.session(c)
-	if err != nil {
-		return err
+	s := a.replaySession(c)
+	if want.recording == "" {
+		if s, err = a.session(c); err != nil {
+			return err
+		}
 	}
 	defer s.progress.End()
 
@@ -92,8 +102,17 @@ func (a *app) measure(c *cli.Context) (err error) {
 		defer closingOutput(&err, f)
 		w = f
 	}
+	rec, rerr := s.recording(c)
+	if rerr != nil {
+		return unmeasured(c.Context, rerr)
+	}
+	defer rec.closing(&err)
 
-	err = s.measure(c.Context, want, w)
+	if want.recording != "" {
+		err = s.replay(c.Context, want, w)
+	} else {
+		err = s.measure(c.Context, want, w, rec)
+	}
 	if interrupted(c.Context, err) {
 		return nil
 	}
@@ -102,7 +121,7 @@ func (a *app) measure(c *cli.Context) (err error) {
 
 // measure opens the meter, remembers it on a machine that had none, and
 // streams.
-func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) error {
+func (s *session) measure(ctx context.Context, want *measurement, w io.Writer, rec *recorder) error {
 	service := newNotifier(want.interval)
 	defer service.Close()
 	cfg := s.meter
@@ -117,10 +136,34 @@ func (s *session) measure(ctx context.Context, want *measurement, w io.Writer) e
 	s.progress.End()
 	s.rememberFirst(stream.Target())
 	sink, err := want.sink(w, stream.Target())
+	if err == nil {
+		err = rec.Begin(stream)
+	}
 	if err != nil {
 		return errors.Join(err, stream.Close())
 	}
-	return s.stream(ctx, stream, want, sink, service)
+	return s.stream(ctx, stream, want, sink, service, rec.Sinks()...)
+}
+
+// replay makes readings of a recording, at once.
+func (s *session) replay(ctx context.Context, want *measurement, w io.Writer) error {
+	rec, err := s.openRecording(ctx, want.recording, want.part, want.interval)
+	if err != nil {
+		return err
+	}
+	if first, ok := rec.First(); ok {
+		want.options.Began = first.Start.Local()
+	}
+	sink, err := want.sink(w, rec.Target())
+	if err != nil {
+		return errors.Join(err, rec.Close())
+	}
+	err = s.stream(ctx, rec, want, sink, nil)
+	s.tellTorn(rec, want.recording)
+	if errors.Is(err, errNothing) {
+		return aboutNothing(want.recording)
+	}
+	return err
 }
 
 // sink returns what writes events to w. A file gets its header from itself,

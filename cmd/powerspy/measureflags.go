@@ -22,6 +22,9 @@ type measurement struct {
 	summary  bool
 	width    func() int // columns of standard output, as env has it
 	recovery meter.Recovery
+
+	recording string // to be replayed; empty: a meter measures
+	part      part   // of it
 }
 
 // parseMeasurement reads the flags. Everything is checked here, before anything
@@ -45,7 +48,13 @@ func (a *app) parseMeasurement(c *cli.Context) (*measurement, error) {
 	if err := meter.CheckInterval(want.interval); err != nil {
 		return nil, err
 	}
+	if err := parseReplay(c, want); err != nil {
+		return nil, err
+	}
 	want.stream = parseStream(c, want.interval)
+	if c.IsSet(recordFlag) {
+		want.stream.Interval = shortWindows(want.interval)
+	}
 	if err := a.parseFormat(c, want); err != nil {
 		return nil, err
 	}
@@ -61,6 +70,32 @@ func (a *app) parseMeasurement(c *cli.Context) (*measurement, error) {
 	return want, nil
 }
 
+// shortWindows returns an interval that the meter's windows are chosen for, so that
+// they are the shortest ones to begin with, and readings of interval can still be
+// made of those that a meter needs.
+func shortWindows(interval time.Duration) time.Duration {
+	const onePeriod = 190 * time.Millisecond // see meter.AutoAveraging
+	if interval >= time.Second {
+		return 0 // no window is longer
+	}
+	return min(interval, onePeriod)
+}
+
+// parseReplay reads the flags about a recording.
+func parseReplay(c *cli.Context, want *measurement) (err error) {
+	if want.recording, err = recordingFile(c); err != nil {
+		return err
+	}
+	want.part = parsePart(c, cli.Value[since](c, toFlag))
+	switch {
+	case want.recording == "" && want.part != (part{}):
+		return c.Usagef("--from, --to and --phase are of a recording: give it as --device FILE")
+	case want.recording != "" && c.IsSet(recordFlag):
+		return c.Usagef("--record needs a meter, and %s is a file", want.recording)
+	}
+	return nil
+}
+
 // parseFormat reads the flags that say what a reading looks like.
 func (a *app) parseFormat(c *cli.Context, want *measurement) (err error) {
 	want.format = output.Plain
@@ -74,6 +109,11 @@ func (a *app) parseFormat(c *cli.Context, want *measurement) (err error) {
 			return c.Usagef("%w", err)
 		}
 	}
+	return parseOptions(c, want.format, o)
+}
+
+// parseOptions reads the flags that say how a format is written.
+func parseOptions(c *cli.Context, f output.Format, o *output.Options) (err error) {
 	if c.IsSet("unit") {
 		unit, err := output.ParseUnit(c.String("unit"))
 		if err != nil {
@@ -92,7 +132,7 @@ func (a *app) parseFormat(c *cli.Context, want *measurement) (err error) {
 			return c.Usagef("%w", err)
 		}
 	}
-	if err := o.Check(want.format); err != nil {
+	if err := o.Check(f); err != nil {
 		return c.Usagef("%w", err)
 	}
 	return nil

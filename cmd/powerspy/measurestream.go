@@ -8,10 +8,11 @@ import (
 	"powerspy2/internal/stats"
 	"powerspy2/measure"
 	"powerspy2/meter"
+	"powerspy2/record"
 )
 
 // stream makes readings of what the meter yields, and hands them to the sink.
-func (s *session) stream(ctx context.Context, src measure.Source, want *measurement, sink output.Sink, service *notifier) error {
+func (s *session) stream(ctx context.Context, src measure.Source, want *measurement, sink output.Sink, service *notifier, more ...measure.Sink) error {
 	var run *stats.Run
 	if want.summary {
 		run = stats.NewRun()
@@ -32,8 +33,14 @@ func (s *session) stream(ctx context.Context, src measure.Source, want *measurem
 			return nil
 		},
 	}
-	outcome, err := measure.Run(ctx, src, readings)
+	// What keeps windows comes first: it has the last one, too, when all has been
+	// measured that was asked for.
+	outcome, err := measure.Run(ctx, src, append(more, readings)...)
 	s.lastGaps(err)
+	if rec, ok := src.(*record.Recording); ok {
+		n, d := rec.Skipped()
+		outcome.Gaps, outcome.Lost = outcome.Gaps-n, outcome.Lost-d
+	}
 	if share := outcome.BridgedShare(); share > 0 {
 		s.progress.Line("%.2g %% of windows were left out by the meter (bridged)", 100*share)
 	}
@@ -71,7 +78,9 @@ func unmeasured(ctx context.Context, err error) error {
 // tell tells a person what goes on beside readings.
 func (s *session) tell(e *measure.Event) {
 	if e.Kind == measure.GapEvent {
-		s.gaps.add(&e.Gap)
+		if e.Gap.Reason != record.NotChosen {
+			s.gaps.add(&e.Gap)
+		}
 		return
 	}
 	s.gaps.flush(false)

@@ -19,8 +19,8 @@ const syncFlag = "sync"
 
 // parseSync reads --sync.
 func parseSync(c *cli.Context) (time.Duration, error) {
-	if c.IsSet(syncFlag) && outputName(c) == "" {
-		return 0, c.Usagef("--sync needs --output FILE")
+	if c.IsSet(syncFlag) && outputName(c) == "" && !c.IsSet(recordFlag) {
+		return 0, c.Usagef("--sync needs --output FILE or --record FILE")
 	}
 	return c.Duration(syncFlag), nil
 }

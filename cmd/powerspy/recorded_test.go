@@ -19,15 +19,15 @@ func simulatedLogs(t *testing.T) (files []string) {
 	for _, link := range []string{"a", "b", "c"} {
 		path := filepath.Join(dir, "link-"+link)
 		synctest.Test(t, func(t *testing.T) {
-			writeLog(t, path, record(t, "sim:load=server,watts=40,low=20,freq=49.99,seed=5,link="+link, time.Minute))
+			writeLog(t, path, writtenDown(t, "sim:load=server,watts=40,low=20,freq=49.99,seed=5,link="+link, time.Minute))
 		})
 		files = append(files, path)
 	}
 	return files
 }
 
-// record returns what a tool that writes down each frame does, and the truth.
-func record(t *testing.T, device string, d time.Duration) (rows []oldlog.Row) {
+// writtenDown returns what a tool that writes down each frame does, and the truth.
+func writtenDown(t *testing.T, device string, d time.Duration) (rows []oldlog.Row) {
 	t.Helper()
 	target, err := meter.ParseTarget(device)
 	if err != nil {

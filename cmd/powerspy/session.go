@@ -32,6 +32,9 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 		progress: a.env.newProgress(quiet),
 	}
 	s.gaps.line = s.progress.Line
+	if err := needsMeter(c); err != nil {
+		return nil, err
+	}
 	target, err := meter.ParseTarget(c.String(deviceFlag))
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ func (s *session) source(ctx context.Context, cfg meter.Config, sc meter.StreamC
 	return meter.Supervise(ctx, cfg, sc, rec)
 }
 
-var errNoRecording = fmt.Errorf("it is neither a serial line nor a log of powerspy.py or powerspycli")
+var errNoRecording = fmt.Errorf("it is neither a serial line, nor a recording, nor a log of powerspy.py or powerspycli")
 
 // recording returns the path of the regular file that a target names, if it does.
 func recording(t meter.Target) (path string, ok bool) {

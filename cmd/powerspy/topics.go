@@ -13,6 +13,7 @@ import (
 // they list comes from where the list is used.
 var topics = []cli.Topic{
 	{Name: "formats", Usage: "the output formats of readings", Text: formatsTopic},
+	{Name: "recordings", Usage: "every window in a file, for later", Text: recordingsTopic},
 	{Name: "devices", Usage: "how a meter is named", Text: devicesTopic},
 	{Name: "recovery", Usage: "what happens when readings stop", Text: recoveryTopic},
 }
@@ -38,11 +39,32 @@ A gap is never written as a zero. Examples:
 docs/formats.md shows all formats.`
 }
 
+func recordingsTopic() string {
+	return `powerspy measure --record FILE appends every window of the meter to FILE, along
+with whatever else is written: JSON Lines, compressed by Zstandard if the name
+ends in .zst. A crash costs a second at most.
+
+--device FILE makes powerspy measure read it as if the meter measured once
+more, but at once; powerspy convert FILE makes a table of it, as
+
+` + indent(convertFormats) + `
+--from TIME, --to TIME and --phase NAME choose a part. TIME is a date and time,
+UNIX seconds, or 90s after the start. Examples:
+
+    powerspy measure --record run.jsonl.zst
+    powerspy measure --device run.jsonl.zst --interval 250ms --format csv
+    powerspy convert run.jsonl.zst --to parquet -o run.parquet
+    powerspy convert run.jsonl.zst --phase compile > compile.csv
+
+docs/recordings.md has the format.`
+}
+
 func devicesTopic() string {
 	return "A meter is named by --device METER, which is\n\n" +
 		indent(strings.Split(deviceForms, ", ")) + `
-Without it the meter that was set up is used, and when none was, the one that
-is in reach.
+A recording of powerspy measure --record, a file, stands for its meter where
+nothing but readings are wanted. Without --device the meter that was set up is
+used, and when none was, the one that is in reach.
 
 The simulated meter, sim:, needs neither meter nor Bluetooth. Unless told
 otherwise it is like a real one behind a poor adapter: its first frame is

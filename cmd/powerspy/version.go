@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"powerspy2/internal/cli"
 )
@@ -29,6 +30,13 @@ func versionText() string {
 		info = &debug.BuildInfo{}
 	}
 	return describeBuild(info, version, commit)
+}
+
+// toolVersion is the version and the commit, for what is stored.
+func toolVersion() string {
+	v, rest, _ := strings.Cut(versionText(), ", ")
+	commit, _, _ := strings.Cut(rest, ", go")
+	return v + ", " + commit
 }
 
 func describeBuild(info *debug.BuildInfo, version, commit string) string {

@@ -221,6 +221,14 @@ func Value[T any](c *Context, flag string) T {
 	return none
 }
 
+// Values returns the values of a list, in their order.
+func Values(c *Context, flag string) []any {
+	if g := c.set[flag]; g != nil {
+		return g.values
+	}
+	return nil
+}
+
 // Bool returns whether a switch is on.
 func (c *Context) Bool(flag string) bool { return Value[bool](c, flag) }
 

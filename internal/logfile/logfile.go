@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -26,6 +27,11 @@ type Config struct {
 	// and the error is that of Open. It is not asked about an empty file. nil:
 	// any text will do.
 	Check func(Content) error
+
+	// Whole returns how many of the first size bytes of a file are whole, where it
+	// does not consist of lines of text; its error is that of Open. What follows
+	// them is cut off. nil: it does.
+	Whole func(r io.ReaderAt, size int64) (int64, error)
 
 	// Mark says what the lines are, for the Content of later runs: a new file
 	// gets it as an extended attribute, where its file system has those.
@@ -109,13 +115,13 @@ func (f *File) SetHeader(lines []byte) {
 	f.header = append([]byte(nil), lines...)
 }
 
-// Write appends lines, the last of which has to end in a newline, with one
-// write(2). When that fails, because the disk is full, say, none of them is in
+// Write appends lines, the last of which has to end in a newline, or what
+// [Config.Whole] takes for whole, with one write(2). When that fails, because the disk is full, say, none of them is in
 // the file: what was written of them is cut off again.
 //
 // An error of an earlier sync is told here, with n == len(lines).
 func (f *File) Write(lines []byte) (n int, err error) {
-	if len(lines) == 0 || lines[len(lines)-1] != '\n' {
+	if len(lines) == 0 || f.config.Whole == nil && lines[len(lines)-1] != '\n' {
 		return 0, errors.New("half a line was to be written")
 	}
 	f.mu.Lock()

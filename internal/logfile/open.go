@@ -177,7 +177,11 @@ func (o *opened) repair(c *Config) error {
 	if err != nil {
 		return bare(err)
 	}
-	whole, err := wholeLength(o.file, info.Size())
+	find := c.Whole
+	if find == nil {
+		find = wholeLength
+	}
+	whole, err := find(o.file, info.Size())
 	if err != nil {
 		return bare(err)
 	}
