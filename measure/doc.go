@@ -1,7 +1,7 @@
 // Package measure makes measurements of what meters stream.
 //
 // A [Source] yields the windows of one meter, gaps and statuses:
-// [meter.Supervised] is one. [Run] is the loop that hands them to any number of
+// [meter.Supervised] is one, [meter.Replay] another. [Run] is the loop that hands them to any number of
 // sinks, and sees to the end: sinks finish, the meter is told to stop, the
 // source is closed. [Every] is a sink that makes readings of any interval:
 //

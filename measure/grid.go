@@ -14,6 +14,7 @@ type grid struct {
 	interval time.Duration
 	current  int64         // number of the interval being filled
 	at       time.Duration // end of the last window, since interval 0 began
+	off      time.Duration // by how much its times are later than that, smoothed
 	origin   time.Time     // where interval 0 begins; zero: not known yet
 	last     time.Time     // end of the last window
 	resumed  bool          // the next window comes after a gap of unknown length
@@ -43,9 +44,9 @@ func (g *grid) add(end time.Time, length time.Duration, lost int) (interval int6
 	g.at += time.Duration(1+lost) * length
 	switch {
 	case g.resumed:
-		g.at = end.Sub(g.origin)
+		g.at, g.off = end.Sub(g.origin), 0
 	case !g.origin.IsZero():
-		g.at += time.Duration(float64(end.Sub(g.origin)-g.at) * min(float64(length)/float64(follow), 1))
+		g.correct(end, length)
 	case g.at >= settled:
 		g.origin = end.Add(-g.at)
 	}
@@ -59,6 +60,20 @@ func (g *grid) add(end time.Time, length time.Duration, lost int) (interval int6
 	interval = g.current
 	g.current = max(interval, g.over(g.at, length))
 	return interval, g.current > interval, cut
+}
+
+// correct lets the count follow the time of a window that ended. Where intervals
+// are as short as windows the count may be off by some of one, since there the
+// least correction to and fro would leave an interval without an end.
+func (g *grid) correct(end time.Time, length time.Duration) {
+	free := time.Duration(0)
+	if g.interval < 3*length/2 {
+		free = length / 8
+	}
+	g.off += time.Duration(float64(end.Sub(g.origin)-g.at-g.off) * min(float64(length)/float64(follow), 1))
+	by := g.off - min(max(g.off, -free), free)
+	g.at += by
+	g.off -= by
 }
 
 // over returns how many intervals are over for a window that ends at the

@@ -120,3 +120,22 @@ func TestGridGap(t *testing.T) {
 		}
 	}
 }
+
+// A reading as short as a window has one, however the times of windows are
+// corrected from one to the next.
+func TestGridOfWindows(t *testing.T) {
+	const length = 20_003 * time.Microsecond // mains of 49.99 Hz
+	g := grid{interval: 20 * time.Millisecond}
+	begin := time.Unix(1_000_000_000, 0)
+	const windows = 10_000
+	ended := 0
+	for i := range windows {
+		jitter := time.Duration(i*7919%19-9) * time.Millisecond
+		if _, ends, _ := g.add(begin.Add(time.Duration(i+1)*length+jitter), length, 0); ends {
+			ended++
+		}
+	}
+	if ended != windows {
+		t.Errorf("%d readings of %d windows", ended, windows)
+	}
+}

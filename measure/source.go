@@ -27,7 +27,10 @@ type Source interface {
 	Info() meter.Info
 }
 
-var _ Source = (*meter.Supervised)(nil)
+var (
+	_ Source = (*meter.Supervised)(nil)
+	_ Source = (*meter.Replay)(nil)
+)
 
 // A Sink takes what a Source yields, one event after the other, from one
 // goroutine.

@@ -30,7 +30,8 @@
 //   - lasting: stream.go, placer.go, quality.go and averaging.go make windows of
 //     frames, supervise.go goes on after trouble, by a ladder.go of steps
 //     (step.go) that recoverer.go chooses (refuse.go) and takes (take.go,
-//     restart.go); recover.go does so by hand
+//     restart.go); recover.go does so by hand. replay.go and study.go do it all
+//     with a log
 //   - the functions of the meter: clock.go, eeprom.go, files.go, log.go,
 //     capture.go
 //

@@ -21,7 +21,7 @@ func TestGolden(t *testing.T) {
 	const (
 		link  = "delay=8ms,jitter=6ms,stall=0.01,drift=200ppm,load=server,low=20,seed=3"
 		lossy = link + ",noise=0.02"
-		drops = link + ",drop=7s"
+		drops = link + ",drop=15s" // after 10 s a step counts as having helped, and no pause is drawn
 	)
 	tests := []struct{ name, args string }{
 		{"plain", "measure --duration 3s -i 100ms --format plain -d sim:" + link},
@@ -29,8 +29,8 @@ func TestGolden(t *testing.T) {
 		{"periods", "measure -n 200 -i 20ms --format csv -d sim:" + link},
 		{"averaging", "measure -n 20 -i 250ms --averaging 5 --format csv -d sim:" + link},
 		{"lossy", "measure -n 60 -i 250ms --format jsonl -d sim:" + lossy},
-		{"drops", "measure -n 12 --format jsonl -d sim:" + drops},
-		{"oscar", "measure -n 12 --format oscar -d sim:" + drops},
+		{"drops", "measure -n 32 --format jsonl -d sim:" + drops},
+		{"oscar", "measure -n 32 --format oscar -d sim:" + drops},
 		{"influx", "measure -n 5 --format influx -d sim:" + link},
 		{"summary", "measure --duration 10s -i 1s --summary --format plain -d sim:" + link},
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 // which has begun to measure.
 func TestInterruptedStart(t *testing.T) {
 	for _, args := range [][]string{
-		{"measure"}, {"measure", "--live", "--averaging", "1"}, {"gmt"}, {"gmt", "-c"}, {"recover"},
+		{"measure"}, {"measure", "--live", "--averaging", "1"}, {"gmt"}, {"gmt", "-c"}, {"recover"}, {"doctor", "--stream"}, {"fieldtest", "-o", filepath.Join(t.TempDir(), "field.json")},
 	} {
 		t.Run(args[0], func(t *testing.T) {
 			m := sim.New(sim.Config{First: sim.First{After: time.Hour}})
