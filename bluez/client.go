@@ -114,7 +114,7 @@ func dialBus(caller context.Context, connect func(...dbus.ConnOption) (*dbus.Con
 	}, nil
 }
 
-// dialContextError tells why the context of a Dial ended: the caller's did, or
+// dialContextError explains why the context of a Dial ended: the caller's did, or
 // our own bound was reached.
 func dialContextError(caller context.Context) error {
 	if err := caller.Err(); err != nil {
@@ -123,7 +123,7 @@ func dialContextError(caller context.Context) error {
 	return ErrNoBus
 }
 
-// dialError tells why there is no connection to the bus. The cause is kept as
+// dialError explains why there is no connection to the bus. The cause is kept as
 // text only, save for the one that callers ask for: a socket that does not
 // exist would otherwise pass for a device that does not.
 func dialError(err error) error {
@@ -160,7 +160,7 @@ func (c *Client) call(ctx context.Context, object dbus.ObjectPath, method string
 	return body, err
 }
 
-// callBus is call for a method of the bus itself. It also tells where the
+// callBus is call for a method of the bus itself. It also says where the
 // answer, be it an error, stands among the signals.
 func (c *Client) callBus(ctx context.Context, method string, args ...any) ([]any, dbus.Sequence, error) {
 	return c.do(ctx, busName, "/org/freedesktop/DBus", busName+"."+method, args...)
@@ -178,7 +178,7 @@ func (c *Client) start(ctx context.Context, dest string, object dbus.ObjectPath,
 	return c.conn.Object(dest, object).GoWithContext(ctx, method, dbus.FlagNoAutoStart, make(chan *dbus.Call, 1), args...)
 }
 
-// callError tells why a call failed that was made for ctx with a bound of ours.
+// callError explains why a call failed that was made for ctx with a bound of ours.
 func (c *Client) callError(ctx context.Context, err error) error {
 	var answer dbus.Error
 	switch {

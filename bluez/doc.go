@@ -10,7 +10,7 @@
 //
 // An adapter is named as BlueZ names it, for example "hci0"; a device by its
 // adapter and its Bluetooth address. Adapter and Device are plain values: a
-// snapshot of the properties at the time of the call. Watch tells how they go
+// snapshot of the properties at the time of the call. Watch says how they go
 // on.
 //
 // # Waiting

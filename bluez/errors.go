@@ -168,7 +168,7 @@ var meanings = map[string]error{
 	"org.bluez.Error.AuthenticationCanceled": ErrAuthCanceled,
 }
 
-// spawnPrefix begins the names by which the bus tells that it could not start
+// spawnPrefix begins the names by which the bus reports that it could not start
 // a service. Calls of this package never ask it to.
 const spawnPrefix = "org.freedesktop.DBus.Error.Spawn."
 

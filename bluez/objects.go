@@ -24,7 +24,7 @@ func newObjects() *objects {
 	}
 }
 
-// objects reads the objects of BlueZ. It also tells where the answer stands
+// objects reads the objects of BlueZ. It also says where the answer stands
 // among the signals: those before it have nothing to add.
 func (c *Client) objects(ctx context.Context) (*objects, dbus.Sequence, error) {
 	const method = objectManagerInterface + ".GetManagedObjects"
@@ -220,7 +220,7 @@ func (s *subscription) next(ctx context.Context) (*dbus.Signal, error) {
 	}
 }
 
-// ownerChange returns the new owner that a signal tells of, "" for none. It is
+// ownerChange returns the new owner that a signal reports, "" for none. It is
 // not ok for any other signal.
 func ownerChange(s *dbus.Signal) (owner string, ok bool) {
 	if s.Sender != busName || s.Name != busName+".NameOwnerChanged" || len(s.Body) != 3 {

@@ -8,10 +8,10 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// An EventKind tells what happened.
+// An EventKind says what happened.
 type EventKind int
 
-// What a Watcher tells of.
+// What a Watcher reports.
 const (
 	// DaemonUp says that BlueZ is there. Events of what it knows follow, each
 	// as Added.
@@ -58,7 +58,7 @@ type Event struct {
 	Changed []string
 }
 
-// A Watcher tells what happens to BlueZ, its adapters and its devices, in the
+// A Watcher reports what happens to BlueZ, its adapters and its devices, in the
 // order in which it happened. One goroutine at a time may call Next.
 type Watcher struct {
 	c   *Client

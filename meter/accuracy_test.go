@@ -23,7 +23,7 @@ type placed struct {
 
 // follow streams through the simulator, the link, the client and the stream,
 // for a simulated time, and calls each for every window. The load must be a
-// wave: a frame's power tells which window it is. with is given the simulator.
+// wave: a frame's power says which window it is. with is given the simulator.
 func follow(t *testing.T, spec string, sc StreamConfig, d time.Duration, each func(placed), with ...func(*sim.Meter)) {
 	t.Helper()
 	m, truth := openSim(t, spec)
@@ -191,7 +191,7 @@ func around(errs []float64) spread {
 
 // TestAccuracyNumbers damages one frame in twenty, on a link with stalls. Now
 // and then two damaged frames look like one, and where they come in a heap after a
-// stall nothing else tells of it: no window may stay in the wrong place for long.
+// stall nothing else reports it: no window may stay in the wrong place for long.
 func TestAccuracyNumbers(t *testing.T) {
 	t.Logf("%-10s %10s %10s %10s %10s", "windows/s", "windows", "misplaced", "spells", "longest (s)")
 	for _, averaging := range []int{1, 5} {

@@ -48,7 +48,7 @@ func adapterOf(ctx context.Context, t Target, h host) (Adapter, error) {
 	return Adapter{Address: t.Adapter}, nil
 }
 
-// adapterHardware reads what the kernel tells of the device that an adapter
+// adapterHardware reads what the kernel knows of the device that an adapter
 // such as hci0 is part of: the uevent of a USB interface holds DRIVER=btusb and
 // PRODUCT=a12/1/8891, without leading zeros (drivers/usb/core/driver.c).
 func adapterHardware(files fs.FS, id string) (driver, usb string) {

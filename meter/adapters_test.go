@@ -153,7 +153,7 @@ func TestDiscoverLosesAdapter(t *testing.T) {
 	})
 }
 
-// A scan tells of a device once, whoever hears it, and by which adapters.
+// A scan reports a device once, whoever hears it, and by which adapters.
 func TestScanTwoAdapters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := paired(), onSecond(newDevice())

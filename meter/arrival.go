@@ -27,7 +27,7 @@ type Arrival struct {
 	Window timebase.Window
 }
 
-// observe tells of a frame that has been placed.
+// observe reports a frame that has been placed.
 func (p *placer) observe(w *timebase.Window, f *frame) {
 	if p.arrivals == nil {
 		return

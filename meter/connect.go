@@ -21,7 +21,7 @@ const usualChannel = 1
 // refusalPause is how long a device that refused its own channel is left alone.
 const refusalPause = time.Second
 
-// isKeyRefused tells that the meter does not accept this machine's key.
+// isKeyRefused reports whether the meter refuses this machine's key.
 func isKeyRefused(err error) bool { return errors.Is(err, rfcomm.ErrKeyRefused) }
 
 // rebond forgets the key of a Bluetooth meter that it refuses, and pairs again.

@@ -67,7 +67,7 @@ func (h *fakeHost) tell() {
 	}
 }
 
-// A fakeWatcher tells of the adapters and of BlueZ's coming and going.
+// A fakeWatcher reports adapters and BlueZ coming and going.
 type fakeWatcher struct {
 	h       *fakeHost
 	changed chan struct{}

@@ -291,6 +291,6 @@ func (f *finder) choose(ctx context.Context, devices [][]sighting) ([]sighting, 
 	return devices[i], nil
 }
 
-// isUnknown tells that BlueZ forgot a device, as it does with one that is not
+// isUnknown reports whether BlueZ forgot a device, as it does with one that is not
 // paired half a minute after it was seen.
 func isUnknown(err error) bool { return errors.Is(err, os.ErrNotExist) }

@@ -56,7 +56,7 @@ type daemon interface {
 
 var _ daemon = (*bluez.Client)(nil)
 
-// A watcher tells what happens to BlueZ and its adapters.
+// A watcher reports what happens to BlueZ and its adapters.
 type watcher interface {
 	Next(ctx context.Context) (bluez.Event, error)
 	Buffered() int

@@ -73,11 +73,11 @@ func TestOpenImpostor(t *testing.T) {
 	}{
 		{
 			name: "a keyboard", air: []*fakeDevice{with(keyboard)},
-			err: ErrNotFound, text: "no PowerSpy: it is a keyboard", log: []string{"discover hci0"},
+			err: ErrNotFound, text: "not a PowerSpy: it is a keyboard", log: []string{"discover hci0"},
 		},
 		{
 			name: "a keyboard, by name", cfg: Config{Target: Target{Kind: Named, Name: "PowerSpy 4"}}, air: []*fakeDevice{with(keyboard)},
-			err: ErrNotFound, text: "no PowerSpy: it is a keyboard", log: []string{"discover hci0"},
+			err: ErrNotFound, text: "not a PowerSpy: it is a keyboard", log: []string{"discover hci0"},
 		},
 		{
 			name: "a keyboard beside a meter", air: []*fakeDevice{with(keyboard), second},

@@ -24,7 +24,7 @@ func TestRecover(t *testing.T) {
 		{name: "well", log: []string{"measures; there is nothing to recover"}, never: "power"},
 		{
 			name: "dead", fault: func(_ *fakeHost, m *sim.Meter) { m.HangUntilPowerCycle() },
-			want: ErrNoAnswer, log: []string{"step 1, drain", "step 2, reconnect", "step 3, relink", "step 4, rebond: left out", "step 5, reset-adapter", "step 6, restart-service", "step 7, power-cycle: left out"},
+			want: ErrNoAnswer, log: []string{"step 1, drain", "step 2, reconnect", "step 3, relink", "step 4, rebond: skipped", "step 5, reset-adapter", "step 6, restart-service", "step 7, power-cycle: skipped"},
 		},
 		{
 			name: "dead, dry run", rc: RecoverConfig{DryRun: true}, fault: func(_ *fakeHost, m *sim.Meter) { m.HangUntilPowerCycle() },

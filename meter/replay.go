@@ -200,7 +200,7 @@ func (r *Replay) pause() {
 	r.events = held
 }
 
-// sumUp tells what was skipped.
+// sumUp says what was skipped.
 func (r *Replay) sumUp() {
 	sum := r.log.Summary()
 	text := ""

@@ -77,7 +77,7 @@ func scan(ctx context.Context, cfg Config, found func(Candidate), h host) error 
 	return explainBlueZ("scan", err)
 }
 
-// sameButSignal tells that nothing changed that a person would want to hear
+// sameButSignal reports whether nothing changed that a person would want to hear
 // of: the signal strength, and which adapter hears a device best, change with
 // every inquiry.
 func sameButSignal(a, b Candidate) bool {

@@ -50,7 +50,7 @@ type Gap struct {
 	Reason   string    // why, for a person, such as the error that ended the link
 }
 
-// An EventKind tells which field of an Event is set.
+// An EventKind says which field of an Event is set.
 type EventKind uint8
 
 // Kinds of events.

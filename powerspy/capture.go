@@ -26,7 +26,7 @@ func (c *Client) SetCaptureLength(ctx context.Context, periods int) error {
 }
 
 // StartCapture starts a capture, or the wait for its trigger (request S,
-// §3.4.1). The status in the meter's [Identity] tells what has become of it;
+// §3.4.1). The status in the meter's [Identity] says what has become of it;
 // see [Client.WaitCapture]. A meter that can't start one refuses: [ErrRefused].
 //
 // NB: V1 meters do not answer. They are asked for their identity instead, which
@@ -65,7 +65,7 @@ func (c *Client) CancelCapture(ctx context.Context) error {
 const pollInterval = 100 * time.Millisecond
 
 // WaitCapture asks for the identity of the meter, ten times a second, until it
-// tells that the capture is complete. Each identity is handed to report, if that is not nil. A
+// reports that the capture is complete. Each identity is handed to report, if that is not nil. A
 // meter that is neither waiting for the trigger nor acquiring will never be
 // done: the error is an [*AnswerError]. To give up, end ctx; the capture goes
 // on until [Client.CancelCapture].

@@ -87,7 +87,7 @@ type Client struct {
 	synced   bool      // no answer to an earlier request can be on its way
 	heard    *Identity // the last one; nil before
 	who      *Identity // the last of those that agree in who the meter is; nil before
-	stale    bool      // the meter streams to a client that is no more
+	stale    bool      // the meter streams to a client that is gone
 	failed   error     // the link is dead, and this is why
 	dryReads int       // reads in a row that gave neither bytes nor error
 

@@ -100,7 +100,7 @@ func (c *Client) readByte(ctx context.Context, addr uint8, p *byte) error {
 }
 
 // parseByte parses dd, the answer to V. It is the only answer of the meter
-// without anything that tells what it is.
+// without anything that says what it is.
 func parseByte(frame []byte) (byte, bool) {
 	if len(frame) != 2 {
 		return 0, false

@@ -27,7 +27,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if id.Status == powerspy.Streaming { // to a client that is no more
+	if id.Status == powerspy.Streaming { // to a client that is gone
 		if err := c.Stop(ctx); err != nil {
 			log.Fatal(err)
 		}

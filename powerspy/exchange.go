@@ -121,7 +121,7 @@ func (c *Client) await(ctx context.Context, got int) error {
 }
 
 // prepare makes sure that the next answer is the answer to the next request,
-// and that the meter does not go on streaming to a client that is no more: in
+// and that the meter does not go on streaming to a client that is gone: in
 // real-time mode it does not obey every request, and not every answer can be
 // told from its frames.
 func (c *Client) prepare(ctx context.Context) error {

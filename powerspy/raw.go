@@ -8,7 +8,7 @@ import (
 )
 
 // Some answers are bytes that can be any: the scanner, which looks for < and >,
-// is of no use with them, and the length alone tells where they end. They are
+// is of no use with them, and the length alone says where they end. They are
 // read between two fences: identities, which are asked for and cannot be
 // mistaken.
 

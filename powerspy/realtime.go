@@ -109,7 +109,7 @@ type RealtimeFrame struct {
 	// not clear the sums, so that the means of the first frame are too large by
 	// a whole factor of 1 to 50 while its peaks are right (so in recordings of
 	// 1042 streams of real meters; not in the specification). Its arrival still
-	// tells when a window ended. A meter may leave it out; what comes first is
+	// says when a window ended. A meter may leave it out; what comes first is
 	// marked all the same.
 	First bool
 }
@@ -190,7 +190,7 @@ func (r *Realtime) next(deadline time.Time) (RealtimeFrame, error) {
 }
 
 // framesIn returns of how many frames a damaged one was made. The meter ends
-// lines between frames only: a line end inside tells that a > and the next <
+// lines between frames only: a line end inside shows that a > and the next <
 // were lost.
 func framesIn(p []byte) uint64 {
 	if bytes.ContainsAny(bytes.TrimRight(p, "\r\n"), "\r\n") {

@@ -27,7 +27,7 @@ const blockRetries = 3
 // again up to three times; what comes late is told apart. One that comes at
 // under some hundred bytes a second is given up, too. Nil means that the
 // file has exactly the size it should, from its < to its >. After an error
-// what has been written is of no use. A file that is no more, or shorter or
+// what has been written is of no use. A file that is gone, or shorter or
 // longer than its size, is an error: [ErrRefused], [ErrNoAnswer] or
 // [ErrNotUnderstood], as the meter puts it. An error of w is returned wrapped.
 //
@@ -45,7 +45,7 @@ func (c *Client) ReadFile(ctx context.Context, f File, w io.Writer, progress fun
 	t := transfer{client: c, name: name, stream: f.Size + 2}
 	return c.request(ctx, op, func() error {
 		if c.who == nil {
-			// What aligns the link tells what meter it is.
+			// What aligns the link says what meter it is.
 			if err := t.align(ctx); err != nil {
 				return err
 			}
@@ -60,7 +60,7 @@ func (c *Client) ReadFile(ctx context.Context, f File, w io.Writer, progress fun
 
 // A transfer reads the blocks of one file. What the meter sends for block k is
 // the k-th piece of 2048 bytes of the stream <content>, without anything that
-// tells which it is. So every byte must be accounted for: the link is aligned
+// says which it is. So every byte must be accounted for: the link is aligned
 // before the first block and after whatever goes wrong, and a fence behind the
 // first block, the last, and any that was asked for again proves that nothing
 // but the block was there. A transfer in which nothing goes wrong needs no

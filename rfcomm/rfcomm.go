@@ -175,7 +175,7 @@ func (s State) String() string {
 	return fmt.Sprintf("State(%d)", uint8(s))
 }
 
-// KernelState tells how the kernel's RFCOMM is. It opens and closes a socket, which loads the module where it is not
+// KernelState returns the state of the kernel's RFCOMM. It opens and closes a socket, which loads the module where it is not
 // loaded. The error is nil except for StateStuck, ErrKernelStuck; for a system without RFCOMM, ErrNotSupported; and when
 // a socket cannot be made for another reason.
 func KernelState() (State, error) {

@@ -30,7 +30,7 @@ func entries(t *testing.T, dir string) []string {
 	return names
 }
 
-// measures tells that the meter does.
+// measures reports whether the meter does.
 func measures(t *testing.T, device string) {
 	t.Helper()
 	if got := printed(t, "measure", "--device", device, "--interval", "20ms", "--count", "1"); strings.Count(got, "\n") != 1 {

@@ -97,7 +97,7 @@ func (a *app) clockSync(c *cli.Context) error {
 	})
 }
 
-// tellStopped tells of a clock that does not go on.
+// tellStopped reports a clock that does not go on.
 func (s *session) tellStopped(r meter.ClockReading) {
 	if r.Stopped {
 		s.progress.Line("the meter's clock has stopped; `powerspy clock sync` sets it")

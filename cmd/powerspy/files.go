@@ -126,7 +126,7 @@ func (a *app) filesGet(c *cli.Context) error {
 	})
 }
 
-// tellOdd tells what the list of files has beside them, made harmless.
+// tellOdd says what the list of files has beside them, made harmless.
 func (s *session) tellOdd(list *powerspy.FileList) {
 	for _, odd := range list.Odd {
 		s.progress.Line("skipped an entry of the list that is not a log: %q", odd)
@@ -207,7 +207,7 @@ func setAside(name string) (kept string, err error) {
 	}
 }
 
-// fetch fetches a file and tells how far it is, under the title.
+// fetch fetches a file and says how far it is, under the title.
 func (s *session) fetch(ctx context.Context, m *meter.Meter, f powerspy.File, title string, to newFile) error {
 	progress := s.progress.Transfer(title, f.Size)
 	err := to.write(s.env, func(w io.Writer) error { return m.FetchFile(ctx, f, w, progress) })

@@ -38,7 +38,7 @@ func (g *gapTeller) add(gap *meter.Gap) {
 	g.flush(false)
 }
 
-// flush tells what is left to tell, if it is time or the end.
+// flush says what is left to tell, if it is time or the end.
 func (g *gapTeller) flush(end bool) {
 	now := time.Now()
 	if g.count == 0 || !end && now.Before(g.after) {

@@ -125,7 +125,7 @@ func dash(s string) string {
 	return harmless.Text(s)
 }
 
-// changeMeter changes the meter that the first argument means, and tells what
+// changeMeter changes the meter that the first argument means, and says what
 // became of it.
 func (a *app) changeMeter(c *cli.Context, change func(*config.Config, *config.Meter) (told string, err error)) error {
 	path, err := config.Path(a.env.getenv)

@@ -84,7 +84,7 @@ func TestProviderIsCopied(t *testing.T) {
 }
 
 // homeFile finds a command that writes a file in a home.
-var homeFile = regexp.MustCompile(`(?: > | -o )(~/\S+)`)
+var homeFile = regexp.MustCompile(`(?: > |powerspy .* -o )(~/\S+)`)
 
 // A file that a help text or a page has written into a home is in a directory
 // that the line before has made.

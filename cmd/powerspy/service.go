@@ -123,7 +123,7 @@ func (n *notifier) Status(s meter.Status) {
 	n.send(state)
 }
 
-// Close tells that the measurement is ending.
+// Close reports that the measurement is ending.
 func (n *notifier) Close() {
 	if n == nil || n.stopping {
 		return

@@ -125,7 +125,7 @@ func closing(err *error, m interface {
 	}
 }
 
-// interrupted tells that ctx ended because the command was told to end.
+// interrupted reports whether ctx ended because the command was told to end.
 func interrupted(ctx context.Context, err error) bool {
 	return ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err()))
 }

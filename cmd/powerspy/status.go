@@ -63,7 +63,7 @@ func message(err error) string {
 	return sentence(err)
 }
 
-// nobodyReads tells that standard output was closed at the other end, as
+// nobodyReads reports whether standard output was closed at the other end, as
 // `| head -1` does. That is a way of saying enough.
 func nobodyReads(err error) bool {
 	var out *stdoutError

@@ -20,7 +20,7 @@ type Row struct {
 	VoltagePeak float64 // V
 	CurrentPeak float64 // A
 
-	// Placed says that the log tells which window this is.
+	// Placed says that the log identifies the window.
 	Placed bool
 	Window int           // Of those from the first placed one on, with the ones left out.
 	End    time.Duration // When it ended, on the clock of Arrival, but for a constant.

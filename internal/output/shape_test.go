@@ -125,7 +125,7 @@ func TestShapeErrorNamesBoth(t *testing.T) {
 	}
 }
 
-// The mark tells what lines can't.
+// The mark says what lines can't.
 func TestShapeMark(t *testing.T) {
 	mW := variant{Plain, Options{}}.shape(t)
 	text := example(t, Plain, Options{})

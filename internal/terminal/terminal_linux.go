@@ -18,7 +18,7 @@ import (
 type Terminal struct {
 	Path   string // what clients open
 	master *os.File
-	opened *os.File // inotify(7): tells when a client opens Path
+	opened *os.File // inotify(7): says when a client opens Path
 }
 
 // Open makes a pseudo-terminal in raw mode, which only its owner may open.

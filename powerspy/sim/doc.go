@@ -29,7 +29,7 @@
 // some of it never, as [Link] says: through a [Radio] with a short queue, as
 // real meters are seen to do, or by a constant delay, an exponentially
 // distributed one, and now and then a stall. Requests are late, too, but for
-// stalls. [Truth] tells which windows were left out.
+// stalls. [Truth] says which windows were left out.
 //
 // All waiting is done with package time, so a meter made inside a
 // testing/synctest bubble runs on the bubble's clock.
@@ -41,7 +41,7 @@
 //
 // [Faults] says what is wrong: always, from some time into each connection, or
 // once in the life of the meter. Those of the last kind, and the battery of
-// all faults, are a function of the time, too: [Meter.Incidents] tells which
+// all faults, are a function of the time, too: [Meter.Incidents] says which
 // came. [Meter.Streams] and [Meter.StreamTruth] tell what was measured by a
 // meter whose client had to start again.
 //

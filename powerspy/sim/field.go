@@ -38,7 +38,7 @@ type slot struct {
 
 // ReadField reads the file of a field test, as powerspy fieldtest writes it.
 // Errors say what is wrong with the file: it is no such file, of another
-// version, or torn, or tells of no stream.
+// version, or torn, or contains no stream.
 func ReadField(r io.Reader) (*Field, error) {
 	file, err := field.Read(r)
 	if err != nil {

@@ -24,7 +24,7 @@ type live struct {
 	blocks [2]passed
 }
 
-// passed tells when the frames of a block of windows arrive.
+// passed says when the frames of a block of windows arrive.
 type passed struct {
 	number uint64
 	arrive []float64

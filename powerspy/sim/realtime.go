@@ -55,14 +55,14 @@ type realtime struct {
 // is a function of the number of the window. Times are in seconds since the
 // epoch of the meter.
 type course interface {
-	// end tells when window i ends; window -1 ends where the first begins, and
+	// end says when window i ends; window -1 ends where the first begins, and
 	// one that never will at infinity.
 	end(i int) float64
 	// ended tells about how many windows have ended by a time.
 	ended(t float64) int
 	// measure returns what happened in a window.
 	measure(i int) Truth
-	// arrive tells when the frame of a window has passed the radio; not a
+	// arrive says when the frame of a window has passed the radio; not a
 	// number for one that is left out there.
 	arrive(i int) float64
 	// damaged reports whether the frame of a window, which arrives, arrives

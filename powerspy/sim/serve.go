@@ -58,7 +58,7 @@ func (m *Meter) reach(ctx context.Context) error {
 	return err
 }
 
-// call tells how long connecting would take now, or that it cannot be done.
+// call says how long connecting would take now, or that it cannot be done.
 func (m *Meter) call() (slow time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -237,7 +237,7 @@ func (m *Meter) share(fault string, usual float64, at time.Time) float64 {
 	return usual
 }
 
-// take appends to b what is due by now, and tells when to look again; zero
+// take appends to b what is due by now, and says when to look again; zero
 // for not before something happens.
 func (s *session) take(b []byte, now time.Time) ([]byte, time.Time) {
 	m := s.m

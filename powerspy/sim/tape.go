@@ -167,7 +167,7 @@ type spot struct {
 	later  float64
 }
 
-// find tells where window w of a stream is in the recording; ok is false when
+// find says where window w of a stream is in the recording; ok is false when
 // that is over. What is repeated begins with the second window, since a meter
 // sends the first only after J.
 func (t *tape) find(w int) (s spot, ok bool) {
@@ -188,7 +188,7 @@ func (t *tape) index(window int) int {
 	return sort.Search(len(t.samples), func(i int) bool { return t.samples[i].window >= window })
 }
 
-// end tells when window w ends; w -1 ends a window before the first.
+// end says when window w ends; w -1 ends a window before the first.
 func (t *tape) end(w int) float64 {
 	if w < 0 {
 		return t.samples[0].end - t.length
@@ -207,7 +207,7 @@ func (t *tape) end(w int) float64 {
 	return before.end + part*(next.end-before.end) + at.later
 }
 
-// ended tells how many windows have ended by x, about.
+// ended says how many windows have ended by x, about.
 func (t *tape) ended(x float64) int {
 	last := t.samples[len(t.samples)-1]
 	rounds := 0

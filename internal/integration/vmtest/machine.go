@@ -280,7 +280,7 @@ func devicePath(adapter string, a bdaddr.Address) dbus.ObjectPath {
 	return dbus.ObjectPath("/org/bluez/" + adapter + "/dev_" + strings.ReplaceAll(a.String(), ":", "_"))
 }
 
-// WatchDiscovery returns a function that tells how often a discovery was begun
+// WatchDiscovery returns a function that says how often a discovery was begun
 // since.
 func (m *Machine) WatchDiscovery(t testing.TB) (count func() int) {
 	t.Helper()
