@@ -78,10 +78,8 @@ func (c *Config) dialChannel(ctx context.Context, r radio, t *Target) (net.Conn,
 		// The channel is right, so the refusal may be of the moment: a device
 		// that is still busy with the security of a link that has just come up
 		// was seen to refuse once.
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, refusalPause) {
 			return nil, ctx.Err()
-		case <-time.After(refusalPause):
 		}
 	}
 	return try(channel)

@@ -91,7 +91,7 @@ func (c *handRecovery) recover(ctx context.Context, from, to Step, rc RecoverCon
 			return src.Stop(ctx)
 		}
 		c.say(Stalled, 0, "%s", why(err))
-		if isFinal(err) {
+		if IsFinal(err) {
 			return err
 		}
 		reason = err
@@ -121,7 +121,7 @@ func (c *handRecovery) recover(ctx context.Context, from, to Step, rc RecoverCon
 			c.say(Streaming, step, "%s: it helped; %s measures", what, t)
 			return src.Stop(ctx)
 		}
-		if ctx.Err() != nil || isFinal(err) {
+		if ctx.Err() != nil || IsFinal(err) {
 			return err
 		}
 		c.say(Stalled, step, "%s: did not help: %s", what, why(err))

@@ -77,7 +77,7 @@ func (r *Replay) open(path string) (err error) {
 	}
 	for range studied {
 		row, err := r.log.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -151,7 +151,7 @@ func (r *Replay) step() {
 	if err != nil {
 		r.flush()
 		r.failed = err
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			r.sumUp()
 		}
 		return

@@ -93,14 +93,6 @@ func (l *traced) show(sent bool, p []byte) {
 // release. It closes no links.
 func (r *Route) Close() error { return r.release() }
 
-// IsFinal tells an error that trying again does not mend: wrong usage, a kernel
-// whose Bluetooth is stuck or absent, a PIN that was refused.
-func IsFinal(err error) bool { return isFinal(err) }
-
-// MayPass tells an error of a meter that is there and may get over it: silence,
-// a link that broke.
-func MayPass(err error) bool { return mayPass(err) }
-
 // A route leads to one meter, as often as is needed. A Bluetooth meter is
 // paired, unless it refused to be.
 type route struct {

@@ -2,14 +2,9 @@ package meter
 
 import (
 	"math"
-	"slices"
 
 	"powerspy2/internal/oldlog"
 )
-
-// stretch is over how many rows the length of a window is looked for: enough for
-// delays not to matter much, few enough for pauses to be rare.
-const stretch = 25
 
 // study finds how many mains periods the windows of a log have, and the nominal
 // frequency in Hz, from how fast its frames came. Short windows are partly left
@@ -19,9 +14,9 @@ const stretch = 25
 // multiples: the voltage tells them apart, since where it is below 160 V the
 // mains mostly have 60 Hz.
 func study(rows []oldlog.Row) (periods int, frequency float64) {
-	length, voltage := between(rows), 0.
+	length, voltage := 1., 0.
 	if len(rows) > 1 {
-		voltage = rows[len(rows)/2].Voltage
+		length, voltage = max(oldlog.Spacing(rows).Seconds(), 1./60), rows[len(rows)/2].Voltage
 	}
 	nominal := [...]float64{50, 60}
 	if voltage > 10 && voltage < 160 {
@@ -42,19 +37,4 @@ func study(rows []oldlog.Row) (periods int, frequency float64) {
 		}
 	}
 	return periods, frequency
-}
-
-// between returns the usual time between frames in seconds: the median over
-// stretches.
-func between(rows []oldlog.Row) float64 {
-	n := min(stretch, len(rows)-1)
-	if n < 1 {
-		return 1
-	}
-	var spans []float64
-	for i := range len(rows) - n {
-		spans = append(spans, (rows[i+n].Arrival-rows[i].Arrival).Seconds()/float64(n))
-	}
-	slices.Sort(spans)
-	return max(spans[len(spans)/2], 1./60)
 }

@@ -140,7 +140,7 @@ func supervise(ctx context.Context, cfg Config, sc StreamConfig, rec Recovery, h
 	if err == nil {
 		return s, nil
 	}
-	if ctx.Err() != nil || isFinal(err) || rec.GiveUpAfter == 0 && !mayPass(err) {
+	if ctx.Err() != nil || IsFinal(err) || rec.GiveUpAfter == 0 && !MayPass(err) {
 		return nil, unclaim(release, errors.Join(err, recoverer.close()))
 	}
 	s.stream = nil // not a nil *Stream in a source
@@ -160,7 +160,7 @@ func resolvePatiently(ctx context.Context, cfg Config, patience time.Duration, h
 	for {
 		r, err := resolve(ctx, cfg, h)
 		now := time.Now()
-		if err == nil || ctx.Err() != nil || isFinal(err) || now.Sub(start) >= patience {
+		if err == nil || ctx.Err() != nil || IsFinal(err) || now.Sub(start) >= patience {
 			return r, err
 		}
 		d := l.pause(now)
@@ -169,8 +169,9 @@ func resolvePatiently(ctx context.Context, cfg Config, patience time.Duration, h
 	}
 }
 
-// isFinal tells an error that trying again does not mend.
-func isFinal(err error) bool {
+// IsFinal tells an error that trying again does not mend: wrong usage, a kernel
+// whose Bluetooth is stuck or absent, a PIN that was refused.
+func IsFinal(err error) bool {
 	for _, final := range []error{ErrUsage, rfcomm.ErrKernelStuck, rfcomm.ErrNotSupported} {
 		if errors.Is(err, final) {
 			return true
@@ -180,8 +181,9 @@ func isFinal(err error) bool {
 	return errors.As(err, &pin) && !errors.Is(pin, bluez.ErrAuthCanceled)
 }
 
-// mayPass tells an error of a meter that is there and may get over it.
-func mayPass(err error) bool {
+// MayPass tells an error of a meter that is there and may get over it: silence,
+// a link that broke.
+func MayPass(err error) bool {
 	for _, passing := range []error{powerspy.ErrNoAnswer, powerspy.ErrLink, rfcomm.ErrLinkLost, os.ErrDeadlineExceeded} {
 		if errors.Is(err, passing) {
 			return true
@@ -282,7 +284,7 @@ func (s *Supervised) tell() {
 func (s *Supervised) outage(cause error) {
 	s.ladder.fail(time.Now())
 	s.cause, s.reason = cause, cause
-	if isFinal(cause) {
+	if IsFinal(cause) {
 		s.end(cause)
 		return
 	}
@@ -327,7 +329,7 @@ func (s *Supervised) take() {
 	s.tell()
 	if err != nil {
 		s.reason = err
-		if isFinal(err) {
+		if IsFinal(err) {
 			s.end(err)
 		}
 		return

@@ -173,7 +173,7 @@ func (r *meterRecoverer) powerCycle(ctx context.Context) error {
 	}
 	for {
 		err := r.reconnect(ctx)
-		if err == nil || isFinal(err) || !sleep(ctx, bootPause) {
+		if err == nil || IsFinal(err) || !sleep(ctx, bootPause) {
 			return err
 		}
 	}

@@ -204,9 +204,11 @@ var advices = []advice{
 		return "give another file, or the --format, --unit, --fields and --time that it has"
 	}),
 	whenA(func(e *logfile.NoDirectoryError) string {
-		return "make its directory first: `mkdir -p " + e.Directory + "`"
+		return "make its directory first: `mkdir -p " + shellQuote(e.Directory) + "`"
 	}),
-	whenA(func(e *logfile.UnreadableError) string { return "`chmod u+r " + e.Path + "`, or give another file" }),
+	whenA(func(e *logfile.UnreadableError) string {
+		return "`chmod u+r " + shellQuote(e.Path) + "`, or give another file"
+	}),
 }
 
 // pinAdvice is what to do about a PIN that was refused.

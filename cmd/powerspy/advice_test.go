@@ -79,8 +79,8 @@ func TestAdvice(t *testing.T) {
 		{bluez.ErrNoAnswer, "systemctl restart bluetooth"},
 		{bluez.ErrNotReady, "`rfkill unblock bluetooth` if it is blocked"},
 		{bluez.ErrInProgress, "wait a little"},
-		{&owner.PlaceError{Path: "/tmp/d", Open: true, Err: errors.New("y")}, "type `chmod 700 /tmp/d`"},
-		{&configError{&config.Error{File: "/none/f", Line: 3, Err: errors.New("y")}}, "correct that line, or name a meter with --device, or start again with `mv /none/f /none/f.old`"},
+		{&owner.PlaceError{Path: "/tmp/a b", Open: true, Err: errors.New("y")}, "type `chmod 700 '/tmp/a b'`"},
+		{&configError{&config.Error{File: "/none/a b", Line: 3, Err: errors.New("y")}}, "correct that line, or name a meter with --device, or start again with `mv '/none/a b' '/none/a b.old'`"},
 
 		{kind(meter.ErrNoAnswer, &owner.HeldError{}), "stop it, or wait"},
 		{kind(meter.ErrNotFound, meter.ErrNoneAnswered), "`powerspy scan --all`"},
@@ -140,8 +140,8 @@ func TestAdvice(t *testing.T) {
 		{record.ErrDamaged, "reads what stands before"},
 		{record.ErrFormat, "`powerspy measure --record FILE`"},
 		{&output.ShapeError{There: "x", Ours: "y"}, "give another file, or the --format"},
-		{&logfile.NoDirectoryError{Directory: "none", Err: syscall.ENOENT}, "`mkdir -p none`"},
-		{&logfile.UnreadableError{Path: "f", Err: syscall.EACCES}, "`chmod u+r f`"},
+		{&logfile.NoDirectoryError{Directory: "a b", Err: syscall.ENOENT}, "`mkdir -p 'a b'`"},
+		{&logfile.UnreadableError{Path: "a b", Err: syscall.EACCES}, "`chmod u+r 'a b'`"},
 	}
 	if len(tests) != len(advices) {
 		t.Errorf("%d tests of %d rows", len(tests), len(advices))

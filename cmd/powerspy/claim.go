@@ -50,7 +50,7 @@ func placeAdvice(e *owner.PlaceError) string {
 	case e.Owner != "":
 		return fmt.Sprintf("ask %s, or an administrator, to remove it, or %s", e.Owner, own)
 	case e.Open:
-		return "type `chmod 700 " + e.Path + "`"
+		return "type `chmod 700 " + shellQuote(e.Path) + "`"
 	}
 	return own
 }

@@ -32,11 +32,11 @@ func configAdvice(e *configError) string {
 	_, mine := ownerOf(file)
 	switch {
 	case errors.Is(e.err, fs.ErrPermission) && mine:
-		return "type `chmod u+r " + file + "`"
+		return "type `chmod u+r " + shellQuote(file) + "`"
 	case errors.Is(e.err, fs.ErrPermission):
-		return fmt.Sprintf("ask an administrator to run `sudo chown %s %s`, or name a meter with --device", userName(), file)
+		return fmt.Sprintf("ask an administrator to run `sudo chown %s %s`, or name a meter with --device", userName(), shellQuote(file))
 	case e.err.Line > 0:
-		return fmt.Sprintf("correct that line, or name a meter with --device, or start again with `mv %s %[1]s.old` and `powerspy setup`", file)
+		return fmt.Sprintf("correct that line, or name a meter with --device, or start again with `mv %s %s` and `powerspy setup`", shellQuote(file), shellQuote(file+".old"))
 	}
 	return "name a meter with --device"
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/xdg"
 	"powerspy2/meter"
 )
 
@@ -203,15 +204,10 @@ func (s *session) backup(ctx context.Context, m *meter.Meter, f newFile) ([]byte
 
 // stateDir is the directory for what is to be kept, which it makes if it must.
 func stateDir(getenv func(string) string) (string, error) {
-	parent := getenv("XDG_STATE_HOME")
-	if !filepath.IsAbs(parent) {
-		home := getenv("HOME")
-		if home == "" {
-			return "", fmt.Errorf("no place for a backup: neither XDG_STATE_HOME nor HOME is set")
-		}
-		parent = filepath.Join(home, ".local", "state")
+	dir, err := xdg.State(getenv)
+	if err != nil {
+		return "", fmt.Errorf("no place for a backup: %w", err)
 	}
-	dir := filepath.Join(parent, "powerspy")
 	return dir, os.MkdirAll(dir, 0o700)
 }
 

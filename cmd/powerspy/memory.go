@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"powerspy2/internal/atomicfile"
+	"powerspy2/internal/xdg"
 	"powerspy2/meter"
 )
 
@@ -45,27 +46,15 @@ const maxRemembered = 64
 // loadMemory reads the cache. One that is not there, or damaged, is empty: what
 // it says counts only together with what the meter says.
 func loadMemory(getenv func(string) string) *memory {
-	m := &memory{path: memoryPath(getenv)}
-	if m.path == "" {
-		return m
+	dir, err := xdg.Cache(getenv)
+	if err != nil {
+		return &memory{}
 	}
+	m := &memory{path: filepath.Join(dir, "meters.json")}
 	if text, err := os.ReadFile(m.path); err != nil || json.Unmarshal(text, &m.meters) != nil {
 		m.meters = nil
 	}
 	return m
-}
-
-// memoryPath is where the cache is (XDG Base Directory Specification).
-func memoryPath(getenv func(string) string) string {
-	dir := getenv("XDG_CACHE_HOME")
-	if !filepath.IsAbs(dir) {
-		home := getenv("HOME")
-		if home == "" {
-			return ""
-		}
-		dir = filepath.Join(home, ".cache")
-	}
-	return filepath.Join(dir, "powerspy", "meters.json")
 }
 
 func (m *memory) recall(t meter.Target) (meter.Facts, bool) {

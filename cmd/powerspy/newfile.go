@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"powerspy2/internal/atomicfile"
 	"powerspy2/internal/cli"
@@ -129,44 +128,4 @@ func fileKind(name string, mode fs.FileMode) string {
 		return "a socket"
 	}
 	return "a device"
-}
-
-// checkLink says why a symbolic link to a terminal of ours can't be made: only
-// one that an earlier run left behind is replaced. It leads to a terminal, which
-// is there no more, unless a lock shows that the link is nobody else's.
-func checkLink(link string, locked bool) error {
-	info, err := os.Lstat(link)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		dir := filepath.Dir(link)
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return &missingDirectoryError{link, dir}
-		}
-		return nil
-	case err != nil:
-		return err
-	case info.Mode().IsRegular():
-		return &otherKindError{link, "a file"}
-	case info.Mode()&fs.ModeSymlink == 0:
-		return &otherKindError{link, fileKind(link, info.Mode())}
-	}
-	to, err := os.Readlink(link)
-	if err != nil || !strings.HasPrefix(to, "/dev/pts/") {
-		return &otherKindError{link, fileKind(link, info.Mode())}
-	}
-	if _, err := os.Stat(to); err == nil && !locked {
-		return &otherKindError{link, fmt.Sprintf("a symbolic link to the terminal %s, which is in use", to)}
-	}
-	return nil
-}
-
-// shellQuote quotes what a shell would not take as one word.
-func shellQuote(word string) string {
-	plain := func(r rune) bool {
-		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune("/._-+,=@%", r)
-	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

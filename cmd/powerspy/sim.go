@@ -176,6 +176,6 @@ func (a *app) simPTY(c *cli.Context, m *sim.Meter) (err error) {
 
 // announce says where the simulated meter is, and how to try it.
 func (a *app) announce(where, device string) error {
-	_, err := fmt.Fprintf(a.env.stdout, "a simulated PowerSpy listens on %s\ntry: powerspy measure --device %s\n", where, device)
+	_, err := fmt.Fprintf(a.env.stdout, "a simulated PowerSpy listens on %s\ntry: powerspy measure --device %s\n", where, shellQuote(device))
 	return err
 }

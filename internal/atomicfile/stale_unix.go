@@ -8,6 +8,8 @@ import (
 	"regexp"
 
 	"golang.org/x/sys/unix"
+
+	"powerspy2/internal/flock"
 )
 
 // A writer holds a lock on its temporary file, which ends with it, however it
@@ -18,7 +20,7 @@ var random = regexp.MustCompile(`^[0-9]{6,19}$`)
 
 // hold takes the lock. That a file system has none is not a failure: its leftovers
 // stay.
-func hold(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+func hold(f *os.File) { _, _ = flock.Try(f) }
 
 // sweep removes the temporary files that killed writers of a file left behind.
 // What it can't remove is no reason not to write.
@@ -42,7 +44,7 @@ func removeStale(path string) {
 		return
 	}
 	defer f.Close()
-	if unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
+	if taken, err := flock.Try(f); err == nil && taken {
 		_ = os.Remove(path)
 	}
 }

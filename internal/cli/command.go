@@ -203,14 +203,6 @@ func (c *Context) String(flag string) string {
 	return ""
 }
 
-// Strings returns all that a flag was given.
-func (c *Context) Strings(flag string) []string {
-	if g := c.set[flag]; g != nil {
-		return g.texts
-	}
-	return nil
-}
-
 // Value returns the value of a flag, and the zero value if it was not given. A
 // flag of another type is a mistake of the program's.
 func Value[T any](c *Context, flag string) T {

@@ -50,7 +50,7 @@ func (p *Program) unknownFlag(c *Command, flags []*Flag, typed string) error {
 			names = append(names, Dashed(n))
 		}
 	}
-	if s := Closest(typed, names); s != "" {
+	if s := closest(typed, names); s != "" {
 		return p.usagef(c, "there is no flag %s (did you mean %s?)", typed, s)
 	}
 	return p.usagef(c, "there is no flag %s", typed)
@@ -67,14 +67,14 @@ func (p *Program) unknownCommand(group *Command, name string) error {
 	for _, c := range list {
 		names = append(names, c.Name)
 	}
-	if s := Closest(name, names); s != "" {
+	if s := closest(name, names); s != "" {
 		text += " (did you mean " + s + "?)"
 	}
 	return &UsageError{Text: text, Help: help}
 }
 
-// Closest returns the candidate that name is most probably a slip of, or "".
-func Closest(name string, candidates []string) string {
+// closest returns the candidate that name is most probably a slip of, or "".
+func closest(name string, candidates []string) string {
 	best, most := "", max(1, len(strings.TrimLeft(name, "-"))/3)
 	for _, c := range candidates {
 		if strings.HasPrefix(c, name) && len(name) > 2 {

@@ -317,7 +317,7 @@ func (p *Program) unknownTopic(name string) error {
 		names = append(names, t.Name)
 	}
 	text := fmt.Sprintf("there is no command or topic %q", name)
-	if s := Closest(name, names); s != "" {
+	if s := closest(name, names); s != "" {
 		text += " (did you mean " + s + "?)"
 	}
 	return &UsageError{Text: text, Help: p.Name + " help"}

@@ -269,7 +269,7 @@ func TestClosest(t *testing.T) {
 		"mesure": "measure", "meas": "measure", "measrue": "measure", "Doctor": "doctor", "inf": "info",
 		"setpu": "setup", "xyz": "", "": "", "reading": "", "scam": "scan",
 	} {
-		if got := Closest(slip, commands); got != want {
+		if got := closest(slip, commands); got != want {
 			t.Errorf("%q: got %q, want %q", slip, got, want)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"powerspy2/bdaddr"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/xdg"
 	"powerspy2/meter"
 )
 
@@ -71,17 +72,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // Path returns where the configuration of this user is. getenv is os.Getenv. It
 // is an error when neither XDG_CONFIG_HOME nor HOME says so.
 func Path(getenv func(string) string) (string, error) {
-	// A relative XDG_CONFIG_HOME is to be ignored (XDG Base Directory
-	// Specification, "Basics").
-	dir := getenv("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(dir) {
-		home := getenv("HOME")
-		if home == "" {
-			return "", errors.New("neither XDG_CONFIG_HOME nor HOME is set")
-		}
-		dir = filepath.Join(home, ".config")
+	dir, err := xdg.Config(getenv)
+	if err != nil {
+		return "", err
 	}
-	return filepath.Join(dir, "powerspy", "config.toml"), nil
+	return filepath.Join(dir, "config.toml"), nil
 }
 
 // Load reads the configuration at path. A file that does not exist is an empty

@@ -210,7 +210,7 @@ func (r *Reader) line() ([]byte, error) {
 		c, err := r.in.ReadByte()
 		switch {
 		case err != nil && early(err):
-			r.summary.Short = err != io.EOF
+			r.summary.Short = !errors.Is(err, io.EOF)
 			if len(b) == 0 {
 				return nil, io.EOF
 			}

@@ -245,8 +245,7 @@ func TestTableWidth(t *testing.T) {
 		if err := sink.Event(&e); err != nil {
 			t.Fatal(err)
 		}
-		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-		for _, line := range lines {
+		for line := range strings.SplitSeq(strings.TrimSuffix(out.String(), "\n"), "\n") {
 			if len(line) >= max(width, 26) {
 				t.Errorf("%d columns: %q", width, line)
 			}

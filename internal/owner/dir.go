@@ -8,6 +8,8 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+
+	"powerspy2/internal/xdg"
 )
 
 // ErrNoPlace means that this user has no directory for locks that is theirs alone.
@@ -90,18 +92,15 @@ func (p place) open() (*os.Root, error) {
 // machine, since a home may be on a file server. It is empty where there is
 // none.
 func (p place) cache() string {
-	dir := p.getenv("XDG_CACHE_HOME")
-	if home := p.getenv("HOME"); !filepath.IsAbs(dir) && filepath.IsAbs(home) {
-		dir = filepath.Join(home, ".cache")
+	dir, err := xdg.Cache(p.getenv)
+	if err != nil {
+		return ""
 	}
 	host, err := os.Hostname()
-	if !filepath.IsAbs(dir) || err != nil {
+	if err != nil || os.MkdirAll(dir, 0o700) != nil {
 		return ""
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "powerspy"), 0o700); err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "powerspy", "run-"+filepath.Base(host))
+	return filepath.Join(dir, "run-"+filepath.Base(host))
 }
 
 // makePrivate makes a directory that is private, unless there is one.

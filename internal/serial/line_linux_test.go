@@ -163,7 +163,7 @@ func TestOpenBusy(t *testing.T) {
 		}
 	})
 	t.Run("a name that drives terminals", func(t *testing.T) {
-		if got := (&BusyError{PID: 7, Name: "a\x1b[2J"}).Error(); got != "in use by pid 7 (a?[2J)" {
+		if got := (&BusyError{PID: 7, Name: "a\x1b[2J"}).Error(); got != `in use by pid 7 (a\x1b[2J)` {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -5,8 +5,8 @@ package serial
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+
+	"powerspy2/internal/harmless"
 )
 
 var (
@@ -20,25 +20,15 @@ var (
 // A BusyError says who has a line. It matches ErrBusy.
 type BusyError struct {
 	PID  int    // 0: a process that can't be seen, such as another user's
-	Name string // of the program
+	Name string // of the program, as it calls itself
 }
 
 func (e *BusyError) Error() string {
 	if e.PID == 0 {
 		return ErrBusy.Error()
 	}
-	return fmt.Sprintf("in use by pid %d (%s)", e.PID, printable(e.Name))
+	return fmt.Sprintf("in use by pid %d (%s)", e.PID, harmless.Text(e.Name))
 }
 
 // Is lets errors.Is find ErrBusy.
 func (e *BusyError) Is(target error) bool { return target == ErrBusy }
-
-// printable replaces what would drive a terminal: a program names itself.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, s)
-}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"powerspy2/internal/oldlog"
 )
@@ -67,22 +66,3 @@ func OpenRecording(path string) (rec *Recording, err error) {
 
 // String says how much of the log is usable.
 func (r *Recording) String() string { return r.skipped.String() }
-
-// stretch is over how many rows the length of a window is looked for: enough for
-// delays not to matter, few enough for pauses to be rare.
-const stretch = 25
-
-// length returns how far apart windows are, about, in seconds: the median over
-// many stretches, which windows left out make a little too large.
-func (r *Recording) length() float64 {
-	n := min(stretch, len(r.rows)-1)
-	if n < 1 {
-		return 0
-	}
-	var spans []float64
-	for i := range len(r.rows) - n {
-		spans = append(spans, (r.rows[i+n].Arrival-r.rows[i].Arrival).Seconds()/float64(n))
-	}
-	slices.Sort(spans)
-	return spans[len(spans)/2]
-}

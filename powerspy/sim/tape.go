@@ -32,7 +32,7 @@ type recorded struct {
 // newTape makes a recording ready for the meter of cfg.
 func newTape(r *Recording, cfg *Config) *tape {
 	t := &tape{repeat: cfg.Repeat}
-	t.periods = max(1, int(math.Round(r.length()*cfg.Frequency)))
+	t.periods = max(1, int(math.Round(oldlog.Spacing(r.rows).Seconds()*cfg.Frequency)))
 	t.length = float64(t.periods) / cfg.Frequency
 	first := r.rows[0].Arrival
 	for _, row := range r.rows {
