@@ -32,6 +32,7 @@ func (f *Filter) acquire() {
 		for m := range f.mains {
 			f.mains[m] = saved[m]
 			f.mains[m].length = f.nominal
+			f.mains[m].beat = 0
 			f.mains[m].moment = f.y - float64(i)*step
 		}
 		likelihood[i] = f.replay(step/2, false)
@@ -55,7 +56,12 @@ func (f *Filter) acquire() {
 		s := &f.mains[m]
 		s.moment = f.y - (float64(best)+mean)*step
 		s.length = f.nominal
-		s.vm, s.vl, s.cov = variance, square(f.nominal*lengthError), 0
+		// The edge is that uncertain, the grid by the beat more.
+		s.vm, s.vl, s.ml = variance, square(f.nominal*lengthError), 0
+		s.beat, s.vb, s.mb, s.lb = 0, 0, 0, 0
+		if beat := square(weathers[m].beat); beat > 0 {
+			s.vm, s.vb, s.mb = variance+beat, beat, -beat
+		}
 		s.weight = 1 / float64(len(f.mains))
 	}
 	f.replay(math.Sqrt(variance), true)
@@ -65,7 +71,8 @@ func (f *Filter) acquire() {
 // and returns the logarithm of their likelihood.
 func (f *Filter) replay(sigma float64, keep bool) float64 {
 	q := &f.queue
-	moment, length := f.mains.estimate()
+	_, length := f.mains.estimate()
+	moment := f.mains.edge()
 	f.top = 0
 	total := 0.
 	const most = 40

@@ -155,6 +155,7 @@ func NewFilter(cfg Config) (*Filter, error) {
 	}
 	for i := range f.mains {
 		f.mains[i] = first
+		f.mains[i].vb = square(weathers[i].beat)
 		f.mains[i].weight = 1 / float64(len(f.mains))
 	}
 	return f, nil
@@ -193,6 +194,12 @@ func (f *Filter) moment(slot int64) float64 {
 	return moment + float64(slot-f.top)*length
 }
 
+// edge returns when a prompt frame of the slot would arrive, of those of late.
+func (f *Filter) edge(slot int64) float64 {
+	_, length := f.mains.estimate()
+	return f.mains.edge() + float64(slot-f.top)*length
+}
+
 // waiting returns up to which slot the next window had ended by a time.
 func (f *Filter) waiting(t float64) float64 {
 	moment, length := f.mains.estimate()
@@ -223,9 +230,8 @@ func (f *Filter) Add(arrival time.Time) Window {
 	}
 	f.tempo.add(gap, f.nominal, k)
 	before := f.take(y, k)
-	moment, _ := f.mains.estimate()
 	if f.nominal <= soughtLength {
-		f.echo.add(gap, moment-before)
+		f.echo.add(gap, f.mains.edge()-before)
 	}
 	f.acquire()
 	w := f.causal.place(f, f.known, y)
@@ -260,14 +266,15 @@ func (f *Filter) take(y float64, k kind) (before float64) {
 	}
 	// The slots that the frame may have.
 	low := f.known.low + 1
-	moment, length = f.mains.estimate()
+	_, length = f.mains.estimate()
+	moment = f.mains.edge()
 	before = moment
 	sigma := f.mains.widest()
 	high := f.top + int64(math.Floor((y-moment-earlyEdge[0]+reach*sigma)/length))
 	if high < low {
 		// It came before its window can have ended: the constant part of the
 		// delay has become shorter, or this is no grid of that length.
-		early := f.moment(low) - y
+		early := f.edge(low) - y
 		f.mains.shift(0, max(early, 0))
 		high = low
 	}
@@ -285,7 +292,7 @@ func (f *Filter) take(y float64, k kind) (before float64) {
 	}
 	for try := 0; !f.meet(y, low, prior, p, density, shape); try++ {
 		// The grid is less certain than was thought, or wrong.
-		early := f.moment(low) - y
+		early := f.edge(low) - y
 		if try < 3 {
 			f.mains.shift(0, max(early, f.mains.widest()))
 			continue
@@ -318,8 +325,9 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 	var learnt [len(f.mains)][2]float64
 	for m := range f.mains {
 		s := &f.mains[m]
-		sigma := math.Sqrt(s.vm)
-		delay := y - s.moment - float64(low-f.top)*s.length
+		edge, variance := s.edge()
+		sigma := math.Sqrt(variance)
+		delay := y - edge - float64(low-f.top)*s.length
 		var z, m1, m2 float64
 		for i := range p {
 			if d, shift, v := shape.meet(delay, sigma); d > 0 {
@@ -334,10 +342,10 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 		}
 		next[m] = *s
 		next[m].weight *= z
-		learnt[m] = [2]float64{0, s.vm}
+		learnt[m] = [2]float64{0, variance}
 		if z > 0 {
 			m1 /= z
-			learnt[m] = [2]float64{m1, max(m2/z-m1*m1, 1e-4*s.vm)}
+			learnt[m] = [2]float64{m1, max(m2/z-m1*m1, 1e-4*variance)}
 		}
 		total += s.weight * z
 	}
@@ -353,7 +361,7 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 	sure := min(max(2*most/total-1, 0), 1) * f.echo.worth()
 	for m := range next {
 		s := &next[m]
-		v := f.mains[m].vm
+		_, v := f.mains[m].edge()
 		w := s.weight
 		shift, variance := learnt[m][0], learnt[m][1]
 		*s = f.mains[m]
@@ -388,7 +396,7 @@ func (f *Filter) learn(h *held, b belief) {
 	if h.kind == free {
 		for i, p := range b.p {
 			if p > 0.01 {
-				f.delays.learn(h.y-f.moment(b.low+int64(i)), p)
+				f.delays.learn(h.y-f.edge(b.low+int64(i)), p)
 			}
 		}
 		f.delays.learnt()

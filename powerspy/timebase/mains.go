@@ -2,10 +2,24 @@ package timebase
 
 import "math"
 
-// wanders is how far the mains frequency strays at random, relative to itself
-// and per root of a second, in each model. Between them lie the grids of
-// continents and those of islands.
-var wanders = [...]float64{2e-6, 6e-6, 14e-6}
+// A weather is how the mains and the link behave for a while.
+type weather struct {
+	// wander is how far the mains frequency strays at random, relative to itself
+	// and per root of a second: grids of continents and of islands.
+	wander float64
+
+	// beat is by how much the shortest delays of some seconds vary, and beatTime
+	// for how long they stay alike: seconds. A radio whose polls keep step with the
+	// mains for a while has no prompt frames then.
+	beat, beatTime float64
+}
+
+var weathers = [...]weather{
+	{2e-6, 0, 1},
+	{6e-6, 0, 1},
+	{14e-6, 0, 1},
+	{6e-6, 2.5e-3, 3},
+}
 
 const (
 	// switchTime is the mean time for which one of the models holds: seconds.
@@ -27,48 +41,83 @@ const (
 )
 
 // A state is what one model of the mains knows of the grid that windows end
-// on. Times are in seconds.
+// on, and of the edge that their frames keep to: the grid and what the shortest
+// delays now stand above it, the beat. Times are in seconds.
 type state struct {
-	moment, length float64 // when a prompt frame of the reference window would arrive; length of a window
-	vm, vl, cov    float64 // their variances and covariance
-	weight         float64 // probability of the model
+	moment, length, beat float64 // when a prompt frame of the reference window would arrive; length of a window
+	vm, vl, vb           float64 // their variances
+	ml, mb, lb           float64 // and covariances
+	weight               float64 // probability of the model
 }
 
-// advance goes on by n windows of mains that wander by so much.
-func (s *state) advance(n, wander float64) {
+// edge returns the moment of the edge, and its variance.
+func (s *state) edge() (moment, variance float64) {
+	return s.moment + s.beat, max(s.vm+2*s.mb+s.vb, 1e-18)
+}
+
+// advance goes on by n windows in some weather.
+func (s *state) advance(n float64, w *weather) {
 	s.moment += n * s.length
-	s.vm += n * (2*s.cov + n*s.vl)
-	s.cov += n * s.vl
+	s.vm += n * (2*s.ml + n*s.vl)
+	s.ml += n * s.vl
+	s.mb += n * s.lb
 	// The frequency does a random walk, of which the window sees the integral.
-	q := wander * wander * s.length * s.length * s.length
+	q := w.wander * w.wander * s.length * s.length * s.length
 	s.vl += q * n
-	s.cov += q * n * n / 2
+	s.ml += q * n * n / 2
 	s.vm += q * n * n * n / 3
+	// The beat returns to its mean.
+	keep := math.Exp(-n * s.length / w.beatTime)
+	s.beat *= keep
+	s.mb *= keep
+	s.lb *= keep
+	s.vb = keep*keep*s.vb + (1-keep*keep)*w.beat*w.beat
 }
 
 // bound keeps what is known within what is possible.
 func (s *state) bound(nominal float64) {
 	s.length = min(max(s.length, nominal*(1-maxDeviation)), nominal*(1+maxDeviation))
-	s.vl = min(s.vl, square(4*lengthError*nominal))
-	s.vm = min(s.vm, square(max(nominal, firstError)))
-	limit := math.Sqrt(s.vm*s.vl) * 0.999
-	s.cov = min(max(s.cov, -limit), limit)
+	if most := square(4 * lengthError * nominal); s.vl > most {
+		r := math.Sqrt(most / s.vl)
+		s.vl = most
+		s.ml *= r
+		s.lb *= r
+	}
+	if most := square(max(nominal, firstError)); s.vm > most {
+		r := math.Sqrt(most / s.vm)
+		s.vm = most
+		s.ml *= r
+		s.mb *= r
+	}
+	limit := func(cov, v, u float64) float64 {
+		most := math.Sqrt(v*u) * 0.999
+		return min(max(cov, -most), most)
+	}
+	s.ml = limit(s.ml, s.vm, s.vl)
+	s.mb = limit(s.mb, s.vm, s.vb)
+	s.lb = limit(s.lb, s.vl, s.vb)
 }
 
-// learn takes in that the moment is off by shift, and its variance now v. What
-// is learnt of the moment is learnt of the length as far as the two go
-// together.
+// learn takes in that the edge is off by shift, and its variance now v. What
+// is learnt of the edge is learnt of all else as far as they go together.
 func (s *state) learn(shift, v float64) {
-	slope := s.cov / s.vm
-	s.moment += shift
-	s.length += slope * shift
-	s.vl = max(s.vl-slope*slope*(s.vm-v), slope*slope*v) // rounding must not make it negative
-	s.cov = slope * v
-	s.vm = v
+	_, before := s.edge()
+	m, l, b := (s.vm+s.mb)/before, (s.ml+s.lb)/before, (s.mb+s.vb)/before
+	s.moment += m * shift
+	s.length += l * shift
+	s.beat += b * shift
+	less := before - v
+	floor := 1e-6 * v // rounding must not make them negative
+	s.vm = max(s.vm-m*m*less, floor)
+	s.vl = max(s.vl-l*l*less, l*l*v)
+	s.vb = max(s.vb-b*b*less, 0)
+	s.ml -= m * l * less
+	s.mb -= m * b * less
+	s.lb -= l * b * less
 }
 
 // mains are the models side by side.
-type mains [len(wanders)]state
+type mains [len(weathers)]state
 
 // advance lets the models exchange what they know, as far as the mains may
 // have gone from one to another, and goes on by n windows.
@@ -93,15 +142,19 @@ func (ss *mains) advance(n, nominal float64) {
 			share[i] /= to.weight
 			to.moment += share[i] * ss[i].moment
 			to.length += share[i] * ss[i].length
+			to.beat += share[i] * ss[i].beat
 		}
 		for i := range ss {
 			from := &ss[i]
-			dm, dl := from.moment-to.moment, from.length-to.length
+			dm, dl, db := from.moment-to.moment, from.length-to.length, from.beat-to.beat
 			to.vm += share[i] * (from.vm + dm*dm)
 			to.vl += share[i] * (from.vl + dl*dl)
-			to.cov += share[i] * (from.cov + dm*dl)
+			to.vb += share[i] * (from.vb + db*db)
+			to.ml += share[i] * (from.ml + dm*dl)
+			to.mb += share[i] * (from.mb + dm*db)
+			to.lb += share[i] * (from.lb + dl*db)
 		}
-		to.advance(n, wanders[j])
+		to.advance(n, &weathers[j])
 		to.bound(nominal)
 	}
 	*ss = mixed
@@ -145,17 +198,29 @@ func (ss *mains) sigma(n float64) float64 {
 	for i := range ss {
 		s := &ss[i]
 		d := s.moment - moment + n*(s.length-length)
-		v += s.weight * (max(s.vm+n*(2*s.cov+n*s.vl), 0) + d*d)
+		v += s.weight * (max(s.vm+n*(2*s.ml+n*s.vl), 0) + d*d)
 		sum += s.weight
 	}
 	return math.Sqrt(v / sum)
 }
 
-// widest returns the largest standard error that a model has.
+// edge returns when a prompt frame of the reference window would now arrive.
+func (ss *mains) edge() float64 {
+	var edge, sum float64
+	for i := range ss {
+		e, _ := ss[i].edge()
+		edge += ss[i].weight * e
+		sum += ss[i].weight
+	}
+	return edge / sum
+}
+
+// widest returns the largest standard error of the edge that a model has.
 func (ss *mains) widest() float64 {
 	var v float64
 	for i := range ss {
-		v = max(v, ss[i].vm)
+		_, variance := ss[i].edge()
+		v = max(v, variance)
 	}
 	return math.Sqrt(v)
 }
