@@ -123,19 +123,24 @@ type mains [len(weathers)]state
 // have gone from one to another, and goes on by n windows.
 func (ss *mains) advance(n, nominal float64) {
 	_, length := ss.estimate()
-	// A model that is left at a constant rate, for any of the others alike.
-	const models, others = float64(len(ss)), float64(len(ss) - 1)
-	leave := -math.Expm1(-n*length/switchTime*models/others) / models
-	stay := 1 - leave*others
+	leave := -math.Expm1(-n*length/switchTime) / float64(len(ss))
 	var mixed mains
 	for j := range mixed {
 		to := &mixed[j]
 		var share [len(ss)]float64
 		for i := range ss {
-			share[i] = leave * ss[i].weight
-			if i == j {
-				share[i] = stay * ss[i].weight
+			if (weathers[i].beat > 0) == (weathers[j].beat > 0) {
+				share[i] = leave * ss[i].weight
 			}
+		}
+		var others float64
+		for i := range ss {
+			if (weathers[i].beat > 0) == (weathers[j].beat > 0) && i != j {
+				others += leave
+			}
+		}
+		share[j] = (1 - others) * ss[j].weight
+		for i := range ss {
 			to.weight += share[i]
 		}
 		for i := range ss {
