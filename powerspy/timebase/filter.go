@@ -403,7 +403,7 @@ func (f *Filter) learn(h *held, b belief) {
 	}
 	slot := b.mode()
 	if f.learns {
-		f.habits.learn(h.kind, f.waited, max(slot-f.learned-1, 0))
+		f.habits.learn(h.kind, f.waited, max(slot-f.learned-1, 0), h.law.told)
 	}
 	f.learned, f.learns = max(slot, f.learned), true
 	f.waited = min(max((h.poll-f.moment(slot+1))/waitMargin, 0), 1)
