@@ -62,8 +62,8 @@ func (f *Filter) acquire() {
 		if beat := square(weathers[m].beat); beat > 0 {
 			s.vm, s.vb, s.mb = variance+beat, beat, -beat
 		}
-		s.weight = 1 / float64(len(f.mains))
 	}
+	f.mains.forget(f.nominal)
 	f.replay(math.Sqrt(variance), true)
 }
 

@@ -156,8 +156,8 @@ func NewFilter(cfg Config) (*Filter, error) {
 	for i := range f.mains {
 		f.mains[i] = first
 		f.mains[i].vb = square(weathers[i].beat)
-		f.mains[i].weight = 1 / float64(len(f.mains))
 	}
+	f.mains.forget(f.nominal)
 	return f, nil
 }
 

@@ -18,8 +18,10 @@ var weathers = [...]weather{
 	{2e-6, 0, 1},
 	{6e-6, 0, 1},
 	{14e-6, 0, 1},
-	{3e-6, 3e-3, 20},
+	{4e-6, 2e-3, 10},
 }
+
+var beatPrior = 0.9
 
 const (
 	// switchTime is the mean time for which one of the models holds: seconds.
@@ -231,3 +233,17 @@ func (ss *mains) widest() float64 {
 }
 
 func square(x float64) float64 { return x * x }
+
+// forget makes the models as likely as they are before anything is known.
+func (ss *mains) forget(nominal float64) {
+	beatPrior := beatPrior
+	if nominal > soughtLength {
+		beatPrior = 0.05
+	}
+	for i := range ss {
+		ss[i].weight = beatPrior
+		if weathers[i].beat == 0 {
+			ss[i].weight = (1 - beatPrior) / float64(len(ss)-1)
+		}
+	}
+}
