@@ -72,7 +72,6 @@ type Filter struct {
 	y       float64 // arrival of the last frame, s
 	damaged int     // since then
 	tempo   tempo
-	echo    echo
 	poll    float64 // when the radio last began to give frames, s
 	waited  float64 // for the last frame that was learnt from: how surely the next window had ended by then
 	learned int64   // slot of the last frame that was learnt from
@@ -229,10 +228,7 @@ func (f *Filter) Add(arrival time.Time) Window {
 		k = stuck
 	}
 	f.tempo.add(gap, f.nominal, k)
-	before := f.take(y, k)
-	if f.nominal <= soughtLength {
-		f.echo.add(gap, f.mains.edge()-before)
-	}
+	f.take(y, k)
 	f.acquire()
 	w := f.causal.place(f, f.known, y)
 	f.settle(y)
@@ -251,9 +247,8 @@ func (f *Filter) start(arrival time.Time) {
 }
 
 // take brings the grid up to the arrival of a frame, and finds the frame's slot
-// and what it says of the grid. It returns the moment of the reference slot as it
-// was before that.
-func (f *Filter) take(y float64, k kind) (before float64) {
+// and what it says of the grid.
+func (f *Filter) take(y float64, k kind) {
 	moment, length := f.mains.estimate()
 	l := f.habits.law(k, f.waiting(f.poll), waitMargin/length, f.damaged)
 	if k == free {
@@ -268,7 +263,6 @@ func (f *Filter) take(y float64, k kind) (before float64) {
 	low := f.known.low + 1
 	_, length = f.mains.estimate()
 	moment = f.mains.edge()
-	before = moment
 	sigma := f.mains.widest()
 	high := f.top + int64(math.Floor((y-moment-earlyEdge[0]+reach*sigma)/length))
 	if high < low {
@@ -310,7 +304,6 @@ func (f *Filter) take(y float64, k kind) (before float64) {
 	copy(f.queue.arena[start+n:], density)
 	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k, poll: f.poll})
 	f.known = belief{low, append(f.spare[f.frames%2][:0], f.queue.arena[start:start+n]...)}
-	return before
 }
 
 // meet finds the probabilities p and densities of slots from low on, given those
@@ -358,7 +351,7 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 	}
 	// Where it is in doubt which window it was, a frame tells less of the grid
 	// than each of them alone would.
-	sure := min(max(2*most/total-1, 0), 1) * f.echo.worth()
+	sure := min(max(2*most/total-1, 0), 1)
 	for m := range next {
 		s := &next[m]
 		_, v := f.mains[m].edge()

@@ -17,7 +17,7 @@ type weather struct {
 var weathers = [...]weather{
 	{2e-6, 0, 1},
 	{6e-6, 0, 1},
-	{14e-6, 0, 1},
+	{20e-6, 0, 1},
 	{4e-6, 2e-3, 10},
 }
 
@@ -238,7 +238,7 @@ func square(x float64) float64 { return x * x }
 func (ss *mains) forget(nominal float64) {
 	beatPrior := beatPrior
 	if nominal > soughtLength {
-		beatPrior = 0.05
+		beatPrior = minWeight
 	}
 	for i := range ss {
 		ss[i].weight = beatPrior
