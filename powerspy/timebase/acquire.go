@@ -25,16 +25,10 @@ func (f *Filter) acquire() {
 		return
 	}
 	step := f.nominal / places
-	saved := f.mains
 	var likelihood [places]float64
 	best := 0
 	for i := range likelihood {
-		for m := range f.mains {
-			f.mains[m] = saved[m]
-			f.mains[m].length = f.nominal
-			f.mains[m].beat = 0
-			f.mains[m].moment = f.y - float64(i)*step
-		}
+		f.mains.begin(f.y-float64(i)*step, square(step/2), f.nominal)
 		likelihood[i] = f.replay(step/2, false)
 		if likelihood[i] > likelihood[best] {
 			best = i
@@ -51,19 +45,7 @@ func (f *Filter) acquire() {
 	}
 	mean /= sum
 	variance := (meanSquare/sum - mean*mean + 1./4) * step * step
-	f.mains = saved
-	for m := range f.mains {
-		s := &f.mains[m]
-		s.moment = f.y - (float64(best)+mean)*step
-		s.length = f.nominal
-		// The edge is that uncertain, the grid by the beat more.
-		s.vm, s.vl, s.ml = variance, square(f.nominal*lengthError), 0
-		s.beat, s.vb, s.mb, s.lb = 0, 0, 0, 0
-		if beat := square(weathers[m].beat); beat > 0 {
-			s.vm, s.vb, s.mb = variance+beat, beat, -beat
-		}
-	}
-	f.mains.forget(f.nominal)
+	f.mains.begin(f.y-(float64(best)+mean)*step, variance, f.nominal)
 	f.replay(math.Sqrt(variance), true)
 }
 

@@ -10,13 +10,15 @@ import (
 // never arrived. It is for one goroutine.
 //
 // Windows end on a grid. What it does not know of that is of two kinds. One is
-// continuous: when a prompt frame of a window would arrive, and the length of a
-// window. That is a normal distribution; with each window the moment moves on by
-// the length, and the length takes a random step as the mains wander. How much
-// they do changes, so that such states for calm, ordinary and restless mains run
-// side by side and are mixed by how well each foretells the frames (interacting
-// multiple models: H. A. P. Blom, Y. Bar-Shalom, IEEE Transactions on Automatic
-// Control 33, 1988): see mains.
+// continuous: when a prompt frame of a window would arrive, the length of a window,
+// and how much the shortest delays exceed what they are in the mean. That is a
+// normal distribution; with each window the moment moves on by the length, the
+// length takes a random step as the mains wander, and the excess, the beat of a
+// radio's polls with the mains, comes and goes within seconds. How much they do
+// differs, so that such states for calm, ordinary and restless mains, and for a
+// link with beats, run side by side and are mixed by how well each foretells the
+// frames (interacting multiple models: H. A. P. Blom, Y. Bar-Shalom, IEEE
+// Transactions on Automatic Control 33, 1988): see models.
 //
 // The other is an integer: which window a frame is of. Windows as short as one
 // mains period are left out singly and at random by real meters, while their
@@ -29,11 +31,10 @@ import (
 //
 // Each frame says of the grid what it would say as one of each of its slots,
 // weighted by their probabilities (probabilistic data association: Y. Bar-Shalom,
-// E. Tse, Automatica 11, 1975), less where that is in doubt or frames repeat each
-// other, see echo. The exact answer, a mixture of truncated normal distributions,
-// is replaced by the normal distribution of the same mean and variance (assumed
-// density filtering: P. S. Maybeck, Stochastic Models, Estimation and Control,
-// volume 2, 1982, chapter 12).
+// E. Tse, Automatica 11, 1975), less where that is in doubt. The exact answer, a
+// mixture of truncated normal distributions, is replaced by the normal distribution
+// of the same mean and variance (assumed density filtering: P. S. Maybeck,
+// Stochastic Models, Estimation and Control, volume 2, 1982, chapter 12).
 //
 // Add returns what is known at once. Settled returns what is known a lag later:
 // slots by the backward pass of the forward-backward algorithm over the frames that
@@ -148,15 +149,10 @@ func NewFilter(cfg Config) (*Filter, error) {
 	if f.nominal > soughtLength {
 		f.habits = newHabits(firstShareLong)
 	}
-	first := state{length: f.nominal, vm: square(firstError), vl: square(f.nominal * lengthError)}
 	if !cfg.Sent.IsZero() && !cfg.Acknowledged.IsZero() {
 		f.origin, f.began = cfg.Sent, cfg.Sent
 	}
-	for i := range f.mains {
-		f.mains[i] = first
-		f.mains[i].vb = square(weathers[i].beat)
-	}
-	f.mains.forget(f.nominal)
+	f.mains.begin(0, square(firstError), f.nominal)
 	return f, nil
 }
 
@@ -193,7 +189,7 @@ func (f *Filter) moment(slot int64) float64 {
 	return moment + float64(slot-f.top)*length
 }
 
-// edge returns when a prompt frame of the slot would arrive, of those of late.
+// edge returns when a prompt frame of the slot would arrive with the present beat.
 func (f *Filter) edge(slot int64) float64 {
 	_, length := f.mains.estimate()
 	return f.mains.edge() + float64(slot-f.top)*length
@@ -241,7 +237,7 @@ func (f *Filter) start(arrival time.Time) {
 		f.origin = arrival
 	}
 	y := arrival.Sub(f.origin).Seconds()
-	f.mains.shift(y-firstDelay-f.mains[0].moment, 0)
+	f.mains.begin(y-firstDelay, square(firstError), f.nominal)
 	f.known = belief{low: -1, p: f.spare[0][:1]}
 	f.known.p[0] = 1
 }

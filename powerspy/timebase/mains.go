@@ -2,30 +2,40 @@ package timebase
 
 import "math"
 
-// A weather is how the mains and the link behave for a while.
-type weather struct {
+// A model says how the mains and the shortest delays stray.
+type model struct {
 	// wander is how far the mains frequency strays at random, relative to itself
-	// and per root of a second: grids of continents and of islands.
+	// and per root of a second.
 	wander float64
 
-	// beat is by how much the shortest delays of some seconds vary, and beatTime
-	// for how long they stay alike: seconds. A radio whose polls keep step with the
-	// mains for a while has no prompt frames then.
+	// beat is by how much the shortest delays vary, and beatTime for how long they
+	// stay alike: seconds.
+	//
+	// A radio that polls about every 40 ms for windows of 20 ms keeps step with the
+	// mains for seconds. None of its frames is prompt then, and by those that are
+	// least late the grid seems to move. A filter that followed would be off by
+	// milliseconds, and surer with every frame.
 	beat, beatTime float64
 }
 
-var weathers = [...]weather{
-	{2e-6, 0, 1},
-	{6e-6, 0, 1},
-	{20e-6, 0, 1},
-	{4e-6, 2e-3, 10},
+// models are those that run side by side. First come steady ones, whose shortest
+// delays do not vary: the grids of continents and those of islands.
+var models = [...]model{
+	{wander: 2e-6},
+	{wander: 6e-6},
+	{wander: 20e-6},
+	{wander: 4e-6, beat: 2e-3, beatTime: 10},
 }
 
-var beatPrior = 0.9
+const steady = 3
 
 const (
-	// switchTime is the mean time for which one of the models holds: seconds.
+	// switchTime is the mean time for which one of the steady models holds: seconds.
 	switchTime = 300
+
+	// beatShare is how likely beats are of short windows, before anything is
+	// known. They are not expected of longer ones.
+	beatShare = 0.9
 
 	// lengthError is the standard error of the length by the Config's
 	// frequency, relative: the mains wander by as much within minutes, and
@@ -46,7 +56,7 @@ const (
 // on, and of the edge that their frames keep to: the grid and what the shortest
 // delays now stand above it, the beat. Times are in seconds.
 type state struct {
-	moment, length, beat float64 // when a prompt frame of the reference window would arrive; length of a window
+	moment, length, beat float64 // when a prompt frame of the reference window would arrive; length of a window; what delays now exceed
 	vm, vl, vb           float64 // their variances
 	ml, mb, lb           float64 // and covariances
 	weight               float64 // probability of the model
@@ -57,23 +67,26 @@ func (s *state) edge() (moment, variance float64) {
 	return s.moment + s.beat, max(s.vm+2*s.mb+s.vb, 1e-18)
 }
 
-// advance goes on by n windows in some weather.
-func (s *state) advance(n float64, w *weather) {
+// advance goes on by n windows by a model.
+func (s *state) advance(n float64, by *model) {
 	s.moment += n * s.length
 	s.vm += n * (2*s.ml + n*s.vl)
 	s.ml += n * s.vl
 	s.mb += n * s.lb
 	// The frequency does a random walk, of which the window sees the integral.
-	q := w.wander * w.wander * s.length * s.length * s.length
+	q := by.wander * by.wander * s.length * s.length * s.length
 	s.vl += q * n
 	s.ml += q * n * n / 2
 	s.vm += q * n * n * n / 3
+	if by.beat == 0 {
+		return
+	}
 	// The beat returns to its mean.
-	keep := math.Exp(-n * s.length / w.beatTime)
+	keep := math.Exp(-n * s.length / by.beatTime)
 	s.beat *= keep
 	s.mb *= keep
 	s.lb *= keep
-	s.vb = keep*keep*s.vb + (1-keep*keep)*w.beat*w.beat
+	s.vb = keep*keep*s.vb + (1-keep*keep)*square(by.beat)
 }
 
 // bound keeps what is known within what is possible.
@@ -119,52 +132,51 @@ func (s *state) learn(shift, v float64) {
 }
 
 // mains are the models side by side.
-type mains [len(weathers)]state
+type mains [len(models)]state
 
-// advance lets the models exchange what they know, as far as the mains may
-// have gone from one to another, and goes on by n windows.
+// advance goes on by n windows.
 func (ss *mains) advance(n, nominal float64) {
 	_, length := ss.estimate()
-	leave := -math.Expm1(-n*length/switchTime) / float64(len(ss))
+	mix(ss[:steady], n*length)
+	for i := range ss {
+		ss[i].advance(n, &models[i])
+		ss[i].bound(nominal)
+	}
+}
+
+// mix lets models exchange what they know, as far as the mains may have gone from
+// one to another within some seconds. Those with beats and those without do not:
+// a link has them or not, and what is known without them is far too sure with them.
+func mix(ss []state, seconds float64) {
+	// A model that is left at a constant rate, for any of the others alike.
+	all, others := float64(len(ss)), float64(len(ss)-1)
+	leave := -math.Expm1(-seconds/switchTime*all/others) / all
+	stay := 1 - leave*others
 	var mixed mains
-	for j := range mixed {
+	for j := range ss {
 		to := &mixed[j]
-		var share [len(ss)]float64
+		var share [len(mixed)]float64
 		for i := range ss {
-			if (weathers[i].beat > 0) == (weathers[j].beat > 0) {
-				share[i] = leave * ss[i].weight
+			share[i] = leave * ss[i].weight
+			if i == j {
+				share[i] = stay * ss[i].weight
 			}
-		}
-		var others float64
-		for i := range ss {
-			if (weathers[i].beat > 0) == (weathers[j].beat > 0) && i != j {
-				others += leave
-			}
-		}
-		share[j] = (1 - others) * ss[j].weight
-		for i := range ss {
 			to.weight += share[i]
 		}
 		for i := range ss {
 			share[i] /= to.weight
 			to.moment += share[i] * ss[i].moment
 			to.length += share[i] * ss[i].length
-			to.beat += share[i] * ss[i].beat
 		}
 		for i := range ss {
 			from := &ss[i]
-			dm, dl, db := from.moment-to.moment, from.length-to.length, from.beat-to.beat
+			dm, dl := from.moment-to.moment, from.length-to.length
 			to.vm += share[i] * (from.vm + dm*dm)
 			to.vl += share[i] * (from.vl + dl*dl)
-			to.vb += share[i] * (from.vb + db*db)
 			to.ml += share[i] * (from.ml + dm*dl)
-			to.mb += share[i] * (from.mb + dm*db)
-			to.lb += share[i] * (from.lb + dl*db)
 		}
-		to.advance(n, &weathers[j])
-		to.bound(nominal)
 	}
-	*ss = mixed
+	copy(ss, mixed[:])
 }
 
 // shift moves all moments by some time of a given standard error.
@@ -234,16 +246,22 @@ func (ss *mains) widest() float64 {
 
 func square(x float64) float64 { return x * x }
 
-// forget makes the models as likely as they are before anything is known.
-func (ss *mains) forget(nominal float64) {
-	beatPrior := beatPrior
-	if nominal > soughtLength {
-		beatPrior = minWeight
+// begin sets what is known of the grid before a frame tells more: the edge, with
+// some variance, and the length by the Config's frequency.
+func (ss *mains) begin(edge, variance, nominal float64) {
+	share := minWeight
+	if nominal <= soughtLength {
+		share = beatShare
 	}
 	for i := range ss {
-		ss[i].weight = beatPrior
-		if weathers[i].beat == 0 {
-			ss[i].weight = (1 - beatPrior) / float64(len(ss)-1)
+		beat := square(models[i].beat)
+		ss[i] = state{
+			moment: edge, vm: variance + beat, mb: -beat, vb: beat,
+			length: nominal, vl: square(nominal * lengthError),
+			weight: share / float64(len(ss)-steady),
+		}
+		if i < steady {
+			ss[i].weight = (1 - share) / steady
 		}
 	}
 }
