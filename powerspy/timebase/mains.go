@@ -24,7 +24,7 @@ var models = [...]model{
 	{wander: 2e-6},
 	{wander: 6e-6},
 	{wander: 20e-6},
-	{wander: 4e-6, beat: 2e-3, beatTime: 10},
+	{wander: 4e-6, beat: 2.5e-3, beatTime: 14},
 }
 
 const steady = 3
