@@ -25,15 +25,10 @@ func (f *Filter) acquire() {
 		return
 	}
 	step := f.nominal / places
-	saved := f.mains
 	var likelihood [places]float64
 	best := 0
 	for i := range likelihood {
-		for m := range f.mains {
-			f.mains[m] = saved[m]
-			f.mains[m].length = f.nominal
-			f.mains[m].moment = f.y - float64(i)*step
-		}
+		f.mains.begin(f.y-float64(i)*step, square(step/2), f.nominal)
 		likelihood[i] = f.replay(step/2, false)
 		if likelihood[i] > likelihood[best] {
 			best = i
@@ -50,14 +45,7 @@ func (f *Filter) acquire() {
 	}
 	mean /= sum
 	variance := (meanSquare/sum - mean*mean + 1./4) * step * step
-	f.mains = saved
-	for m := range f.mains {
-		s := &f.mains[m]
-		s.moment = f.y - (float64(best)+mean)*step
-		s.length = f.nominal
-		s.vm, s.vl, s.cov = variance, square(f.nominal*lengthError), 0
-		s.weight = 1 / float64(len(f.mains))
-	}
+	f.mains.begin(f.y-(float64(best)+mean)*step, variance, f.nominal)
 	f.replay(math.Sqrt(variance), true)
 }
 
@@ -65,7 +53,8 @@ func (f *Filter) acquire() {
 // and returns the logarithm of their likelihood.
 func (f *Filter) replay(sigma float64, keep bool) float64 {
 	q := &f.queue
-	moment, length := f.mains.estimate()
+	_, length := f.mains.estimate()
+	moment := f.mains.edge()
 	f.top = 0
 	total := 0.
 	const most = 40

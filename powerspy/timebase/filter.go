@@ -10,13 +10,15 @@ import (
 // never arrived. It is for one goroutine.
 //
 // Windows end on a grid. What it does not know of that is of two kinds. One is
-// continuous: when a prompt frame of a window would arrive, and the length of a
-// window. That is a normal distribution; with each window the moment moves on by
-// the length, and the length takes a random step as the mains wander. How much
-// they do changes, so that such states for calm, ordinary and restless mains run
-// side by side and are mixed by how well each foretells the frames (interacting
-// multiple models: H. A. P. Blom, Y. Bar-Shalom, IEEE Transactions on Automatic
-// Control 33, 1988): see mains.
+// continuous: when a prompt frame of a window would arrive, the length of a window,
+// and how much the shortest delays exceed what they are in the mean. That is a
+// normal distribution; with each window the moment moves on by the length, the
+// length takes a random step as the mains wander, and the excess, the beat of a
+// radio's polls with the mains, comes and goes within seconds. How much they do
+// differs, so that such states for calm, ordinary and restless mains, and for a
+// link with beats, run side by side and are mixed by how well each foretells the
+// frames (interacting multiple models: H. A. P. Blom, Y. Bar-Shalom, IEEE
+// Transactions on Automatic Control 33, 1988): see models.
 //
 // The other is an integer: which window a frame is of. Windows as short as one
 // mains period are left out singly and at random by real meters, while their
@@ -29,11 +31,10 @@ import (
 //
 // Each frame says of the grid what it would say as one of each of its slots,
 // weighted by their probabilities (probabilistic data association: Y. Bar-Shalom,
-// E. Tse, Automatica 11, 1975), less where that is in doubt or frames repeat each
-// other, see echo. The exact answer, a mixture of truncated normal distributions,
-// is replaced by the normal distribution of the same mean and variance (assumed
-// density filtering: P. S. Maybeck, Stochastic Models, Estimation and Control,
-// volume 2, 1982, chapter 12).
+// E. Tse, Automatica 11, 1975), less where that is in doubt. The exact answer, a
+// mixture of truncated normal distributions, is replaced by the normal distribution
+// of the same mean and variance (assumed density filtering: P. S. Maybeck,
+// Stochastic Models, Estimation and Control, volume 2, 1982, chapter 12).
 //
 // Add returns what is known at once. Settled returns what is known a lag later:
 // slots by the backward pass of the forward-backward algorithm over the frames that
@@ -72,7 +73,6 @@ type Filter struct {
 	y       float64 // arrival of the last frame, s
 	damaged int     // since then
 	tempo   tempo
-	echo    echo
 	poll    float64 // when the radio last began to give frames, s
 	waited  float64 // for the last frame that was learnt from: how surely the next window had ended by then
 	learned int64   // slot of the last frame that was learnt from
@@ -149,14 +149,10 @@ func NewFilter(cfg Config) (*Filter, error) {
 	if f.nominal > soughtLength {
 		f.habits = newHabits(firstShareLong)
 	}
-	first := state{length: f.nominal, vm: square(firstError), vl: square(f.nominal * lengthError)}
 	if !cfg.Sent.IsZero() && !cfg.Acknowledged.IsZero() {
 		f.origin, f.began = cfg.Sent, cfg.Sent
 	}
-	for i := range f.mains {
-		f.mains[i] = first
-		f.mains[i].weight = 1 / float64(len(f.mains))
-	}
+	f.mains.begin(0, square(firstError), f.nominal)
 	return f, nil
 }
 
@@ -193,6 +189,12 @@ func (f *Filter) moment(slot int64) float64 {
 	return moment + float64(slot-f.top)*length
 }
 
+// edge returns when a prompt frame of the slot would arrive with the present beat.
+func (f *Filter) edge(slot int64) float64 {
+	_, length := f.mains.estimate()
+	return f.mains.edge() + float64(slot-f.top)*length
+}
+
 // waiting returns up to which slot the next window had ended by a time.
 func (f *Filter) waiting(t float64) float64 {
 	moment, length := f.mains.estimate()
@@ -222,11 +224,7 @@ func (f *Filter) Add(arrival time.Time) Window {
 		k = stuck
 	}
 	f.tempo.add(gap, f.nominal, k)
-	before := f.take(y, k)
-	moment, _ := f.mains.estimate()
-	if f.nominal <= soughtLength {
-		f.echo.add(gap, moment-before)
-	}
+	f.take(y, k)
 	f.acquire()
 	w := f.causal.place(f, f.known, y)
 	f.settle(y)
@@ -239,15 +237,14 @@ func (f *Filter) start(arrival time.Time) {
 		f.origin = arrival
 	}
 	y := arrival.Sub(f.origin).Seconds()
-	f.mains.shift(y-firstDelay-f.mains[0].moment, 0)
+	f.mains.begin(y-firstDelay, square(firstError), f.nominal)
 	f.known = belief{low: -1, p: f.spare[0][:1]}
 	f.known.p[0] = 1
 }
 
 // take brings the grid up to the arrival of a frame, and finds the frame's slot
-// and what it says of the grid. It returns the moment of the reference slot as it
-// was before that.
-func (f *Filter) take(y float64, k kind) (before float64) {
+// and what it says of the grid.
+func (f *Filter) take(y float64, k kind) {
 	moment, length := f.mains.estimate()
 	l := f.habits.law(k, f.waiting(f.poll), waitMargin/length, f.damaged)
 	if k == free {
@@ -260,14 +257,14 @@ func (f *Filter) take(y float64, k kind) (before float64) {
 	}
 	// The slots that the frame may have.
 	low := f.known.low + 1
-	moment, length = f.mains.estimate()
-	before = moment
+	_, length = f.mains.estimate()
+	moment = f.mains.edge()
 	sigma := f.mains.widest()
 	high := f.top + int64(math.Floor((y-moment-earlyEdge[0]+reach*sigma)/length))
 	if high < low {
 		// It came before its window can have ended: the constant part of the
 		// delay has become shorter, or this is no grid of that length.
-		early := f.moment(low) - y
+		early := f.edge(low) - y
 		f.mains.shift(0, max(early, 0))
 		high = low
 	}
@@ -285,7 +282,7 @@ func (f *Filter) take(y float64, k kind) (before float64) {
 	}
 	for try := 0; !f.meet(y, low, prior, p, density, shape); try++ {
 		// The grid is less certain than was thought, or wrong.
-		early := f.moment(low) - y
+		early := f.edge(low) - y
 		if try < 3 {
 			f.mains.shift(0, max(early, f.mains.widest()))
 			continue
@@ -303,7 +300,6 @@ func (f *Filter) take(y float64, k kind) (before float64) {
 	copy(f.queue.arena[start+n:], density)
 	f.queue.push(held{y: y, start: start, n: n, low: low, law: l, kind: k, poll: f.poll})
 	f.known = belief{low, append(f.spare[f.frames%2][:0], f.queue.arena[start:start+n]...)}
-	return before
 }
 
 // meet finds the probabilities p and densities of slots from low on, given those
@@ -318,8 +314,9 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 	var learnt [len(f.mains)][2]float64
 	for m := range f.mains {
 		s := &f.mains[m]
-		sigma := math.Sqrt(s.vm)
-		delay := y - s.moment - float64(low-f.top)*s.length
+		edge, variance := s.edge()
+		sigma := math.Sqrt(variance)
+		delay := y - edge - float64(low-f.top)*s.length
 		var z, m1, m2 float64
 		for i := range p {
 			if d, shift, v := shape.meet(delay, sigma); d > 0 {
@@ -334,10 +331,10 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 		}
 		next[m] = *s
 		next[m].weight *= z
-		learnt[m] = [2]float64{0, s.vm}
+		learnt[m] = [2]float64{0, variance}
 		if z > 0 {
 			m1 /= z
-			learnt[m] = [2]float64{m1, max(m2/z-m1*m1, 1e-4*s.vm)}
+			learnt[m] = [2]float64{m1, max(m2/z-m1*m1, 1e-4*variance)}
 		}
 		total += s.weight * z
 	}
@@ -350,10 +347,10 @@ func (f *Filter) meet(y float64, low int64, prior, p, density []float64, shape *
 	}
 	// Where it is in doubt which window it was, a frame tells less of the grid
 	// than each of them alone would.
-	sure := min(max(2*most/total-1, 0), 1) * f.echo.worth()
+	sure := min(max(2*most/total-1, 0), 1)
 	for m := range next {
 		s := &next[m]
-		v := f.mains[m].vm
+		_, v := f.mains[m].edge()
 		w := s.weight
 		shift, variance := learnt[m][0], learnt[m][1]
 		*s = f.mains[m]
@@ -388,14 +385,14 @@ func (f *Filter) learn(h *held, b belief) {
 	if h.kind == free {
 		for i, p := range b.p {
 			if p > 0.01 {
-				f.delays.learn(h.y-f.moment(b.low+int64(i)), p)
+				f.delays.learn(h.y-f.edge(b.low+int64(i)), p)
 			}
 		}
 		f.delays.learnt()
 	}
 	slot := b.mode()
 	if f.learns {
-		f.habits.learn(h.kind, f.waited, max(slot-f.learned-1, 0))
+		f.habits.learn(h.kind, f.waited, max(slot-f.learned-1, 0), h.law.told)
 	}
 	f.learned, f.learns = max(slot, f.learned), true
 	f.waited = min(max((h.poll-f.moment(slot+1))/waitMargin, 0), 1)

@@ -359,8 +359,8 @@ func TestFilterFrequency(t *testing.T) {
 // Windows follow each other, causal and settled ones; what is told to be left out
 // agrees with the times; all come out of Settled once, none late.
 func TestFilterContiguous(t *testing.T) {
-	rnd := random(4)
 	for name, carrier := range map[string]carrier{"A": regimeA, "exponential": exponential} {
+		rnd := random(4)
 		for _, lag := range []time.Duration{0, 100 * time.Millisecond, halfSecond, 5 * time.Second} {
 			t.Run(fmt.Sprint(name, " ", lag), func(t *testing.T) {
 				frames := carrier.carry(rnd, ordinary.ends(rnd, 6000, 1))
@@ -406,11 +406,12 @@ func checkContiguous(t *testing.T, name string, frames []frame, windows []Window
 		}
 		sum += float64(1+w.LeftOut) * w.Length.Seconds()
 		if i%500 == 499 {
-			span := w.End.Sub(windows[i-499].Start).Seconds()
-			if math.Abs(sum/span-1) > 0.01 {
+			// Causally, a stall may be taken for windows left out for a while.
+			const stall = 0.6
+			span := w.End.Sub(windows[0].Start).Seconds()
+			if math.Abs(sum-span) > stall {
 				t.Errorf("%s: windows of %.3f s in %.3f s", name, sum, span)
 			}
-			sum = 0
 		}
 	}
 }

@@ -63,7 +63,7 @@ func FuzzFilter(f *testing.F) {
 			take(arrival)
 			for m := range filter.mains {
 				s := &filter.mains[m]
-				for _, x := range []float64{s.moment, s.length, s.vm, s.vl, s.cov, s.weight, filter.tempo.ahead, filter.tempo.over} {
+				for _, x := range []float64{s.moment, s.length, s.vm, s.vl, s.vb, s.ml, s.mb, s.lb, s.beat, s.weight, filter.tempo.ahead, filter.tempo.over} {
 					if math.IsNaN(x) || math.IsInf(x, 0) {
 						t.Fatalf("state %+v, tempo %+v", s, filter.tempo)
 					}

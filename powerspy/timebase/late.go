@@ -29,7 +29,7 @@ func (f *Filter) watch(h *held, b belief) {
 		return
 	}
 	r := &f.run
-	delay := max(h.y-f.moment(b.mode()), 0)
+	delay := max(h.y-f.edge(b.mode()), 0)
 	if r.n[0] == 0 {
 		r.least[0], r.since = delay, h.y
 	}

@@ -25,7 +25,7 @@ const (
 	longestRun = 12   // with a probability of its own
 	pauses     = 0.02 // share of the runs that are pauses, at least
 	pauseMore  = 0.9  // that one goes on
-	trust      = 0.95 // that damaged frames were windows, one each
+	noisy      = 0.5  // share of runs after damaged frames that were not windows, one each
 	seldom     = 2e-3 // share from which a run has a probability of its own
 )
 
@@ -161,6 +161,7 @@ type habits struct {
 	count [longestRun + 1]float64 // of runs by their length; the last are longer
 	runs  runs
 	given rate // frames of windows that were waiting that came at once
+	trust rate // damaged frames that were windows, one each
 }
 
 const (
@@ -176,6 +177,9 @@ const (
 	givenFrames, givenShare = 8, 0.95
 	surelyLeft, rarely      = 0.97, 1e-3
 
+	// Trust in damaged frames is kept between these.
+	minTrust, maxTrust = 0.2, 0.995
+
 	// often is the share of frames with runs before them from which a radio is
 	// thought to be why.
 	often = 3e-3
@@ -186,7 +190,7 @@ const (
 
 func newHabits(share float64) habits {
 	const frames = 30
-	var h habits
+	h := habits{trust: rate{9, 10}}
 	for k := range h.share {
 		h.share[k] = [2]rate{{share * frames, frames}, {share, 1}}
 	}
@@ -198,9 +202,18 @@ func newHabits(share float64) habits {
 	return h
 }
 
-// learn takes in that so many were left out before a frame, while the next
-// window was waiting as surely.
-func (h *habits) learn(k kind, waiting float64, left int64) {
+// learn takes in that so many were left out before a frame, of which damaged frames
+// told some, while the next window was waiting as surely.
+func (h *habits) learn(k kind, waiting float64, left int64, told int) {
+	if told > 0 {
+		// That says nothing of what else is left out.
+		if left >= int64(told) {
+			h.trust.learn(1, 1)
+		} else {
+			h.trust.learn(0, 1)
+		}
+		return
+	}
 	happened := 0.
 	if left > 0 {
 		happened = 1
@@ -262,15 +275,18 @@ func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
 		if k == stuck {
 			all[1] = all[0]
 		}
+	} else {
+		r := rate{all[0].happened + all[1].happened, all[0].of + all[1].of}
+		all = [2]rate{r, r}
 	}
 	for w := range l.share {
 		l.share[w] = min(max(all[w].value(), minShare), maxShare)
 		if damaged > 0 {
-			l.share[w] = max(l.share[w], 0.5)
+			l.share[w] = max(l.share[w], noisy)
 		}
 	}
 	if damaged > 0 {
-		l.told, l.believed = damaged, trust
+		l.told, l.believed = damaged, min(max(h.trust.value(), minTrust), maxTrust)
 	}
 	return l
 }

@@ -119,6 +119,8 @@ type radio struct {
 
 	// drop is the share of windows that are left out elsewhere.
 	drop float64
+
+	newest bool // the oldest frame of a full queue makes room
 }
 
 func (r radio) carry(rnd *rand.Rand, ends []float64) []frame {
@@ -148,13 +150,38 @@ func (r radio) carry(rnd *rand.Rand, ends []float64) []frame {
 		for poll < end {
 			give()
 		}
-		if len(queue) == deep || rnd.Float64() < r.drop {
+		if rnd.Float64() < r.drop {
 			continue
+		}
+		if len(queue) == deep {
+			if !r.newest {
+				continue
+			}
+			copy(queue, queue[1:])
+			queue = queue[:deep-1]
 		}
 		queue = append(queue, frame{window: i, end: end})
 	}
 	give()
 	return frames
+}
+
+// inStep is a radio that is polled every so many seconds, which changes slowly: it
+// keeps step with windows of 20 ms for seconds.
+func inStep(rnd *rand.Rand, poll float64, newest bool) radio {
+	phase, t := 2*math.Pi*rnd.Float64(), 0.
+	return radio{
+		constant: 0.006,
+		wait: func(rnd *rand.Rand, _ int) float64 {
+			t += poll
+			if rnd.Float64() < 0.02 {
+				return poll * 1.5 // another connection's turn
+			}
+			return poll*(1+0.003*math.Sin(phase+2*math.Pi*t/30)) + between(rnd, -0.5e-3, 0.5e-3)
+		},
+		gap:    func(rnd *rand.Rand) float64 { return between(rnd, 0.0006, 0.0022) },
+		newest: newest,
+	}
 }
 
 func between(rnd *rand.Rand, a, b float64) float64 { return a + (b-a)*rnd.Float64() }

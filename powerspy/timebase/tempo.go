@@ -74,7 +74,7 @@ func (t *tempo) add(gap, nominal float64, k kind) {
 // were left out.
 func (f *Filter) Suspect() error {
 	t := &f.tempo
-	if t.over < max(overWindows*f.nominal, overTime) || t.time < surely {
+	if t.over < max(overWindows*f.nominal, overTime) || t.time < surely || t.frames*f.nominal*(1-maxDeviation) < t.time {
 		return nil
 	}
 	return fmt.Errorf("timebase: %.4g frames a second, but at %.4g Hz windows of %.0f mains periods end %.4g times a second",
