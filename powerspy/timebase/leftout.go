@@ -275,9 +275,6 @@ func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
 		if k == stuck {
 			all[1] = all[0]
 		}
-	} else {
-		r := rate{all[0].happened + all[1].happened, all[0].of + all[1].of}
-		all = [2]rate{r, r}
 	}
 	for w := range l.share {
 		l.share[w] = min(max(all[w].value(), minShare), maxShare)
