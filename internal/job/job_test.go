@@ -330,3 +330,19 @@ func TestProcess(t *testing.T) {
 		t.Errorf("after its end: %v", err)
 	}
 }
+
+// TestManyMarks: 100,000 marks at once, none of which is lost or holds its writer
+// up.
+func TestManyMarks(t *testing.T) {
+	n, last := 0, ""
+	m, err := OpenMarks(t.TempDir(), func(mark measure.Mark) { n, last = n+1, mark.Name })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := do(t, Command{Args: []string{"sh", "-c", `seq 100000 > "$POWERSPY_MARKS"`}, Env: m.Env()}); r.Status() != 0 {
+		t.Errorf("%+v", r)
+	}
+	if cut, err := m.Close(); err != nil || cut != 0 || n != 100000 || last != "100000" {
+		t.Errorf("%d marks, %d cut, the last one %q, %v", n, cut, last, err)
+	}
+}
