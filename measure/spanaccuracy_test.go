@@ -161,7 +161,8 @@ func TestSpanAccuracy(t *testing.T) {
 			if within < least {
 				t.Errorf("%s, %v: the truth is within U in %.1f %% of jobs: want %.1f %%", load.name, length, 100*within, 100*least)
 			}
-			if load.changes && relative < 0.1 {
+			// The median of a dozen, as under the race detector, says little.
+			if load.changes && relative < 0.1 && len(k.errors) >= 50 {
 				t.Errorf("%s, %v: the median error is %.3f of U: want a tenth", load.name, length, relative)
 			}
 			if off := quantile(k.share, 0.95); length >= 5*time.Second && off > 0.005 {

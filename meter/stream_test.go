@@ -168,3 +168,36 @@ func TestOpenPlain(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamDelay: a constant delay that was measured is taken instead of half of
+// the shortest round trip.
+func TestStreamDelay(t *testing.T) {
+	for given, want := range map[time.Duration]time.Duration{
+		0: 10 * time.Millisecond, 10 * time.Millisecond: 10 * time.Millisecond, 30 * time.Millisecond: 30 * time.Millisecond,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m, _ := openSim(t, "link=ideal,delay=10ms,first=clean")
+			defer closeMeter(t, m)
+			s, err := m.Stream(t.Context(), StreamConfig{Delay: given})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var last time.Duration
+			for range 500 {
+				e, err := s.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e.Kind == WindowEvent {
+					last = e.Window.Delay
+				}
+			}
+			if off := (last - want).Abs(); off > 2*time.Millisecond {
+				t.Errorf("given %v, frames come %v after their window, want %v", given, last, want)
+			}
+			if err := s.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

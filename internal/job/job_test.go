@@ -181,11 +181,12 @@ func TestReaderGoes(t *testing.T) {
 // TestChildrenStay: children that a command leaves behind with its output hold up
 // nothing.
 func TestChildrenStay(t *testing.T) {
-	for _, script := range []string{"sleep 60 & echo $!; echo hello", "(while :; do echo more; done) & echo $!; echo hello"} {
+	for _, script := range []string{"sleep 60 & echo pid $!; echo hello", "(while :; do echo more; done) & echo pid $!; echo hello"} {
 		out, content := capture(t)
 		r := do(t, Command{Args: []string{"sh", "-c", script}, Stdout: out, Lines: func(time.Time, []byte) {}})
 		var pid int
-		if _, err := fmt.Sscan(content(), &pid); err != nil {
+		_, told, _ := strings.Cut(content(), "pid ") // the child may have been quicker
+		if _, err := fmt.Sscan(told, &pid); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(content(), "hello\n") || !r.Held || r.Status() != 0 {
@@ -328,5 +329,21 @@ func TestProcess(t *testing.T) {
 	}
 	if _, err := OpenProcess(c.Process.Pid); !errors.Is(err, ErrNoProcess) {
 		t.Errorf("after its end: %v", err)
+	}
+}
+
+// TestManyMarks: 100,000 marks at once, none of which is lost or holds its writer
+// up.
+func TestManyMarks(t *testing.T) {
+	n, last := 0, ""
+	m, err := OpenMarks(t.TempDir(), func(mark measure.Mark) { n, last = n+1, mark.Name })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := do(t, Command{Args: []string{"sh", "-c", `seq 100000 > "$POWERSPY_MARKS"`}, Env: m.Env()}); r.Status() != 0 {
+		t.Errorf("%+v", r)
+	}
+	if cut, err := m.Close(); err != nil || cut != 0 || n != 100000 || last != "100000" {
+		t.Errorf("%d marks, %d cut, the last one %q, %v", n, cut, last, err)
 	}
 }
