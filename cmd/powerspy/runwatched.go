@@ -204,7 +204,7 @@ func (s *jobSignals) release() {
 	}
 }
 
-// inForeground tells whether a terminal sends its signals to this process group.
+// inForeground reports whether a terminal sends its signals to this process group.
 func inForeground() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
 	if err != nil {
