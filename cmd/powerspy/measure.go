@@ -47,8 +47,8 @@ of such a recording, at once, or of a part of it: --from, --to, --phase.
 
 --output appends whole lines: half a line that a crash has left is cut off
 first. A file that holds anything other than readings of the same format, unit,
-fields and times is refused, and stays as it is. On SIGHUP the file is opened
-again by its name, for logrotate.
+fields and times is refused, and stays as it is. On SIGHUP the file is
+reopened by its name, for logrotate.
 
 Examples:
 
