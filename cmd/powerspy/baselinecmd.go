@@ -55,7 +55,7 @@ func (a *app) baseline(c *cli.Context) error {
 		return err
 	}
 	defer s.progress.End()
-	m, err := s.watchMeter(c.Context, p)
+	m, err := s.watchMeter(c.Context, p, nil)
 	if err != nil {
 		return err
 	}

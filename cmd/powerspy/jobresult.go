@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"powerspy2/internal/job"
 	"powerspy2/measure"
 	"powerspy2/meter"
+	"powerspy2/record"
 )
 
 // resultFormats are the formats of a report.
@@ -120,6 +122,16 @@ func (a *app) report(p *jobPlan, r *jobResult) error {
 	}
 	_, err := io.WriteString(a.env.stderr, b.String())
 	return err
+}
+
+// recorded returns the job as a recording has it at its end.
+func (r *jobResult) recorded() record.Job {
+	j := record.Job{Command: r.plan.command, Start: r.from, End: r.to}
+	var b bytes.Buffer
+	if err := writeJSON(&b, r); err == nil { // a buffer takes all
+		j.Result = bytes.TrimSpace(b.Bytes())
+	}
+	return j
 }
 
 // writeActions writes the phases as the log of actions that KDE's OSCAR reads

@@ -81,11 +81,22 @@ func (r *recorder) Mark(m measure.Mark) {
 	}
 }
 
-// Job records the start of a job, or its end.
+// Job records the start of a job, or its end. Of one that does not fit into a line
+// it leaves out what is long.
 func (r *recorder) Job(j record.Job) {
-	if r != nil {
-		r.tell(r.file.Job(j))
+	if r == nil {
+		return
 	}
+	err := r.file.Job(j)
+	if errors.Is(err, record.ErrTooLong) {
+		j.Result = nil
+		err = r.file.Job(j)
+	}
+	if errors.Is(err, record.ErrTooLong) {
+		j.Command = j.Command[:1]
+		err = r.file.Job(j)
+	}
+	r.tell(err)
 }
 
 // tell tells the first failure.

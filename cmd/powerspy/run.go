@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +86,7 @@ Examples:
 			{Name: "per", Category: answersCategory, Takes: workValue{}, Usage: "tell the energy per unit of work: `N=UNIT`, 1000=request"},
 			{Name: "accuracy", Category: answersCategory, Takes: percentage{}, Default: "not counted", Usage: "count the meter's accuracy class in, `PERCENT` of the reading: 1%"},
 			{Name: "delay", Category: answersCategory, Takes: cli.Duration{Examples: "8ms, 12ms"}, Default: "unknown, 20ms at most", Usage: "the constant delay of the link, `TIME`, where it was measured"},
-			pinFile(), pin(),
+			recordTo(), pinFile(), pin(),
 		}, jobStreamFlags()...), recoveryFlags()...), a.globalFlags()...),
 		Action: func(c *cli.Context) error {
 			status, err := a.runJob(c)
@@ -229,7 +230,18 @@ func (a *app) runJob(c *cli.Context) (status int, err error) {
 		}
 		defer process.Close()
 	}
-	m, err := s.watchMeter(c.Context, p)
+	rec, err := s.recording(c)
+	if err != nil {
+		return ownFailure, err
+	}
+	defer func() {
+		cerr := err
+		if rec.closing(&cerr); err == nil && cerr != nil {
+			err = cerr
+			status = cmp.Or(status, ownFailure) // that of the job comes first
+		}
+	}()
+	m, err := s.watchMeter(c.Context, p, rec)
 	switch {
 	case err != nil && p.anyway && c.Context.Err() == nil:
 		s.progress.Line("nothing will be measured: %s", sentence(err))
@@ -257,6 +269,7 @@ func (a *app) runJob(c *cli.Context) (status int, err error) {
 		return startStatus(err), err
 	}
 	r.settle(c.Context)
+	rec.Job(r.recorded())
 	if err := a.report(p, r); err != nil {
 		// The job's own status tells what became of the job.
 		if status == 0 {
@@ -305,18 +318,22 @@ type jobMeter struct {
 	watch *measure.Watch
 	idle  *baseline.Collector // nil: no baseline is measured
 	lost  error               // why there is none
+	rec   *recorder           // nil: none
 }
 
 // watchMeter connects to the meter, and returns when windows flow.
-func (s *session) watchMeter(ctx context.Context, p *jobPlan) (*jobMeter, error) {
+func (s *session) watchMeter(ctx context.Context, p *jobPlan, rec *recorder) (*jobMeter, error) {
 	src, err := meter.Supervise(ctx, s.meter, p.stream, p.recovery)
 	if err != nil {
 		return nil, err
 	}
 	s.progress.End()
 	s.rememberFirst(src.Target())
-	m := &jobMeter{src: src}
-	var sinks []measure.Sink
+	if err := rec.Begin(src); err != nil {
+		return nil, errors.Join(err, stopAndClose(ctx, src))
+	}
+	m := &jobMeter{src: src, rec: rec}
+	sinks := rec.Sinks()
 	if p.baseline.measure > 0 {
 		m.idle = baseline.NewCollector(p.baseline.measure)
 		sinks = append(sinks, m.idle)
@@ -327,6 +344,14 @@ func (s *session) watchMeter(ctx context.Context, p *jobPlan) (*jobMeter, error)
 		return nil, err
 	}
 	return m, nil
+}
+
+// stopAndClose ends a measurement that nobody wants.
+func stopAndClose(ctx context.Context, src measure.Source) error {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := measure.Run(ctx, src)
+	return err
 }
 
 // stop ends the measurement.

@@ -16,11 +16,12 @@ import (
 	"powerspy2/internal/job"
 	"powerspy2/internal/owner"
 	"powerspy2/measure"
+	"powerspy2/record"
 )
 
 // runWatched runs the command of a job, and returns its exit status.
 func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMeter, r *jobResult) (int, error) {
-	var marks markList
+	marks := markList{also: m.rec.Mark}
 	command := job.Command{Args: p.command, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	pipe, err := a.openMarks(&marks)
 	if err != nil {
@@ -46,6 +47,7 @@ func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMete
 		}
 		return 0, err
 	}
+	m.rec.Job(record.Job{Command: p.command, Start: j.Started()})
 	signals.passTo(j)
 	result, err := j.Wait()
 	signals.release()
@@ -96,6 +98,7 @@ const mostMarks = 1 << 20
 
 // A markList gathers marks from several goroutines.
 type markList struct {
+	also    func(measure.Mark) // is told of each
 	mu      sync.Mutex
 	list    []measure.Mark
 	dropped int
@@ -109,6 +112,7 @@ func (l *markList) add(m measure.Mark) {
 		return
 	}
 	l.list = append(l.list, m)
+	l.also(m)
 }
 
 // waitWatched measures without a command: until a process or a time has ended, or
@@ -127,6 +131,7 @@ func (a *app) waitWatched(ctx context.Context, s *session, p *jobPlan, process *
 		}
 	}()
 	r.from = time.Now()
+	r.meter.rec.Job(record.Job{Start: r.from})
 	var err error
 	if process != nil {
 		err = process.Wait(wctx)

@@ -101,6 +101,9 @@ func Start(c Command) (*Job, error) {
 	return j, nil
 }
 
+// Started returns when the command was started.
+func (j *Job) Started() time.Time { return j.start }
+
 // started says what kind of error starting a program had.
 func started(program string, err error) error {
 	var kind error
