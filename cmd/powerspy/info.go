@@ -119,7 +119,7 @@ func writeInfoJSON(w io.Writer, info meter.Info) error {
 	for _, cal := range calibrations(info) {
 		jc := jsonCalibration{
 			Name: cal.name, InForce: cal.inForce, Sane: cal.Sane(),
-			Voltage: finite(cal.Voltage), Current: finite(cal.Calibration.Current),
+			Voltage: number(cal.Voltage), Current: number(cal.Calibration.Current),
 		}
 		if cal.Date.Valid() {
 			date := cal.Date.String()

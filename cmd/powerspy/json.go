@@ -8,17 +8,15 @@ import (
 
 // writeJSON writes a value for programs, in lines that people can read, too.
 func writeJSON(w io.Writer, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(text, '\n'))
-	return err
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // no browser reads it
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
-// finite returns nil, which is null, for what JSON has no number for: a blank
-// EEPROM reads as not-a-number.
-func finite(v float64) *float64 {
+// number returns nil, which is null, for what JSON has no number for: what was
+// not measured, or a blank EEPROM, which reads as not-a-number.
+func number(v float64) *float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return nil
 	}
