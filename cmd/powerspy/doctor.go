@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -60,7 +59,7 @@ func (a *app) doctor(c *cli.Context) error {
 		err = d.stream(c.Context, duration)
 	}
 	if !d.text {
-		if werr := d.writeJSON(); werr != nil {
+		if werr := writeJSON(d.session.env.stdout, d.report); werr != nil {
 			return werr
 		}
 	}
@@ -151,15 +150,6 @@ func checkLine(c meter.Check) string {
 		line += "; next: " + next
 	}
 	return line
-}
-
-func (d *diagnosis) writeJSON() error {
-	text, err := json.MarshalIndent(d.report, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = d.session.env.stdout.Write(append(text, '\n'))
-	return err
 }
 
 const (

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 
 	"powerspy2/internal/cli"
@@ -121,7 +119,7 @@ func writeInfoJSON(w io.Writer, info meter.Info) error {
 	for _, cal := range calibrations(info) {
 		jc := jsonCalibration{
 			Name: cal.name, InForce: cal.inForce, Sane: cal.Sane(),
-			Voltage: finite(cal.Voltage), Current: finite(cal.Calibration.Current),
+			Voltage: number(cal.Voltage), Current: number(cal.Calibration.Current),
 		}
 		if cal.Date.Valid() {
 			date := cal.Date.String()
@@ -129,19 +127,5 @@ func writeInfoJSON(w io.Writer, info meter.Info) error {
 		}
 		j.Calibrations = append(j.Calibrations, jc)
 	}
-	text, err := json.MarshalIndent(j, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(text, '\n'))
-	return err
-}
-
-// finite returns nil, which is null, for what JSON has no number for: a blank
-// EEPROM reads as not-a-number.
-func finite(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
+	return writeJSON(w, j)
 }

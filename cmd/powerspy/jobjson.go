@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/csv"
-	"encoding/json"
 	"io"
 	"math"
 	"strconv"
@@ -123,14 +122,6 @@ type toolJSON struct {
 	Version string `json:"version"`
 }
 
-// number returns v, or nil where there is none.
-func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
-
 // where returns v, or nil where it was not measured.
 func where(measured bool, v float64) *float64 {
 	if !measured {
@@ -154,7 +145,8 @@ func meterOf(src *meter.Supervised) *meterJSON {
 	return m
 }
 
-func writeJSON(w io.Writer, r *jobResult) error {
+// writeJobJSON writes the result as an object.
+func writeJobJSON(w io.Writer, r *jobResult) error {
 	s, u := &r.span, &r.span.Uncertainty
 	ok := r.measured()
 	o := resultJSON{
@@ -205,10 +197,7 @@ func writeJSON(w io.Writer, r *jobResult) error {
 	if r.meter.src != nil {
 		o.Meter = meterOf(r.meter.src)
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(&o)
+	return writeJSON(w, o)
 }
 
 var csvHeader = []string{

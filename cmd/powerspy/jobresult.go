@@ -107,7 +107,7 @@ func (r *jobResult) warnShort() {
 
 // report writes the report where it is to go, and the actions.
 func (a *app) report(p *jobPlan, r *jobResult) error {
-	write := map[string]func(io.Writer, *jobResult) error{"text": writeText, "json": writeJSON, "csv": writeCSV}[p.format]
+	write := map[string]func(io.Writer, *jobResult) error{"text": writeText, "json": writeJobJSON, "csv": writeCSV}[p.format]
 	if p.actions.name != "" {
 		if err := p.actions.write(a.env, func(w io.Writer) error { return writeActions(w, r) }); err != nil {
 			return err

@@ -87,15 +87,8 @@ func (m *memory) learn(t meter.Target, f meter.Facts) error {
 	m.meters = slices.DeleteFunc(m.meters, func(r remembered) bool { return r.at(t) })
 	m.meters = slices.Insert(m.meters, 0, remembered{Device: t.Device(), Adapter: adapterOf(t), Facts: f})
 	m.meters = m.meters[:min(len(m.meters), maxRemembered)]
-	text, err := json.MarshalIndent(m.meters, "", "  ")
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(filepath.Dir(m.path), 0o700); err != nil {
 		return err
 	}
-	return atomicfile.Write(m.path, 0o600, func(w io.Writer) error {
-		_, err := w.Write(append(text, '\n'))
-		return err
-	})
+	return atomicfile.Write(m.path, 0o600, func(w io.Writer) error { return writeJSON(w, m.meters) })
 }

@@ -14,6 +14,7 @@ import (
 
 	"powerspy2/bdaddr"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/patherr"
 	"powerspy2/internal/xdg"
 	"powerspy2/meter"
 )
@@ -87,7 +88,7 @@ func Load(path string) (*Config, error) {
 		return &Config{}, nil
 	}
 	if err != nil {
-		return nil, &Error{File: path, Err: unwrapPath(err)}
+		return nil, &Error{File: path, Err: patherr.Bare(err)}
 	}
 	return parse(path, string(text))
 }
@@ -206,13 +207,4 @@ func (e entry) target() (t meter.Target, key string, err error) {
 	}
 	t.Channel = uint8(e.Channel)
 	return t, "", nil
-}
-
-// unwrapPath drops the operation and the path that an error already carries
-// beside them.
-func unwrapPath(err error) error {
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return pe.Err
-	}
-	return err
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"powerspy2/internal/patherr"
 )
 
 // Config says how a file is kept.
@@ -140,9 +142,9 @@ func (f *File) Write(lines []byte) (n int, err error) {
 	}
 	if n, err := now.w.Write(p); err != nil {
 		if cerr := now.failed(n); cerr != nil {
-			return 0, fmt.Errorf("%w; %w", bare(err), cerr)
+			return 0, fmt.Errorf("%w; %w", patherr.Bare(err), cerr)
 		}
-		return 0, bare(err)
+		return 0, patherr.Bare(err)
 	}
 	now.empty = false
 	if f.dirty != nil && !f.unsynced {
@@ -192,7 +194,7 @@ func (f *File) again(now *opened) error {
 	now.cut = 0
 	info, err := now.file.Stat()
 	if err != nil {
-		return bare(err)
+		return patherr.Bare(err)
 	}
 	now.empty = now.regular && info.Size() == 0
 	if now.empty {
@@ -227,7 +229,7 @@ func (f *File) close(o *opened) error {
 	if f.config.Sync > 0 && o.regular {
 		err = syncError(f.config.fsync(o.file))
 	}
-	return errors.Join(err, bare(o.file.Close()), o.unclaim())
+	return errors.Join(err, patherr.Bare(o.file.Close()), o.unclaim())
 }
 
 // syncLoop forces lines to the disk no later than config.Sync after the first of
@@ -288,5 +290,5 @@ func syncError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("flushing it to the disk: %w", bare(err))
+	return fmt.Errorf("flushing it to the disk: %w", patherr.Bare(err))
 }

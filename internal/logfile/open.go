@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"powerspy2/internal/output"
+	"powerspy2/internal/patherr"
 )
 
 // A NoDirectoryError is a file whose directory is missing.
@@ -70,7 +71,7 @@ func (c *Config) open(ctx context.Context, path string, now *opened) (*opened, e
 		}
 		o, again, err := c.prepare(f, path, now)
 		if o == nil {
-			err = errors.Join(err, bare(f.Close()))
+			err = errors.Join(err, patherr.Bare(f.Close()))
 		}
 		if err != nil || !again {
 			return o, err
@@ -88,7 +89,7 @@ func (c *Config) prepare(f *os.File, path string, now *opened) (_ *opened, again
 		}
 	}()
 	if o.info, err = f.Stat(); err != nil {
-		return nil, false, bare(err)
+		return nil, false, patherr.Bare(err)
 	}
 	if now != nil && os.SameFile(o.info, now.info) {
 		return nil, false, nil
@@ -138,11 +139,11 @@ func openFile(ctx context.Context, path string) (*os.File, error) {
 			case <-time.After(pipePoll):
 			}
 		case errors.Is(err, fs.ErrNotExist):
-			return nil, &NoDirectoryError{filepath.Dir(path), bare(err)}
+			return nil, &NoDirectoryError{filepath.Dir(path), patherr.Bare(err)}
 		case errors.Is(err, fs.ErrPermission) && mode.IsRegular() && unix.Access(path, unix.W_OK) == nil:
-			return nil, &UnreadableError{path, bare(err)}
+			return nil, &UnreadableError{path, patherr.Bare(err)}
 		default:
-			return nil, bare(err)
+			return nil, patherr.Bare(err)
 		}
 	}
 }
@@ -175,7 +176,7 @@ func (o *opened) repair(c *Config) error {
 	// Its size before it was claimed may be old.
 	info, err := o.file.Stat()
 	if err != nil {
-		return bare(err)
+		return patherr.Bare(err)
 	}
 	find := c.Whole
 	if find == nil {
@@ -183,10 +184,10 @@ func (o *opened) repair(c *Config) error {
 	}
 	whole, err := find(o.file, info.Size())
 	if err != nil {
-		return bare(err)
+		return patherr.Bare(err)
 	}
 	if o.content, err = content(o.file, whole, info.Size()); err != nil {
-		return bare(err)
+		return patherr.Bare(err)
 	}
 	if info.Size() == 0 {
 		setMark(o.file, c.Mark)
@@ -197,7 +198,7 @@ func (o *opened) repair(c *Config) error {
 	}
 	if o.cut = info.Size() - whole; o.cut > 0 {
 		if err := o.file.Truncate(whole); err != nil {
-			return fmt.Errorf("its last line is torn and can't be cut off: %w", bare(err))
+			return fmt.Errorf("its last line is torn and can't be cut off: %w", patherr.Bare(err))
 		}
 	}
 	o.empty = whole == 0
@@ -213,7 +214,7 @@ func (o *opened) failed(n int) error {
 	// Behind what was appended, also when others append too.
 	at, err := o.file.Seek(0, io.SeekCurrent)
 	if err != nil {
-		return bare(err)
+		return patherr.Bare(err)
 	}
 	o.from, o.to = at-int64(n), at
 	return o.mend()
@@ -227,23 +228,15 @@ func (o *opened) mend() error {
 	}
 	info, err := o.file.Stat()
 	if err != nil {
-		return bare(err)
+		return patherr.Bare(err)
 	}
 	// Another size means that somebody else has cut the file, or has written
 	// to it without the lock: then it is not ours to cut.
 	if info.Size() == o.to {
 		if err := o.file.Truncate(o.from); err != nil {
-			return fmt.Errorf("half a line can't be cut off: %w", bare(err))
+			return fmt.Errorf("half a line can't be cut off: %w", patherr.Bare(err))
 		}
 	}
 	o.from, o.to = 0, 0
 	return nil
-}
-
-// bare drops the operation and the name of the file from an error.
-func bare(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
 }

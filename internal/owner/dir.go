@@ -3,12 +3,12 @@ package owner
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
 
+	"powerspy2/internal/patherr"
 	"powerspy2/internal/xdg"
 )
 
@@ -106,7 +106,7 @@ func (p place) cache() string {
 // makePrivate makes a directory that is private, unless there is one.
 func makePrivate(path string, uid int) (*os.Root, error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !os.IsExist(err) {
-		return nil, &PlaceError{Path: path, Err: bare(err)}
+		return nil, &PlaceError{Path: path, Err: patherr.Bare(err)}
 	}
 	return private(path, uid)
 }
@@ -117,7 +117,7 @@ func private(path string, uid int) (_ *os.Root, err error) {
 	failed := &PlaceError{Path: path}
 	seen, err := os.Lstat(path)
 	if err != nil {
-		failed.Err = bare(err)
+		failed.Err = patherr.Bare(err)
 		return nil, failed
 	}
 	// Before its mode, and before it is opened: neither is this user's to mend.
@@ -128,13 +128,13 @@ func private(path string, uid int) (_ *os.Root, err error) {
 	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
-		failed.Err = bare(err)
+		failed.Err = patherr.Bare(err)
 		return nil, failed
 	}
 	opened, err := root.Stat(".")
 	switch {
 	case err != nil:
-		failed.Err = bare(err)
+		failed.Err = patherr.Bare(err)
 	case !seen.IsDir(), !os.SameFile(seen, opened):
 		failed.Err = errors.New("it is not a directory, or has just become another")
 	case opened.Mode().Perm()&0o077 != 0:
@@ -153,12 +153,4 @@ func userName(uid int) string {
 		return u.Username
 	}
 	return strconv.Itoa(uid)
-}
-
-// bare drops the operation and the name of the file from an error.
-func bare(err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return path.Err
-	}
-	return err
 }
