@@ -54,7 +54,7 @@ func (v *Every) Event(e *meter.Event) error {
 			}
 		}
 		v.event = Event{Kind: StatusEvent, Status: e.Status}
-		return v.Out(&v.event)
+		return v.out()
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ func (v *Every) window(w *meter.Window) error {
 // enough reports whether all has been measured that was asked for. A last
 // reading that is whole may end a window before or after the duration does.
 func (v *Every) enough(window time.Duration, ended bool) bool {
-	if v.Count > 0 && v.readings >= v.Count {
+	if v.counted() {
 		return true
 	}
 	if v.Duration == 0 {
@@ -108,8 +108,22 @@ func (v *Every) gap(g meter.Gap) error {
 		v.grid.resume()
 	}
 	v.event = Event{Kind: GapEvent, Gap: g}
-	return v.Out(&v.event)
+	return v.out()
 }
+
+// out hands on what is no reading, before which the last one may have come.
+func (v *Every) out() error {
+	if err := v.Out(&v.event); err != nil {
+		return err
+	}
+	if v.counted() {
+		return Done
+	}
+	return nil
+}
+
+// counted reports whether there are as many readings as were asked for.
+func (v *Every) counted() bool { return v.Count > 0 && v.readings >= v.Count }
 
 // cut hands on what there is of a reading that will not be complete.
 func (v *Every) cut() error {

@@ -176,3 +176,28 @@ func TestEveryWindow(t *testing.T) {
 		t.Errorf("%d readings of %d windows", got, want)
 	}
 }
+
+// TestEveryCountGaps: readings that a gap or an outage cuts short count like
+// others, and the last one may be such a reading.
+func TestEveryCountGaps(t *testing.T) {
+	for _, interval := range []time.Duration{period, 90 * time.Millisecond, time.Second, 7 * time.Second} {
+		all := gather(t, troubled(), &measure.Every{Interval: interval})
+		var readings uint64
+		for _, e := range all {
+			if e.Kind == measure.ReadingEvent {
+				readings++
+			}
+		}
+		for count := uint64(1); count <= readings; count += max(readings/50, 1) {
+			got := uint64(0)
+			for _, e := range gather(t, troubled(), &measure.Every{Interval: interval, Count: count}) {
+				if e.Kind == measure.ReadingEvent {
+					got++
+				}
+			}
+			if got != count {
+				t.Errorf("%v: %d readings, want %d", interval, got, count)
+			}
+		}
+	}
+}

@@ -130,7 +130,8 @@ func (r *run) stop() error {
 func (r *run) measure() error {
 	for {
 		e, err := r.next()
-		if errors.Is(err, io.EOF) || err != nil && r.ctx.Err() != nil && errors.Is(err, r.ctx.Err()) {
+		// A link that was closed is an error that wraps io.EOF.
+		if err == io.EOF || err != nil && r.ctx.Err() != nil && errors.Is(err, r.ctx.Err()) { //nolint:errorlint // see above
 			return r.end(nil)
 		}
 		if err != nil {

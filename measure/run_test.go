@@ -3,6 +3,8 @@ package measure_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -69,6 +71,7 @@ func TestRunEnds(t *testing.T) {
 		{name: "the end of a recording", events: 10, ended: [2]int{1, 1}},
 		{name: "enough", event: after(3, measure.Done), events: 3, ended: [2]int{1, 1}},
 		{name: "the source gives up", src: measuretest.Source{Err: broken}, want: broken, events: 10, ended: [2]int{1, 1}},
+		{name: "a link that was closed", src: measuretest.Source{Err: fmt.Errorf("gave up: %w", io.EOF)}, want: io.EOF, events: 10, ended: [2]int{1, 1}},
 		{name: "a sink fails", event: after(4, broken), want: broken, events: 4, ended: [2]int{0, 1}},
 		{name: "a sink fails at the end", end: broken, want: broken, events: 10, ended: [2]int{1, 1}},
 		{name: "interrupted", cancel: true, events: 10, ended: [2]int{1, 1}, inter: true},

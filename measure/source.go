@@ -10,9 +10,9 @@ import (
 // them, and what is going on. Its methods are never called concurrently.
 type Source interface {
 	// Next returns the next event and blocks until there is one. An error is
-	// final: io.EOF where a measurement that was recorded ends, the error of the
-	// context that the source was made with, or why the source gave up. What it
-	// held back comes before the error.
+	// final: io.EOF itself where a measurement that was recorded ends, the error of
+	// the context that the source was made with, or why the source gave up, which
+	// may wrap io.EOF. What it held back comes before the error.
 	Next() (meter.Event, error)
 
 	// Stop ends the measurement at its origin: a meter is told to stop. It works
