@@ -39,7 +39,9 @@ func mainStatus() int {
 	taken, listening := interruptOnSignal(ctx, interrupt)
 	defer func() {
 		interrupt()
-		<-listening
+		if hangup, ok := <-listening; ok {
+			endBy(hangup)
+		}
 	}()
 	// Go ends a program that writes to a standard output nobody reads any
 	// more. The meter has to be told to stop first, so that has to be an error.

@@ -60,6 +60,9 @@ func (s *session) openOutput(ctx context.Context, want *measurement) (*outputFil
 	// Under nohup a terminal that goes away is to change nothing.
 	endless := signal.Ignored(syscall.SIGHUP) || !onTerminal()
 	hangups := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Reset(syscall.SIGHUP) // which ends the command without an output
+	}
 	signal.Notify(hangups, syscall.SIGHUP)
 	go func() {
 		defer close(o.stopped)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"powerspy2/powerspy/sim"
 )
 
 // wholeLines matches output that has nothing but whole lines in it.
@@ -223,14 +225,23 @@ func TestRotationFails(t *testing.T) {
 	}
 }
 
-// Without --output SIGHUP means what it always means.
+// Without --output SIGHUP means what it always means, but not before the meter
+// has been told to stop.
 func TestHangupWithoutOutput(t *testing.T) {
-	p := start(t, "measure", "--device", quickSim, "--interval", "20ms")
-	p.line()
-	p.signal(syscall.SIGHUP)
-	got := p.wait()
-	if ws, ok := got.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() || ws.Signal() != syscall.SIGHUP {
-		t.Errorf("got %v, want an end by SIGHUP", got)
+	for _, args := range [][]string{{"measure", "--interval", "20ms"}, {"gmt", "-i", "20"}} {
+		t.Run(args[0], func(t *testing.T) {
+			m := sim.New(sim.Config{})
+			p := start(t, append(args, "--device", serveMeter(t, m))...)
+			p.line()
+			p.signal(syscall.SIGHUP)
+			got := p.wait()
+			if ws, ok := got.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() || ws.Signal() != syscall.SIGHUP {
+				t.Errorf("got %v, want an end by SIGHUP", got)
+			}
+			if m.Measuring() {
+				t.Error("the meter still measures")
+			}
+		})
 	}
 }
 

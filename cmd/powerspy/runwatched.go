@@ -164,14 +164,10 @@ func (a *app) takeSignals(command bool) *jobSignals {
 	}
 	s.releases = append(s.releases, taken.take(s.got), func() { signal.Stop(s.got) })
 	if !command {
-		signal.Notify(s.got, syscall.SIGHUP)
 		return s
 	}
 	s.releases = append(s.releases, catchQuit())
 	signal.Notify(s.got, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
-		signal.Notify(s.got, syscall.SIGHUP)
-	}
 	if taken.ignored {
 		signal.Ignore(os.Interrupt)
 	}

@@ -6,6 +6,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // signals decides what the signals that end a program do. Its zero value is for
@@ -45,24 +46,36 @@ func (s *signals) pass(sig os.Signal) bool {
 	return true
 }
 
-// interruptOnSignal calls interrupt on the first SIGINT or SIGTERM that nobody
-// has taken. A second one ends the program at once, as if it had never been
-// caught: that holds from before interrupt is called. The channel is closed when
-// ctx has ended and nothing more will happen.
-func interruptOnSignal(ctx context.Context, interrupt func()) (*signals, <-chan struct{}) {
+// interruptOnSignal calls interrupt on the first SIGINT, SIGTERM or, unless it is
+// ignored, SIGHUP that nobody has taken. A second SIGINT or SIGTERM ends the
+// program at once, as if it had never been caught: that holds from before
+// interrupt is called. SIGHUP comes more than once from a terminal that goes away,
+// while the meter is still being told to stop. The channel is closed when ctx has
+// ended and nothing more will happen; it yields SIGHUP before that if it ended ctx.
+//
+// Who gives SIGHUP another meaning calls signal.Reset for it first.
+func interruptOnSignal(ctx context.Context, interrupt func()) (*signals, <-chan os.Signal) {
 	quitOnSignal()
 	// Shells start background commands with SIGINT ignored, which is obeyed all
 	// the same: scripts end their loggers by it.
 	s := &signals{ignored: signal.Ignored(os.Interrupt)}
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGTERM, os.Interrupt)
-	done := make(chan struct{})
+	hangups := make(chan os.Signal, 1)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup(1)
+		signal.Notify(hangups, syscall.SIGHUP)
+	}
+	done := make(chan os.Signal, 1)
 	go func() {
 		defer close(done)
 		for waiting := true; waiting; {
 			select {
 			case sig := <-caught:
 				waiting = s.pass(sig)
+			case hangup := <-hangups:
+				if waiting = s.pass(hangup); !waiting {
+					done <- hangup
+				}
 			case <-ctx.Done():
 				waiting = false
 			}
@@ -80,4 +93,14 @@ func interruptOnSignal(ctx context.Context, interrupt func()) (*signals, <-chan 
 		interrupt()
 	}()
 	return s, done
+}
+
+// endBy ends the program by a signal that it had caught, as who started it
+// expects.
+func endBy(s os.Signal) {
+	signal.Reset(s)
+	if p, err := os.FindProcess(os.Getpid()); err != nil || p.Signal(s) != nil {
+		return
+	}
+	time.Sleep(time.Second) // until it arrives
 }
