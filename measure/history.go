@@ -212,6 +212,7 @@ func (h *History) tidy() {
 	}
 	if h.Forget {
 		h.pieces = slices.Delete(h.pieces, 0, n)
+		h.gaps = slices.DeleteFunc(h.gaps, func(g meter.Gap) bool { return g.To.Sub(h.origin) < horizon })
 		return
 	}
 	var leftOut float64

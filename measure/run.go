@@ -11,7 +11,7 @@ import (
 	"powerspy2/meter"
 )
 
-// Done is what a sink returns when it has all it wants.
+// Done is what a sink returns, itself and not wrapped, when it has all it wants.
 var Done = errors.New("measured all that was wanted") //nolint:revive,staticcheck // no failure, as io.EOF is none
 
 // ErrHeldUp says that a sink took an event and did not come back, as when it writes to a
@@ -138,7 +138,7 @@ func (r *run) measure() error {
 			return errors.Join(err, r.end(nil))
 		}
 		for _, s := range r.sinks {
-			if serr := s.Event(&e); errors.Is(serr, Done) {
+			if serr := s.Event(&e); serr == Done { //nolint:errorlint // joined with an error it is a failure
 				err = Done
 			} else if serr != nil {
 				return errors.Join(serr, r.end(s))

@@ -73,6 +73,7 @@ func TestRunEnds(t *testing.T) {
 		{name: "the source gives up", src: measuretest.Source{Err: broken}, want: broken, events: 10, ended: [2]int{1, 1}},
 		{name: "a link that was closed", src: measuretest.Source{Err: fmt.Errorf("gave up: %w", io.EOF)}, want: io.EOF, events: 10, ended: [2]int{1, 1}},
 		{name: "a sink fails", event: after(4, broken), want: broken, events: 4, ended: [2]int{0, 1}},
+		{name: "a sink has enough and fails", event: after(4, errors.Join(measure.Done, broken)), want: broken, events: 4, ended: [2]int{0, 1}},
 		{name: "a sink fails at the end", end: broken, want: broken, events: 10, ended: [2]int{1, 1}},
 		{name: "interrupted", cancel: true, events: 10, ended: [2]int{1, 1}, inter: true},
 		{name: "closing fails", src: measuretest.Source{CloseErr: broken}, want: broken, events: 10, ended: [2]int{1, 1}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +90,8 @@ func TestHistoryMerges(t *testing.T) {
 	for i := range events {
 		events[i].Window.Power = 100 + float64(i%50)
 	}
+	events = slices.Insert(events, 4900, measuretest.Gap(at(98), 0, 1))
+	events = slices.Insert(events, 100, measuretest.Gap(at(2), 0, 1))
 	whole := remember(t, &measure.History{}, events)
 	merged := remember(t, &measure.History{Keep: 10 * time.Second}, events)
 	forgetful := remember(t, &measure.History{Keep: 10 * time.Second, Forget: true}, events)
@@ -104,6 +107,9 @@ func TestHistoryMerges(t *testing.T) {
 	}
 	if s := forgetful.Span(at(0), at(100)); s.Covered < 10*time.Second || s.Covered > 13*time.Second {
 		t.Errorf("%v are remembered", s.Covered)
+	}
+	if n := len(forgetful.Gaps(at(0), at(100))); n != 1 {
+		t.Errorf("%d gaps are remembered", n)
 	}
 }
 
