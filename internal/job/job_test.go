@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 
 	"powerspy2/measure"
 )
@@ -199,6 +202,35 @@ func TestChildrenStay(t *testing.T) {
 	// Without its output looked at, nothing is waited for at all.
 	if r := do(t, Command{Args: []string{"sh", "-c", "exec >&- 2>&- <&-; exit 4"}}); r.Status() != 4 {
 		t.Errorf("streams closed: %+v", r)
+	}
+}
+
+// TestChildrenStayOnTerminal: nor do they where the output is a terminal, whose
+// size the command sees.
+func TestChildrenStayOnTerminal(t *testing.T) {
+	screen, terminal, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	defer screen.Close()
+	if err := pty.Setsize(screen, &pty.Winsize{Rows: 33, Cols: 77}); err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	r := do(t, Command{
+		Args:   []string{"sh", "-c", "stty size <&1; sleep 20 & echo $!"},
+		Stdout: terminal, Terminal: true, Lines: func(_ time.Time, line []byte) { told = append(told, string(line)) },
+	})
+	if len(told) != 2 || told[0] != "33 77" || !r.Held || r.Status() != 0 {
+		t.Fatalf("%+v, %q", r, told)
+	}
+	pid, err := strconv.Atoi(told[1])
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		t.Error(err)
 	}
 }
 

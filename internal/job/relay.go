@@ -9,11 +9,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/creack/pty"
-	"golang.org/x/term"
+	"golang.org/x/sys/unix"
+
+	"powerspy2/internal/terminal"
 )
 
 // MaxLine is how much of a line is looked at, in bytes.
@@ -32,11 +35,13 @@ type relay struct {
 	out          *os.File
 	lines        func(time.Time, []byte)
 
-	line    []byte // the beginning of one
-	ended   chan struct{}
-	held    bool
-	over    chan struct{} // closed when the command has ended
-	resized chan os.Signal
+	line  []byte // the beginning of one
+	ended chan struct{}
+	held  bool
+	over  chan struct{} // closed when the command has ended
+
+	resized  chan os.Signal
+	resizing sync.WaitGroup // the goroutine that resized ends
 }
 
 // newRelay returns a relay whose end theirs is for the command.
@@ -47,21 +52,30 @@ func newRelay(c *Command) (*relay, error) {
 		r.ours, r.theirs, err = os.Pipe()
 		return r, err
 	}
-	if r.ours, r.theirs, err = pty.Open(); err != nil {
-		return nil, fmt.Errorf("open a pseudo-terminal for the command: %w", err)
-	}
-	// The terminal behind it does what a terminal does to output, once.
-	if _, err := term.MakeRaw(int(r.theirs.Fd())); err != nil {
-		r.abandon()
-		return nil, fmt.Errorf("set up a pseudo-terminal for the command: %w", err)
+	// The terminal behind it does what a terminal does to output, once: it is raw.
+	if r.ours, r.theirs, err = terminal.Pair(); err != nil {
+		return nil, fmt.Errorf("make a pseudo-terminal for the command: %w", err)
 	}
 	r.resize()
 	return r, nil
 }
 
-// resize gives the pseudo-terminal the size of the terminal.
+// resize gives the pseudo-terminal the size of the terminal. A terminal without a
+// size has none to give.
 func (r *relay) resize() {
-	_ = pty.InheritSize(r.out, r.ours) // a terminal without a size has none to give
+	size, err := pty.GetsizeFull(r.out)
+	if err != nil {
+		return
+	}
+	conn, err := r.ours.SyscallConn()
+	if err != nil {
+		return
+	}
+	// Not by (*os.File).Fd, as pty.Setsize has it: that makes ours blocking, and
+	// reading it could not be ended any more.
+	_ = conn.Control(func(fd uintptr) {
+		_ = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: size.Rows, Col: size.Cols, Xpixel: size.X, Ypixel: size.Y})
+	})
 }
 
 // abandon closes both ends of a relay that was not begun.
@@ -75,11 +89,11 @@ func (r *relay) begin() {
 	_ = r.theirs.Close() // the command's copy stays
 	r.resized = make(chan os.Signal, 1)
 	signal.Notify(r.resized, syscall.SIGWINCH)
-	go func() {
+	r.resizing.Go(func() {
 		for range r.resized {
 			r.resize()
 		}
-	}()
+	})
 	go r.run()
 }
 
@@ -91,6 +105,7 @@ func (r *relay) finish() (held bool) {
 	<-r.ended
 	signal.Stop(r.resized)
 	close(r.resized)
+	r.resizing.Wait()
 	return r.held
 }
 

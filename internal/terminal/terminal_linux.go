@@ -34,22 +34,36 @@ func Open() (*Terminal, error) {
 	return &Terminal{Path: path, master: master, opened: opened}, nil
 }
 
-// openMaster makes a pseudo-terminal in raw mode, which only its owner may
-// open, and returns its master side, which has deadlines, and its path.
+// openMaster is Pair without the client's side, which only its owner may open by
+// the path.
 func openMaster() (master *os.File, path string, err error) {
-	blocking, tty, err := pty.Open()
+	master, tty, err := Pair()
 	if err != nil {
 		return nil, "", err
 	}
 	// The mode outlives this descriptor: the kernel keeps it until the
 	// master side is closed.
-	_, err = term.MakeRaw(int(tty.Fd()))
-	err = errors.Join(err, tty.Chmod(0o600), tty.Close())
-	if err != nil {
-		return nil, "", errors.Join(err, blocking.Close())
+	if err := errors.Join(tty.Chmod(0o600), tty.Close()); err != nil {
+		return nil, "", errors.Join(err, master.Close())
 	}
-	master, err = pollable(blocking)
-	return master, tty.Name(), err
+	return master, tty.Name(), nil
+}
+
+// Pair makes a pseudo-terminal in raw mode and returns its master side, which has
+// deadlines, and that of clients. (*os.File).Fd would take the deadlines away. On
+// systems other than Linux the error is an errors.ErrUnsupported.
+func Pair() (master, tty *os.File, err error) {
+	blocking, tty, err := pty.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := term.MakeRaw(int(tty.Fd())); err != nil {
+		return nil, nil, errors.Join(err, tty.Close(), blocking.Close())
+	}
+	if master, err = pollable(blocking); err != nil {
+		return nil, nil, errors.Join(err, tty.Close())
+	}
+	return master, tty, nil
 }
 
 // pollable closes f and returns a file for the same thing that has deadlines:

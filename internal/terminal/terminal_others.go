@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"runtime"
 )
 
@@ -19,6 +20,9 @@ type Listener struct{}
 type Line struct{ net.Conn }
 
 var errOS = fmt.Errorf("pseudo-terminal on %s: %w", runtime.GOOS, errors.ErrUnsupported)
+
+// Pair returns an error that is errors.ErrUnsupported.
+func Pair() (master, tty *os.File, err error) { return nil, nil, errOS }
 
 // Open returns an error that is errors.ErrUnsupported.
 func Open() (*Terminal, error) { return nil, errOS }
