@@ -23,7 +23,7 @@ type model struct {
 var models = [...]model{
 	{wander: 2e-6},
 	{wander: 6e-6},
-	{wander: 20e-6},
+	{wander: 18e-6},
 	{wander: 4e-6, beat: 2.5e-3, beatTime: 14},
 }
 
