@@ -180,6 +180,11 @@ const (
 	// Trust in damaged frames is kept between these.
 	minTrust, maxTrust = 0.2, 0.995
 
+	// What is learnt of frames with and without a window that was waiting is told
+	// apart after so many of each: a wrong guess which of two windows was left out
+	// teaches itself.
+	pooledFrames = 200
+
 	// often is the share of frames with runs before them from which a radio is
 	// thought to be why.
 	often = 3e-3
@@ -275,6 +280,9 @@ func (h *habits) law(k kind, waits, ramp float64, damaged int) law {
 		if k == stuck {
 			all[1] = all[0]
 		}
+	} else if min(all[0].of, all[1].of) < pooledFrames {
+		pooled := rate{all[0].happened + all[1].happened, all[0].of + all[1].of}
+		all = [2]rate{pooled, pooled}
 	}
 	for w := range l.share {
 		l.share[w] = min(max(all[w].value(), minShare), maxShare)

@@ -23,18 +23,27 @@ type model struct {
 var models = [...]model{
 	{wander: 2e-6},
 	{wander: 6e-6},
-	{wander: 20e-6},
+	{wander: 18e-6},
 	{wander: 4e-6, beat: 2.5e-3, beatTime: 14},
 }
 
 const steady = 3
 
+// modelFor returns a model for windows of some length. Only those that are about as
+// short as polls are apart have beats.
+func modelFor(i int, nominal float64) model {
+	m := models[i]
+	if nominal > soughtLength {
+		m.beat = 0
+	}
+	return m
+}
+
 const (
 	// switchTime is the mean time for which one of the steady models holds: seconds.
 	switchTime = 300
 
-	// beatShare is how likely beats are of short windows, before anything is
-	// known. They are not expected of longer ones.
+	// beatShare is how likely beats are of short windows, before anything is known.
 	beatShare = 0.9
 
 	// lengthError is the standard error of the length by the Config's
@@ -68,7 +77,7 @@ func (s *state) edge() (moment, variance float64) {
 }
 
 // advance goes on by n windows by a model.
-func (s *state) advance(n float64, by *model) {
+func (s *state) advance(n float64, by model) {
 	s.moment += n * s.length
 	s.vm += n * (2*s.ml + n*s.vl)
 	s.ml += n * s.vl
@@ -139,7 +148,7 @@ func (ss *mains) advance(n, nominal float64) {
 	_, length := ss.estimate()
 	mix(ss[:steady], n*length)
 	for i := range ss {
-		ss[i].advance(n, &models[i])
+		ss[i].advance(n, modelFor(i, nominal))
 		ss[i].bound(nominal)
 	}
 }
@@ -254,7 +263,7 @@ func (ss *mains) begin(edge, variance, nominal float64) {
 		share = beatShare
 	}
 	for i := range ss {
-		beat := square(models[i].beat)
+		beat := square(modelFor(i, nominal).beat)
 		ss[i] = state{
 			moment: edge, vm: variance + beat, mb: -beat, vb: beat,
 			length: nominal, vl: square(nominal * lengthError),
