@@ -79,5 +79,5 @@ func (g *grid) correct(end time.Time, length time.Duration) {
 // over returns how many intervals are over for a window that ends at the
 // given time since the origin, or begins there.
 func (g *grid) over(at, length time.Duration) int64 {
-	return int64((at + length/2) / g.interval)
+	return int64((at + length/2) / max(g.interval, 1)) // of no interval: each window
 }

@@ -48,7 +48,11 @@ func (g *gapTeller) flush(end bool) {
 	if g.various {
 		reason += ", and other reasons"
 	}
-	from, to := g.from.Format(gapTime), g.to.Format(gapTime)
+	layout := gapTime
+	if g.from.Format(time.DateOnly) != g.to.Format(time.DateOnly) {
+		layout = time.DateOnly + " " + gapTime
+	}
+	from, to := g.from.Format(layout), g.to.Format(layout)
 	if g.count == 1 {
 		g.line("nothing was measured from %s to %s: %s", from, to, reason)
 	} else {

@@ -132,8 +132,7 @@ func TestSignalWhileHeldUp(t *testing.T) {
 				quiet(t, p, stderr)
 				p.signal(s)
 				p.told("> <Q>")
-				p.told(`< <K>\n\r`)
-				go func() { _, _ = io.Copy(io.Discard, p.stderr) }()
+				p.stopped()
 				if got := p.wait(); got.ExitCode() != 1 {
 					t.Errorf("got %v", got)
 				}
@@ -184,7 +183,7 @@ func TestIgnoredInterrupt(t *testing.T) {
 	p.line()
 	p.signal(os.Interrupt)
 	p.told("> <Q>")
-	p.told(`< <K>\n\r`)
+	p.stopped()
 	if got := p.wait(); got.ExitCode() != 0 {
 		t.Errorf("got %v", got)
 	}

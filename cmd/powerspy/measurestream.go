@@ -47,6 +47,8 @@ func (s *session) stream(ctx context.Context, src measure.Source, want *measurem
 	switch {
 	case err != nil:
 		return err
+	case outcome.Windows == 0 && !outcome.Interrupted:
+		return errTooShort
 	case outcome.Windows == 0:
 		return errNothing
 	case outcome.Gaps > 0:
@@ -57,6 +59,9 @@ func (s *session) stream(ctx context.Context, src measure.Source, want *measurem
 
 // errNothing is a measurement that ended before anything was measured.
 var errNothing = &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure", Err: errors.New("nothing was measured: it was stopped before the first reading")}
+
+// errTooShort is a recording that holds nothing.
+var errTooShort = &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure", Err: errors.New("the recording has too few frames for a reading")}
 
 // lastGaps tells the gaps that are still to be told after measure.Run returned err.
 // One that left a sink behind may still be using them.
