@@ -128,7 +128,7 @@ func (a *app) report(p *jobPlan, r *jobResult) error {
 func (r *jobResult) recorded() record.Job {
 	j := record.Job{Command: r.plan.command, Start: r.from, End: r.to}
 	var b bytes.Buffer
-	if err := writeJSON(&b, r); err == nil { // a buffer takes all
+	if err := writeJobJSON(&b, r); err == nil { // a buffer takes all
 		j.Result = bytes.TrimSpace(b.Bytes())
 	}
 	return j
