@@ -20,18 +20,17 @@ var (
 )
 
 // notOfReadings are system calls that say nothing of what a reading costs: the
-// clock, which needs none on real machines, and those of the runtime's monitor
+// clock, which needs one only where the kernel distrusts the processor's, as it
+// may in a guest on a busy machine, and those of the runtime's monitor
 // thread, which sleeps in steps while another thread is in a call, and interrupts
 // (with getpid, tgkill and the signal's return) what runs for over 10 ms, as much
 // does on an emulated processor that is traced.
 var notOfReadings = []string{"clock_gettime", "nanosleep", "getpid", "tgkill", "rt_sigreturn"}
 
-
 // syscalls counts the system calls in strace's output (-f -o) between the
 // writes of two plain lines, by name. Calls that were interrupted
-// and resumed count once; strace's own remarks do not, nor does clock_gettime,
-// which is no system call but where the kernel distrusts the processor's
-// clock, as it may in a guest on a busy machine.
+// and resumed count once; strace's own remarks do not, nor what is
+// notOfReadings.
 func syscalls(t testing.TB, path string, from, to int) (n int, kinds map[string]int) {
 	t.Helper()
 	f, err := os.Open(path)
