@@ -38,7 +38,7 @@ tests() {
 	local dir=$1
 	shift
 	(cd "$dir" && "${go_test[@]}" "$@") 2>&1 | tee -a "$log" |
-		grep --line-buffered -vE '^(=== (RUN|PAUSE|CONT|NAME)| *--- PASS|PASS$|ok .*\[no tests to run\]|\?)' || true
+		grep --line-buffered -avE '^(=== (RUN|PAUSE|CONT|NAME)| *--- PASS|PASS$|ok .*\[no tests to run\]|\?)' || true
 	[[ ${PIPESTATUS[0]} == 0 ]] || status=1
 }
 
@@ -48,11 +48,11 @@ else
 	for module in "${MODULES[@]}"; do tests "$module" ./...; done
 fi
 
-count() { grep -cE "$1" "$log" || true; }
+count() { grep -acE "$1" "$log" || true; }
 passed=$(count '^ *--- PASS')
 failed=$(count '^ *--- FAIL|^FAIL.*\[(build|setup) failed\]|^panic: ')
 skipped=$(count '^ *--- SKIP')
-if ((skipped)); then grep -E '^ *--- SKIP' "$log" >&2; fi
+if ((skipped)); then grep -aE '^ *--- SKIP' "$log" >&2; fi
 failed=$((failed + skipped))
 if ((failed == 0 && (status != 0 || passed == 0))); then failed=1; fi
 printf '%d passed, %d failed\n' "$passed" "$failed"
