@@ -161,7 +161,8 @@ func TestSpanAccuracy(t *testing.T) {
 			if within < least {
 				t.Errorf("%s, %v: the truth is within U in %.1f %% of jobs: want %.1f %%", load.name, length, 100*within, 100*least)
 			}
-			if off := quantile(k.share, 0.95); length >= 5*time.Second && off > 0.005 {
+			// A dozen, as under the race detector, have no twentieth.
+			if off := quantile(k.share, 0.95); length >= 5*time.Second && off > 0.005 && len(k.share) >= 50 {
 				t.Errorf("%s, %v: one job in twenty is off by %.2f %% or more: want 0.5 %%", load.name, length, 100*off)
 			}
 		}
