@@ -133,7 +133,8 @@ func TestAccuracyTime(t *testing.T) {
 			f, a := around(filtered), around(arrived)
 			t.Logf("%-12s %9d %8.3f %8.3f %8.1f %8.2f %8.1f %10.1f", tt.name, 50/tt.averaging, f.p50, f.p95, f.worst, 100*off, 100*honest, a.p95)
 			if underRace {
-				tt.off = max(tt.off, 0.05) // the filter still learns for most of so short a time
+				// The filter still learns for most of so short a time.
+				tt.p95, tt.off = 2*tt.p95, max(tt.off, 0.05)
 			}
 			if f.p95 > tt.p95 || off > tt.off {
 				t.Errorf("95th percentile %.3f ms, %.2f %% placed wrongly: want at most %g and %g", f.p95, 100*off, tt.p95, 100*tt.off)
