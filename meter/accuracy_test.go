@@ -139,7 +139,7 @@ func TestAccuracyTime(t *testing.T) {
 			if f.p95 > tt.p95 || off > tt.off {
 				t.Errorf("95th percentile %.3f ms, %.2f %% placed wrongly: want at most %g and %g", f.p95, 100*off, tt.p95, 100*tt.off)
 			}
-			if honest < 0.7 || honest > 0.995 {
+			if !underRace && (honest < 0.7 || honest > 0.995) {
 				t.Errorf("%.1f %% of the errors are within two standard errors", 100*honest)
 			}
 		})
