@@ -2,6 +2,7 @@ package measure
 
 import (
 	"context"
+	"time"
 
 	"powerspy2/meter"
 )
@@ -25,6 +26,15 @@ type Source interface {
 	// Target returns which meter it is, and Info what it says of itself.
 	Target() meter.Target
 	Info() meter.Info
+}
+
+// A Remote is a source of another machine, whose clock its windows have.
+type Remote interface {
+	Source
+
+	// ClockError returns the standard uncertainty of that clock against the one of
+	// this machine.
+	ClockError() time.Duration
 }
 
 var (

@@ -22,11 +22,14 @@ type Watch struct {
 }
 
 // StartWatch begins to measure. src has to end with ctx, or a context that ctx was
-// derived from. Its windows go to h, whose Resolution is set unless it is known,
-// and to the other sinks. Stop has to be called, which also closes src.
+// derived from. Its windows go to h, whose Resolution and ClockError are set unless
+// they are known, and to the other sinks. Stop has to be called, which also closes src.
 func StartWatch(ctx context.Context, src Source, h *History, sinks ...Sink) *Watch {
 	if h.Resolution == 0 {
 		h.Resolution = src.Info().Resolution()
+	}
+	if r, ok := src.(Remote); ok && h.ClockError == 0 {
+		h.ClockError = r.ClockError()
 	}
 	w := &Watch{History: h, enough: make(chan struct{}), done: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancel(ctx)

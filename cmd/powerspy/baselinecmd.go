@@ -45,17 +45,17 @@ func (a *app) baseline(c *cli.Context) error {
 			return err
 		}
 	}
-	p := &jobPlan{stream: parseStream(c, 0), baseline: baselineSource{measure: d}}
-	var err error
-	if p.recovery, err = parseRecovery(c); err != nil {
+	p, err := parseWatch(c)
+	if err != nil {
 		return err
 	}
+	p.baseline = baselineSource{measure: d}
 	s, err := a.session(c)
 	if err != nil {
 		return err
 	}
 	defer s.progress.End()
-	m, err := s.watchMeter(c.Context, p, nil)
+	m, err := s.watchMeter(c.Context, &p, nil)
 	if err != nil {
 		return err
 	}

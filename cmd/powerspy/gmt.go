@@ -101,7 +101,7 @@ func parseRows(c *cli.Context) (interval time.Duration, unit output.Unit, err er
 
 // writeRows measures until ctx ends.
 func (s *session) writeRows(ctx context.Context, interval time.Duration, rec meter.Recovery, rows *gmt.Rows) error {
-	src, err := s.source(ctx, s.meter, meter.StreamConfig{Interval: interval}, rec)
+	src, err := s.source(ctx, meter.StreamConfig{Interval: interval}, rec)
 	if err != nil {
 		return unmeasured(ctx, err)
 	}
@@ -132,7 +132,7 @@ func (s atEnd) End() error             { return s.do() }
 
 // checkMeter waits for one reading.
 func (s *session) checkMeter(ctx context.Context, interval time.Duration, rec meter.Recovery) error {
-	src, err := s.source(ctx, s.meter, meter.StreamConfig{Interval: interval}, rec)
+	src, err := s.source(ctx, meter.StreamConfig{Interval: interval}, rec)
 	if err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func where(measured bool, v float64) *float64 {
 	return number(v)
 }
 
-func meterOf(src *meter.Supervised) *meterJSON {
+func meterOf(src measure.Source) *meterJSON {
 	t, info := src.Target(), src.Info()
 	m := &meterJSON{
 		Name: meterName(t), Serial: info.Identity.Serial, Hardware: info.Identity.Hardware, Firmware: info.Identity.Firmware,

@@ -70,7 +70,7 @@ func (r *jobResult) warnBaseline() {
 }
 
 // baselineMeter tells which meter a baseline is of.
-func baselineMeter(src *meter.Supervised) baseline.Meter {
+func baselineMeter(src measure.Source) baseline.Meter {
 	return baseline.Meter{Name: meterName(src.Target()), Serial: src.Info().Identity.Serial}
 }
 

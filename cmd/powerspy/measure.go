@@ -124,12 +124,11 @@ func (a *app) measure(c *cli.Context) (err error) {
 func (s *session) measure(ctx context.Context, want *measurement, w io.Writer, rec *recorder) error {
 	service := newNotifier(want.interval)
 	defer service.Close()
-	cfg := s.meter
-	cfg.Report = func(status meter.Status) {
+	s.meter.Report = func(status meter.Status) {
 		s.progress.Report(status)
 		service.Status(status)
 	}
-	stream, err := s.source(ctx, cfg, want.stream, want.recovery)
+	stream, err := s.source(ctx, want.stream, want.recovery)
 	if err != nil {
 		return unmeasured(ctx, err)
 	}

@@ -2,19 +2,14 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 	"time"
 
-	"powerspy2/internal/baseline"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/job"
-	"powerspy2/measure"
-	"powerspy2/meter"
 )
 
 // Exit statuses of run beside those of the command, as env(1) and timeout(1) have
@@ -80,12 +75,11 @@ Examples:
 			{Name: "phases", Category: phasesCategory, Usage: "phases from lines of standard output such as __COMPILE__"},
 			{Name: "phase-pattern", Category: phasesCategory, Takes: patternValue{}, Usage: "phases from lines that match `REGEX`, whose first group is the name"},
 			{Name: "actions", Category: phasesCategory, Takes: cli.File{}, Usage: "write the phases to `FILE`, as KDE's OSCAR reads actions"},
-			{Name: baselineFlag, Category: answersCategory, Takes: baselineValue{}, Default: "none", Usage: "tell what is above `POWER`: 12.3W, FILE, measure[:30s] or none"},
+			aboveIdle(),
 			{Name: "cost", Category: answersCategory, Takes: factorValue{example: "0.32/kWh"}, Usage: "tell the cost at `PRICE`: 0.32/kWh"},
 			{Name: "carbon", Category: answersCategory, Takes: factorValue{example: "380g/kWh", mass: true}, Usage: "tell the emissions at `FACTOR`: 380g/kWh"},
 			{Name: "per", Category: answersCategory, Takes: workValue{}, Usage: "tell the energy per unit of work: `N=UNIT`, 1000=request"},
-			{Name: "accuracy", Category: answersCategory, Takes: percentage{}, Default: "not counted", Usage: "count the meter's accuracy class in, `PERCENT` of the reading: 1%"},
-			{Name: "delay", Category: answersCategory, Takes: cli.Duration{Examples: "8ms, 12ms"}, Default: "unknown, 20ms at most", Usage: "the constant delay of the link, `TIME`, where it was measured"},
+			accuracyClass(), linkDelay(),
 			recordTo(), pinFile(), pin(),
 		}, jobStreamFlags()...), recoveryFlags()...), a.globalFlags()...),
 		Action: func(c *cli.Context) error {
@@ -100,21 +94,9 @@ Examples:
 
 const (
 	formatFlag      = "format"
-	baselineFlag    = "baseline"
 	phasesCategory  = "Phases"
 	answersCategory = "More answers"
 )
-
-// jobStreamFlags are those of a stream that a job can use.
-func jobStreamFlags() []*cli.Flag {
-	var list []*cli.Flag
-	for _, f := range streamFlags() {
-		if f.Name != liveFlag {
-			list = append(list, f)
-		}
-	}
-	return list
-}
 
 // A jobPlan is what run was asked for.
 type jobPlan struct {
@@ -122,29 +104,23 @@ type jobPlan struct {
 	pid      int
 	duration time.Duration
 
-	format   string
-	output   newFile // no name: standard error
-	actions  newFile // no name: none
-	anyway   bool
-	pattern  *regexp.Regexp // nil: standard output is not looked at
-	baseline baselineSource
-	cost     *factor
-	carbon   *factor
-	per      *workload
-	accuracy float64
-	stream   meter.StreamConfig
-	recovery meter.Recovery
+	format  string
+	output  newFile // no name: standard error
+	actions newFile // no name: none
+	anyway  bool
+	pattern *regexp.Regexp // nil: standard output is not looked at
+	cost    *factor
+	carbon  *factor
+	per     *workload
+	watchPlan
 }
 
 // parseRun reads the flags. What can be checked before a meter is woken is.
 func (a *app) parseRun(c *cli.Context) (*jobPlan, error) {
 	p := &jobPlan{
 		command: c.Args(), pid: c.Int("pid"), duration: c.Duration("duration"),
-		format: "text", anyway: c.Bool("anyway"), accuracy: c.Float64("accuracy"),
-		baseline: cli.Value[baselineSource](c, baselineFlag),
-		stream:   parseStream(c, 0),
+		format: "text", anyway: c.Bool("anyway"),
 	}
-	p.stream.Delay = c.Duration("delay")
 	ways := 0
 	for _, given := range []bool{len(p.command) > 0, c.IsSet("pid"), c.IsSet("duration")} {
 		if given {
@@ -186,7 +162,7 @@ func (a *app) parseRun(c *cli.Context) (*jobPlan, error) {
 		p.per = new(cli.Value[workload](c, "per"))
 	}
 	var err error
-	if p.recovery, err = parseRecovery(c); err != nil {
+	if p.watchPlan, err = parseWatch(c); err != nil {
 		return nil, err
 	}
 	p.output = newFile{name: c.String(outputFlag), force: true}
@@ -241,7 +217,7 @@ func (a *app) runJob(c *cli.Context) (status int, err error) {
 			status = cmp.Or(status, ownFailure) // that of the job comes first
 		}
 	}()
-	m, err := s.watchMeter(c.Context, p, rec)
+	m, err := s.watchMeter(c.Context, &p.watchPlan, rec)
 	switch {
 	case err != nil && p.anyway && c.Context.Err() == nil:
 		s.progress.Line("nothing will be measured: %s", sentence(err))
@@ -289,100 +265,6 @@ func startStatus(err error) int {
 		return notExecutable
 	}
 	return ownFailure
-}
-
-// load returns the baseline that a file or a number says; nil: there is none, or it
-// has to be measured.
-func (b *baselineSource) load() (*baseline.Baseline, error) {
-	if b.given {
-		return new(baseline.Fixed(b.power)), nil
-	}
-	if b.path == "" {
-		return nil, nil
-	}
-	f, err := os.Open(b.path)
-	if err != nil {
-		return nil, advise(fmt.Errorf("baseline: %w", err), "`powerspy baseline --output "+shellQuote(b.path)+"` makes one")
-	}
-	defer f.Close()
-	base, err := baseline.Read(f)
-	if err != nil {
-		return nil, advise(fmt.Errorf("baseline %s: %w", b.path, err), "give the file of `powerspy baseline`, or a power such as 12.3W")
-	}
-	return &base, nil
-}
-
-// A jobMeter is the meter that a job is measured with.
-type jobMeter struct {
-	src   *meter.Supervised // nil: there is none
-	watch *measure.Watch
-	idle  *baseline.Collector // nil: no baseline is measured
-	lost  error               // why there is none
-	rec   *recorder           // nil: none
-}
-
-// watchMeter connects to the meter, and returns when windows flow.
-func (s *session) watchMeter(ctx context.Context, p *jobPlan, rec *recorder) (*jobMeter, error) {
-	src, err := meter.Supervise(ctx, s.meter, p.stream, p.recovery)
-	if err != nil {
-		return nil, err
-	}
-	s.progress.End()
-	s.rememberFirst(src.Target())
-	if err := rec.Begin(src); err != nil {
-		return nil, errors.Join(err, stopAndClose(ctx, src))
-	}
-	m := &jobMeter{src: src, rec: rec}
-	sinks := rec.Sinks()
-	if p.baseline.measure > 0 {
-		m.idle = baseline.NewCollector(p.baseline.measure)
-		sinks = append(sinks, m.idle)
-	}
-	m.watch = measure.StartWatch(ctx, src, &measure.History{Accuracy: p.accuracy, DelayKnown: p.stream.Delay > 0}, sinks...)
-	if err := m.watch.Flows(ctx); err != nil {
-		m.stop(s)
-		return nil, err
-	}
-	return m, nil
-}
-
-// stopAndClose ends a measurement that nobody wants.
-func stopAndClose(ctx context.Context, src measure.Source) error {
-	ctx, cancel := context.WithCancel(ctx)
-	cancel()
-	_, err := measure.Run(ctx, src)
-	return err
-}
-
-// stop ends the measurement.
-func (m *jobMeter) stop(s *session) {
-	if m.watch == nil {
-		return
-	}
-	_, err := m.watch.Stop()
-	if stop, ok := errors.AsType[*measure.StopError](err); ok {
-		s.progress.Line("%s", sentence(stop))
-	}
-}
-
-// idle waits until the baseline before a job was measured.
-func (s *session) idle(ctx context.Context, m *jobMeter, d time.Duration) (*baseline.Baseline, error) {
-	s.progress.Report(meter.Status{Time: time.Now(), Text: fmt.Sprintf("measuring the idle machine for %v", d)})
-	defer s.progress.End()
-	select {
-	case <-m.idle.Enough():
-	case <-m.watch.Context().Done():
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		_, err := m.watch.Stop()
-		return nil, fmt.Errorf("measure the baseline: %w", err)
-	}
-	b, err := m.idle.Baseline()
-	if err != nil {
-		return nil, fmt.Errorf("baseline: %w", err)
-	}
-	return &b, nil
 }
 
 // commandText writes a command as it could be typed.

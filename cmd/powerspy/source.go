@@ -10,10 +10,20 @@ import (
 	"powerspy2/meter"
 )
 
-// source opens what a command that only reads is to measure: the meter that is
-// wanted, or a file of what one recorded, which is known by its content.
-func (s *session) source(ctx context.Context, cfg meter.Config, sc meter.StreamConfig, rec meter.Recovery) (measure.Source, error) {
-	if path, ok := recording(cfg.Target); ok {
+// liveSource opens what yields windows as they are measured: the meter that is
+// wanted. All commands that measure get it from here.
+func (s *session) liveSource(ctx context.Context, sc meter.StreamConfig, rec meter.Recovery) (measure.Source, error) {
+	src, err := meter.Supervise(ctx, s.meter, sc, rec)
+	if err != nil {
+		return nil, err // a nil *Supervised would be a Source
+	}
+	return src, nil
+}
+
+// source opens what a command that only reads is to measure: a live source, or a
+// file of what a meter recorded, which is known by its content.
+func (s *session) source(ctx context.Context, sc meter.StreamConfig, rec meter.Recovery) (measure.Source, error) {
+	if path, ok := recording(s.meter.Target); ok {
 		head, err := beginning(path)
 		switch {
 		case err != nil:
@@ -23,7 +33,7 @@ func (s *session) source(ctx context.Context, cfg meter.Config, sc meter.StreamC
 		}
 		return nil, &meter.Error{Kind: meter.ErrUsage, Op: "open " + path, Err: errNoRecording}
 	}
-	return meter.Supervise(ctx, cfg, sc, rec)
+	return s.liveSource(ctx, sc, rec)
 }
 
 var errNoRecording = fmt.Errorf("it is neither a serial line, nor a recording, nor a log of powerspy.py or powerspycli")
