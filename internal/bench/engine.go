@@ -1,0 +1,119 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// An Executor carries out what a plan consists of. Its calls come one after the
+// other, from the goroutine that called [Engine.Run]. Errors end the bench.
+type Executor interface {
+	// Setup comes once for each command: in a sequential order before its first
+	// run, else before the first run of all.
+	Setup(ctx context.Context, command int) error
+
+	// Prepare comes before each run and each warm-up, Conclude after it.
+	Prepare(ctx context.Context, s Step) error
+
+	// Settle comes after Prepare and right before each measured run, for the power
+	// to go back to what it was. It is not called before a warm-up.
+	Settle(ctx context.Context, s Step) error
+
+	// Execute runs the command: once, or for as long as a run has to last. A command
+	// that fails is no error: the run has its exit status. Round is set by the
+	// engine. Of a warm-up, only the exit status and the duration count.
+	Execute(ctx context.Context, s Step) (Run, error)
+
+	Conclude(ctx context.Context, s Step) error
+
+	// Cleanup comes once for each command that was set up, after its last run,
+	// also where the bench was ended early: ctx is not canceled by that.
+	Cleanup(ctx context.Context, command int) error
+}
+
+// Idle is an Executor's part that does nothing, to be embedded.
+type Idle struct{}
+
+func (Idle) Setup(context.Context, int) error     { return nil }
+func (Idle) Prepare(context.Context, Step) error  { return nil }
+func (Idle) Settle(context.Context, Step) error   { return nil }
+func (Idle) Conclude(context.Context, Step) error { return nil }
+func (Idle) Cleanup(context.Context, int) error   { return nil }
+
+// A Clock is where an engine gets its time.
+type Clock interface {
+	Now() time.Time
+
+	// Sleep returns after d, or with the error of ctx.
+	Sleep(ctx context.Context, d time.Duration) error
+}
+
+// An Engine carries out a plan.
+type Engine struct {
+	Plan     Plan
+	Executor Executor
+
+	// Progress, if not nil, is called before each run and warm-up, and once at the
+	// end, from the goroutine of Run.
+	Progress func(Progress)
+
+	Clock Clock // nil: the system's
+}
+
+// Progress is how far a bench is.
+type Progress struct {
+	Step  Step // that comes next; of the last call: that came last
+	Ended bool
+
+	// Done of Total runs, warm-ups included. With a precision, Total is what the
+	// scatter so far lets expect.
+	Done, Total int
+
+	// Left is the time that the rest may take, 0 as long as there is no telling.
+	Left time.Duration
+
+	// Mean is the mean energy of the command of Step so far in J, and Half half of
+	// its 95 % interval, by the scatter of its runs; not a number as long as there is
+	// none.
+	Mean, Half float64
+}
+
+// An Outcome is what came of a plan.
+type Outcome struct {
+	Series []Series // one for each command, in the order of the plan; some may have no runs
+
+	// Interrupted: the context ended it.
+	Interrupted bool
+
+	// Missed are the commands whose mean energy is less certain than the plan's
+	// precision.
+	Missed []int
+}
+
+// A FailedError is a command that ended with an exit status that the plan does not
+// accept.
+type FailedError struct {
+	Step Step
+	Name string // of the command
+	Code int    // Killed: by a signal
+}
+
+func (e *FailedError) Error() string {
+	what := "a run"
+	if e.Step.Warmup {
+		what = "a warm-up"
+	}
+	if e.Code == Killed {
+		return fmt.Sprintf("%s of %s was ended by a signal", what, quoted(e.Name))
+	}
+	return fmt.Sprintf("%s of %s failed with exit status %d", what, quoted(e.Name), e.Code)
+}
+
+// Run carries out the plan. What there is so far comes back also with an error: of
+// Plan.Check, of the executor, a *FailedError. The end of ctx is none: the outcome
+// says so.
+func (e *Engine) Run(ctx context.Context) (Outcome, error) {
+	return Outcome{}, errors.New("not carried out")
+}
