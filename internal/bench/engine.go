@@ -23,8 +23,16 @@ type Executor interface {
 
 	// Execute runs the command: once, or for as long as a run has to last. A command
 	// that fails is no error: the run has its exit status. Round is set by the
-	// engine. Of a warm-up, only the exit status and the duration count.
+	// engine. Of a warm-up, only the exit status and the duration count. What the
+	// meter says of the run may come later: see Measure.
 	Execute(ctx context.Context, s Step) (Run, error)
+
+	// Measure sets what the meter says of a run that Execute returned, by
+	// [Run.Measured], and says whether that is known by now. A meter tells it some
+	// time after a run, for which the next ones need not wait. With wait it is waited
+	// for; what is not known then never will be, and is not covered. It is called
+	// until it is known, before anything depends on it, and not for warm-ups.
+	Measure(ctx context.Context, r *Run, wait bool) (known bool, err error)
 
 	Conclude(ctx context.Context, s Step) error
 
@@ -41,6 +49,9 @@ func (Idle) Prepare(context.Context, Step) error  { return nil }
 func (Idle) Settle(context.Context, Step) error   { return nil }
 func (Idle) Conclude(context.Context, Step) error { return nil }
 func (Idle) Cleanup(context.Context, int) error   { return nil }
+
+// Measure is that of an executor whose Execute knows all of a run.
+func (Idle) Measure(context.Context, *Run, bool) (bool, error) { return true, nil }
 
 // A Clock is where an engine gets its time.
 type Clock interface {

@@ -13,6 +13,7 @@ import (
 type Run struct {
 	Round      int       // from 0
 	Start      time.Time // of the first execution
+	End        time.Time // of the last one; not part of a file
 	Executions int       // at least 1
 
 	Duration     time.Duration // of an execution
