@@ -25,6 +25,13 @@ type History struct {
 	// Forget drops what is older than Keep instead of merging it.
 	Forget bool
 
+	// Moments are those that will be asked for, in their order, where they are
+	// known beforehand, as in a recording: only windows close to one of them are
+	// remembered singly, all others are merged, whatever Keep is, and gaps are
+	// forgotten. What is remembered then does not grow with the time. The last
+	// moment may also be that of the last window's end.
+	Moments []time.Time
+
 	// Resolution is the step of power in W in which the meter counts:
 	// [meter.Info.Resolution].
 	Resolution float64
@@ -45,6 +52,7 @@ type History struct {
 	origin   time.Time
 	pieces   []piece
 	merged   int // the first ones of pieces, which are merged
+	passed   int // the first ones of Moments, which pieces have passed
 	gaps     []meter.Gap
 	noise    float64    // how far off the mean of its neighbours a window is beyond half their difference: mean square, W²
 	last     [2]float64 // powers of the last windows that were measured, the last one first, W
@@ -62,7 +70,10 @@ type piece struct {
 	low, high         float64       // W
 	error             float64       // standard error of its start and end, s
 	noise             float64       // bridged: h.noise, W²
-	leftOut           float64       // merged: variance of its energy by what was left out, J²
+	leftOut           float64       // settled: variance of its energy by what was left out, J²
+	settled           bool          // leftOut is known
+	far               bool          // from all moments that will be asked for
+	gaps              time.Duration // far: those in it
 	measured, bridged int
 }
 
@@ -94,7 +105,9 @@ func (h *History) Event(e *meter.Event) error {
 		h.add(&e.Window)
 		h.reached = e.Window.End
 	case meter.GapEvent:
-		h.gaps = append(h.gaps, e.Gap)
+		if h.Moments == nil {
+			h.gaps = append(h.gaps, e.Gap)
+		}
 		h.reached = e.Gap.To
 	default:
 		return nil
@@ -189,7 +202,11 @@ func (h *History) add(w *meter.Window) {
 		p.measured = 1
 	}
 	h.pieces = append(h.pieces, p)
-	h.tidy()
+	if h.Moments != nil {
+		h.tidyFar()
+	} else {
+		h.tidy()
+	}
 }
 
 // tidy merges or drops what is old, a second at a time.
@@ -220,17 +237,55 @@ func (h *History) tidy() {
 		leftOut += h.leftOut(i)
 	}
 	all := h.pieces[first]
-	all.noise, all.leftOut = 0, leftOut
+	all.leftOut, all.settled = leftOut, true
 	for _, p := range h.pieces[first+1 : n] {
-		all.end = p.end
-		all.length += p.length
-		all.energy += p.energy
-		all.low, all.high = min(all.low, p.low), max(all.high, p.high)
-		all.error = max(all.error, p.error)
-		all.measured += p.measured
-		all.bridged += p.bridged
+		all.add(&p)
 	}
 	h.pieces[first] = all
 	h.pieces = slices.Delete(h.pieces, first+1, n)
 	h.merged++
 }
+
+// add merges a later piece into p, but for what was left out.
+func (p *piece) add(q *piece) {
+	p.gaps += q.gaps + q.start - p.end
+	p.end = q.end
+	p.length += q.length
+	p.energy += q.energy
+	p.low, p.high = min(p.low, q.low), max(p.high, q.high)
+	p.error = max(p.error, q.error)
+	p.measured += q.measured
+	p.bridged += q.bridged
+}
+
+// tidyFar merges what is far from all moments: the last piece of which it is known
+// what stands around it.
+func (h *History) tidyFar() {
+	if i := len(h.pieces) - 1 - around; i >= 0 {
+		p := &h.pieces[i]
+		p.leftOut, p.settled = h.leftOut(i), true
+	}
+	i := len(h.pieces) - 2 - 2*around
+	if i < 0 {
+		return
+	}
+	p := &h.pieces[i]
+	margin := nearWindows*(p.end-p.start) + constantDelay
+	for h.passed < len(h.Moments) && h.Moments[h.passed].Sub(h.origin) < p.start-margin {
+		h.passed++
+	}
+	if h.passed < len(h.Moments) && h.Moments[h.passed].Sub(h.origin) <= p.end+margin {
+		return
+	}
+	p.far = true
+	if i == 0 || !h.pieces[i-1].far {
+		return
+	}
+	all := &h.pieces[i-1]
+	all.add(p)
+	all.leftOut += p.leftOut
+	h.pieces = slices.Delete(h.pieces, i, i+1)
+}
+
+// nearWindows is how many windows from a moment one is still close to it.
+const nearWindows = 2 * around

@@ -37,7 +37,7 @@ func (h *History) Span(from, to time.Time) Span {
 		} else {
 			whole = true
 		}
-		s.Covered += inside
+		s.Covered += inside - p.gaps // which only a piece that is whole has
 		length += p.length * share
 		s.Energy += p.energy * share
 		leftOut += h.leftOut(i) * share * share
@@ -103,7 +103,7 @@ func (h *History) edge(i int, begin, end time.Duration, whole bool) float64 {
 // have been either, and by mistake be one place from where it belongs.
 func (h *History) leftOut(i int) float64 {
 	p := &h.pieces[i]
-	if p.bridged == 0 || p.measured+p.bridged > 1 {
+	if p.bridged == 0 || p.settled {
 		return p.leftOut
 	}
 	low, high := p.low, p.high

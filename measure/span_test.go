@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"powerspy2/measure"
 	"powerspy2/measure/measuretest"
@@ -110,6 +115,48 @@ func TestHistoryMerges(t *testing.T) {
 	}
 	if n := len(forgetful.Gaps(at(0), at(100))); n != 1 {
 		t.Errorf("%d gaps are remembered", n)
+	}
+}
+
+// TestHistoryMoments: what is asked for at moments that were known beforehand is
+// what a History of all windows tells, gaps and bridged windows included, and
+// little is remembered for it.
+func TestHistoryMoments(t *testing.T) {
+	var events []meter.Event
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, from := range []float64{0, 100.5, 300} {
+		part := measuretest.Windows(at(from), 5000, period, 100)
+		for i := range part {
+			w := &part[i].Window
+			w.Power += 20 * random.Float64()
+			w.Error = time.Millisecond
+			w.Bridged = random.IntN(50) == 0
+		}
+		if from > 0 {
+			end := events[len(events)-1].Window.End
+			events = append(events, measuretest.Gap(end, at(from).Sub(end), 0))
+		}
+		events = append(events, part...)
+	}
+	end := events[len(events)-1].Window.End
+	moments := []time.Time{begin, at(7.013), at(55.5), at(120.2071), at(301), end}
+	all := remember(t, &measure.History{Resolution: 0.01}, events)
+	few := remember(t, &measure.History{Resolution: 0.01, Moments: moments}, events)
+	for i, from := range moments {
+		for _, to := range moments[i+1:] {
+			want, got := all.Span(from, to), few.Span(from, to)
+			near := cmpopts.EquateApprox(1e-9, 0)
+			if diff := cmp.Diff(want, got, near); diff != "" {
+				t.Errorf("%v to %v (-want +got):\n%s", from, to, diff)
+			}
+		}
+	}
+	if list := few.Gaps(begin, end); len(list) > 0 {
+		t.Errorf("%d gaps are remembered", len(list))
+	}
+	remembered := func(h *measure.History) int { return reflect.ValueOf(h).Elem().FieldByName("pieces").Len() }
+	if n := remembered(few); n > 100 {
+		t.Errorf("%d pieces are remembered for %d moments", n, len(moments))
 	}
 }
 
