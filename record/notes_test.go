@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"powerspy2/measure"
+	"powerspy2/measure/measuretest"
 )
 
 // TestNotes: jobs come once, with their end where they have one; phases end with
@@ -29,6 +30,9 @@ func TestNotes(t *testing.T) {
 	check(w.Begin(header))
 	make1 := Job{Command: []string{"make", "-j4"}, Start: at(1)}
 	check(w.Job(make1))
+	for _, e := range measuretest.Windows(at(1), 10, time.Second, 60) {
+		check(w.Event(&e))
+	}
 	check(w.Mark(measure.Mark{Time: at(2), Name: "compile"}))
 	check(w.Mark(measure.Mark{Time: at(4), Name: "link"}))
 	make1.End, make1.Result = at(6), []byte(`{"energy_J":1}`)
