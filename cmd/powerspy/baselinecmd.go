@@ -8,6 +8,7 @@ import (
 
 	"powerspy2/internal/baseline"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/figures"
 )
 
 func (a *app) baselineCommand() *cli.Command {
@@ -84,7 +85,7 @@ func (a *app) baseline(c *cli.Context) error {
 // baselineText tells a person of a baseline.
 func baselineText(b *baseline.Baseline) string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "baseline  %s over %v\n", withUncertainty(b.Power, 2*b.Uncertainty, "W"), b.Duration.Round(time.Second))
+	fmt.Fprintf(&t, "baseline  %s over %v\n", figures.WithUncertainty(b.Power, 2*b.Uncertainty, "W"), b.Duration.Round(time.Second))
 	fmt.Fprintf(&t, "seconds   %.2f to %.2f W\n", b.Low, b.High)
 	fmt.Fprintf(&t, "drift     %+.2f W an hour", b.Drift)
 	if 2*b.DriftError < 1e6 {

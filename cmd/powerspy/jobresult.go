@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"powerspy2/internal/baseline"
+	"powerspy2/internal/figures"
 	"powerspy2/internal/job"
 	"powerspy2/measure"
 	"powerspy2/meter"
@@ -97,12 +98,12 @@ func (r *jobResult) warnShort() {
 		return
 	}
 	u := r.span.Uncertainty.Expanded()
-	how := fmt.Sprintf("its energy is uncertain by %s J", significant(u))
+	how := fmt.Sprintf("its energy is uncertain by %s J", figures.Significant(u))
 	if r.span.Energy != 0 {
-		how += fmt.Sprintf(", %s %%", significant(100*u/math.Abs(r.span.Energy)))
+		how += fmt.Sprintf(", %s %%", figures.Significant(100*u/math.Abs(r.span.Energy)))
 	}
 	// For the meter no more than some windows tell it from what was before and after.
-	r.warn("the command took %s, within %d of the meter's windows: %s; `powerspy bench --min-time 3s` runs it often enough", durationText(r.job.Duration()), n, how)
+	r.warn("the command took %s, within %d of the meter's windows: %s; `powerspy bench --min-time 3s` runs it often enough", figures.Duration(r.job.Duration()), n, how)
 }
 
 // report writes the report where it is to go, and the actions.

@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
-	"strconv"
 	"strings"
-	"time"
 
+	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
@@ -25,15 +23,15 @@ func writeText(w io.Writer, r *jobResult) error {
 	s, u := &r.span, r.span.Uncertainty.Expanded()
 	b.WriteString("\n")
 	if r.measured() {
-		line("energy", "%s = %s", withUncertainty(s.Energy, u, "J"), withUncertainty(s.Energy/joulesPerWh, u/joulesPerWh, "Wh"))
+		line("energy", "%s = %s", figures.WithUncertainty(s.Energy, u, "J"), figures.WithUncertainty(s.Energy/joulesPerWh, u/joulesPerWh, "Wh"))
 		if r.base != nil {
-			line("net", "%s above %s when idle", withUncertainty(r.net, r.netExpanded(), "J"), withUncertainty(r.base.Power, 2*r.base.Uncertainty, "W"))
+			line("net", "%s above %s when idle", figures.WithUncertainty(r.net, r.netExpanded(), "J"), figures.WithUncertainty(r.base.Power, 2*r.base.Uncertainty, "W"))
 		}
 		line("power", "mean %.2f W, lowest %.2f W, highest %.2f W", s.Power(), s.PowerMin, s.PowerMax)
 	} else {
 		line("energy", "nothing was measured")
 	}
-	line("duration", "%s", durationText(s.Duration()))
+	line("duration", "%s", figures.Duration(s.Duration()))
 	if j := r.job; j != nil {
 		line("processor", "%.3f s user, %.3f s system", j.User.Seconds(), j.System.Seconds())
 		if size := float64(j.MaxRSS) / (1 << 20); j.Small {
@@ -49,13 +47,13 @@ func writeText(w io.Writer, r *jobResult) error {
 	}
 	if p := r.plan; r.measured() {
 		if p.cost != nil {
-			line("cost", "%s at %s", strings.TrimSpace(significant(p.cost.of(s.Energy))+" "+p.cost.unit), p.cost.text)
+			line("cost", "%s at %s", strings.TrimSpace(figures.Significant(p.cost.of(s.Energy))+" "+p.cost.unit), p.cost.text)
 		}
 		if p.carbon != nil {
-			line("carbon", "%s g at %s", significant(p.carbon.of(s.Energy)), p.carbon.text)
+			line("carbon", "%s g at %s", figures.Significant(p.carbon.of(s.Energy)), p.carbon.text)
 		}
 		if p.per != nil {
-			line("per "+p.per.unit, "%s", withUncertainty(s.Energy/p.per.count, u/p.per.count, "J"))
+			line("per "+p.per.unit, "%s", figures.WithUncertainty(s.Energy/p.per.count, u/p.per.count, "J"))
 		}
 	}
 	r.tellPhases(&b)
@@ -64,7 +62,7 @@ func writeText(w io.Writer, r *jobResult) error {
 		if !r.measured() {
 			what = ""
 		}
-		line("not measured", "%s of %s (coverage %.2f %%)%s", durationText(s.Duration()-s.Covered), durationText(s.Duration()), 100*s.Coverage(), what)
+		line("not measured", "%s of %s (coverage %.2f %%)%s", figures.Duration(s.Duration()-s.Covered), figures.Duration(s.Duration()), 100*s.Coverage(), what)
 		for i, g := range r.gaps {
 			if i == mostTold {
 				line("", "and %d more times", len(r.gaps)-i)
@@ -108,54 +106,11 @@ func (r *jobResult) tellPhases(b *strings.Builder) {
 			continue
 		}
 		u := t.Uncertainty.Expanded()
-		d := decimals(t.Energy, u)
+		d := figures.Decimals(t.Energy, u)
 		fmt.Fprintf(b, "  %-*s %5d %12.3f %14.*f %10.*f %10.2f\n", width, name, t.Times, t.Duration.Seconds(), d, t.Energy, d, u, t.Power())
 	}
 	if more := len(r.totals) - len(names); more > 0 {
 		fmt.Fprintf(b, "  and %d more names; --format json has all of them\n", more)
 	}
 	b.WriteString("\n")
-}
-
-// withUncertainty writes a value to the second digit of its uncertainty.
-func withUncertainty(v, u float64, unit string) string {
-	d := decimals(v, u)
-	return fmt.Sprintf("%.*f %s +- %.*f %s", d, v, unit, d, u, unit)
-}
-
-// decimals returns how many decimals show two digits of the uncertainty of a value,
-// but no more than seven digits of that, nor nine decimals.
-func decimals(v, u float64) int {
-	if !(u > 0) {
-		return 3
-	}
-	d := 1 - int(math.Floor(math.Log10(u)))
-	if v != 0 {
-		d = min(d, 6-int(math.Floor(math.Log10(math.Abs(v)))))
-	}
-	return min(max(d, 0), 9)
-}
-
-// significant writes a number with three digits.
-func significant(v float64) string {
-	text := strconv.FormatFloat(v, 'g', 3, 64)
-	if strings.Contains(text, "e") {
-		if a := math.Abs(v); a >= 1 && a < 1e9 {
-			return strconv.FormatFloat(v, 'f', 0, 64)
-		} else if a > 1e-9 && a < 1 {
-			return strconv.FormatFloat(v, 'f', 2-int(math.Floor(math.Log10(a))), 64)
-		}
-	}
-	return text
-}
-
-// durationText writes how long something took.
-func durationText(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1e3)
-	case d < time.Minute:
-		return fmt.Sprintf("%.3f s", d.Seconds())
-	}
-	return fmt.Sprintf("%.1f s (%v)", d.Seconds(), d.Round(time.Second))
 }
