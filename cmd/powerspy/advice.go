@@ -18,6 +18,7 @@ import (
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
+	"powerspy2/internal/shell"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
@@ -191,7 +192,7 @@ var advices = []advice{
 	whenA(func(*existsError) string { return "give another file, or add --force to replace it" }),
 	whenA(func(*otherKindError) string { return "give another path" }),
 	whenA(func(e *missingDirectoryError) string {
-		return "make it first: `mkdir -p " + shellQuote(e.directory) + "`"
+		return "make it first: `mkdir -p " + shell.Quote(e.directory) + "`"
 	}),
 	when(logfile.ErrNotText, "give another file"),
 	whenA(func(*noFileError) string { return "check its name" }),
@@ -204,10 +205,10 @@ var advices = []advice{
 		return "give another file, or the --format, --unit, --fields and --time that it has"
 	}),
 	whenA(func(e *logfile.NoDirectoryError) string {
-		return "make its directory first: `mkdir -p " + shellQuote(e.Directory) + "`"
+		return "make its directory first: `mkdir -p " + shell.Quote(e.Directory) + "`"
 	}),
 	whenA(func(e *logfile.UnreadableError) string {
-		return "`chmod u+r " + shellQuote(e.Path) + "`, or give another file"
+		return "`chmod u+r " + shell.Quote(e.Path) + "`, or give another file"
 	}),
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"powerspy2/internal/owner"
+	"powerspy2/internal/shell"
 	"powerspy2/meter"
 )
 
@@ -50,7 +51,7 @@ func placeAdvice(e *owner.PlaceError) string {
 	case e.Owner != "":
 		return fmt.Sprintf("ask %s, or an administrator, to remove it, or %s", e.Owner, own)
 	case e.Open:
-		return "type `chmod 700 " + shellQuote(e.Path) + "`"
+		return "type `chmod 700 " + shell.Quote(e.Path) + "`"
 	}
 	return own
 }

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"powerspy2/internal/config"
+	"powerspy2/internal/shell"
 )
 
 // A configError is a configuration that can't be used.
@@ -32,11 +33,11 @@ func configAdvice(e *configError) string {
 	_, mine := ownerOf(file)
 	switch {
 	case errors.Is(e.err, fs.ErrPermission) && mine:
-		return "type `chmod u+r " + shellQuote(file) + "`"
+		return "type `chmod u+r " + shell.Quote(file) + "`"
 	case errors.Is(e.err, fs.ErrPermission):
-		return fmt.Sprintf("ask an administrator to run `sudo chown %s %s`, or name a meter with --device", userName(), shellQuote(file))
+		return fmt.Sprintf("ask an administrator to run `sudo chown %s %s`, or name a meter with --device", userName(), shell.Quote(file))
 	case e.err.Line > 0:
-		return fmt.Sprintf("correct that line, or name a meter with --device, or start again with `mv %s %s` and `powerspy setup`", shellQuote(file), shellQuote(file+".old"))
+		return fmt.Sprintf("correct that line, or name a meter with --device, or start again with `mv %s %s` and `powerspy setup`", shell.Quote(file), shell.Quote(file+".old"))
 	}
 	return "name a meter with --device"
 }

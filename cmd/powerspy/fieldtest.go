@@ -10,6 +10,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/field"
 	"powerspy2/internal/fieldtest"
+	"powerspy2/internal/shell"
 	"powerspy2/meter"
 )
 
@@ -114,7 +115,7 @@ func (a *app) summarise(name string, f *field.File) error {
 	if f.Interrupted {
 		b.WriteString("Interrupted: what was found until then is kept.\n")
 	}
-	where, again := name, shellQuote(name)
+	where, again := name, shell.Quote(name)
 	if name == standardOutput {
 		where, again = "standard output", "FILE"
 	}

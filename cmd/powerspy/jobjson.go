@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"powerspy2/internal/shell"
 	"powerspy2/measure"
 	"powerspy2/meter"
 )
@@ -224,7 +225,7 @@ func writeCSV(w io.Writer, r *jobResult) error {
 			cell(s.Power(), 6), cell(s.PowerMin, 6), cell(s.PowerMax, 6),
 		}
 	}
-	first := row("job", commandText(r.plan.command), &r.span)
+	first := row("job", shell.Join(r.plan.command), &r.span)
 	net := []string{"", "", "", ""}
 	if r.base != nil {
 		net[0] = cell(r.base.Power, 6)

@@ -9,6 +9,7 @@ import (
 
 	"powerspy2/internal/baseline"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/shell"
 	"powerspy2/measure"
 	"powerspy2/meter"
 )
@@ -75,7 +76,7 @@ func (b *baselineSource) load() (*baseline.Baseline, error) {
 	}
 	f, err := os.Open(b.path)
 	if err != nil {
-		return nil, advise(fmt.Errorf("baseline: %w", err), "`powerspy baseline --output "+shellQuote(b.path)+"` makes one")
+		return nil, advise(fmt.Errorf("baseline: %w", err), "`powerspy baseline --output "+shell.Quote(b.path)+"` makes one")
 	}
 	defer f.Close()
 	base, err := baseline.Read(f)

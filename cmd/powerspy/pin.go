@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/shell"
 )
 
 // The PIN of a meter is given in a file, in a variable, or at the prompt: every
@@ -62,7 +63,7 @@ func (s *session) givenPIN(c *cli.Context) (string, error) {
 		return "", c.Usagef("--%s %s: the first line is empty; it has to be the PIN", pinFileFlag, name)
 	}
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		s.progress.Line("other users may read the PIN in %s; `chmod 600 %[1]s` prevents that", shellQuote(name))
+		s.progress.Line("other users may read the PIN in %s; `chmod 600 %[1]s` prevents that", shell.Quote(name))
 	}
 	return pin, nil
 }

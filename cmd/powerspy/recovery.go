@@ -48,7 +48,7 @@ func parseRecovery(c *cli.Context) (meter.Recovery, error) {
 		if strings.TrimSpace(command) == "" {
 			return r, c.Usagef("the power-cycle command is empty")
 		}
-		r.PowerCycle = func(ctx context.Context) error { return shell(ctx, command) }
+		r.PowerCycle = func(ctx context.Context) error { return runInShell(ctx, command) }
 	}
 	return r, nil
 }
@@ -56,8 +56,8 @@ func parseRecovery(c *cli.Context) (meter.Recovery, error) {
 // shellPatience is how long the pipes of a command that was ended may stay open.
 const shellPatience = time.Second
 
-// shell runs a command of the user's. What it says is part of its error.
-func shell(ctx context.Context, command string) error {
+// runInShell runs a command of the user's. What it says is part of its error.
+func runInShell(ctx context.Context, command string) error {
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.WaitDelay = shellPatience
 	out, err := cmd.CombinedOutput()

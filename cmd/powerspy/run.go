@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"powerspy2/internal/cli"
@@ -265,13 +264,4 @@ func startStatus(err error) int {
 		return notExecutable
 	}
 	return ownFailure
-}
-
-// commandText writes a command as it could be typed.
-func commandText(args []string) string {
-	words := make([]string, len(args))
-	for i, w := range args {
-		words[i] = shellQuote(w)
-	}
-	return strings.Join(words, " ")
 }

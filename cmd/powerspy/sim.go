@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/shell"
 	pseudo "powerspy2/internal/terminal"
 	"powerspy2/powerspy/sim"
 )
@@ -176,6 +177,6 @@ func (a *app) simPTY(c *cli.Context, m *sim.Meter) (err error) {
 
 // announce says where the simulated meter is, and how to try it.
 func (a *app) announce(where, device string) error {
-	_, err := fmt.Fprintf(a.env.stdout, "a simulated PowerSpy listens on %s\ntry: powerspy measure --device %s\n", where, shellQuote(device))
+	_, err := fmt.Fprintf(a.env.stdout, "a simulated PowerSpy listens on %s\ntry: powerspy measure --device %s\n", where, shell.Quote(device))
 	return err
 }
