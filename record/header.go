@@ -94,7 +94,7 @@ func (h *Header) Info() meter.Info {
 type headerJSON struct {
 	Type      string      `json:"type"`
 	Version   int         `json:"version"`
-	Start     seconds     `json:"start_s"`
+	Start     Seconds     `json:"start_s"`
 	Meter     meterJSON   `json:"meter"`
 	Averaging *int        `json:"averaging"`
 	Frequency float64     `json:"frequency_Hz"`
@@ -129,7 +129,7 @@ type calibrationJSON struct {
 func (h *Header) append(b []byte) ([]byte, error) {
 	info := h.Info()
 	j := headerJSON{
-		Type: "header", Version: Version, Start: seconds{h.Start}, Frequency: h.Frequency, Host: h.Host, Tool: versionJSON{h.Tool},
+		Type: "header", Version: Version, Start: Seconds{h.Start}, Frequency: h.Frequency, Host: h.Host, Tool: versionJSON{h.Tool},
 		Meter: meterJSON{
 			Name: h.Meter.Name, Device: h.Meter.Device, Generation: info.Identity.Generation().String(),
 			Serial: h.Meter.Serial, Hardware: h.Meter.Hardware, Firmware: h.Meter.Firmware,

@@ -164,15 +164,15 @@ type jobJSON struct {
 	Type    string          `json:"type"`
 	ID      string          `json:"id,omitempty"`
 	Command []string        `json:"command"`
-	Start   seconds         `json:"start_s"`
-	End     *seconds        `json:"end_s,omitempty"`
+	Start   Seconds         `json:"start_s"`
+	End     *Seconds        `json:"end_s,omitempty"`
 	Result  json.RawMessage `json:"result,omitempty"`
 }
 
 func appendJob(b []byte, job *Job) ([]byte, error) {
-	j := jobJSON{Type: "job", ID: job.ID, Command: job.Command, Start: seconds{job.Start}, Result: job.Result}
+	j := jobJSON{Type: "job", ID: job.ID, Command: job.Command, Start: Seconds{job.Start}, Result: job.Result}
 	if !job.End.IsZero() {
-		j.End = &seconds{job.End}
+		j.End = &Seconds{job.End}
 	}
 	text, err := json.Marshal(&j)
 	return append(b, text...), err

@@ -252,8 +252,8 @@ func parseNumber(b []byte) (float64, error) {
 
 func parseGap(line []byte, e *meter.Event) error {
 	var j struct {
-		Start   *seconds `json:"start_s"`
-		End     *seconds `json:"end_s"`
+		Start   *Seconds `json:"start_s"`
+		End     *Seconds `json:"end_s"`
 		Windows *int     `json:"windows"`
 		Reason  string   `json:"reason"`
 	}
@@ -274,7 +274,7 @@ func parseGap(line []byte, e *meter.Event) error {
 // parseStatus does not know a phase that a later version has come up with.
 func parseStatus(line []byte, e *meter.Event) (known bool, err error) {
 	var j struct {
-		Time  *seconds `json:"time_s"`
+		Time  *Seconds `json:"time_s"`
 		Phase string   `json:"phase"`
 		Kind  string   `json:"kind"`
 		Text  string   `json:"text"`
@@ -303,7 +303,7 @@ func parseStatus(line []byte, e *meter.Event) (known bool, err error) {
 
 func parseMark(line []byte, m *measure.Mark) error {
 	var j struct {
-		Time *seconds `json:"time_s"`
+		Time *Seconds `json:"time_s"`
 		Name string   `json:"name"`
 		End  bool     `json:"end"`
 	}

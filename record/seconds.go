@@ -77,14 +77,15 @@ func parseNanos(b []byte) (int64, error) {
 	return int64(math.Round(v * nano)), nil
 }
 
-// seconds is a moment as it stands in JSON.
-type seconds struct{ time.Time }
+// A Seconds is a moment as it stands in JSON: seconds since the start of 1970, UTC,
+// with nine decimals.
+type Seconds struct{ time.Time }
 
 // MarshalJSON implements json.Marshaler.
-func (s seconds) MarshalJSON() ([]byte, error) { return appendTime(nil, s.Time), nil }
+func (s Seconds) MarshalJSON() ([]byte, error) { return appendTime(nil, s.Time), nil }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (s *seconds) UnmarshalJSON(b []byte) error {
+func (s *Seconds) UnmarshalJSON(b []byte) error {
 	ns, err := parseNanos(b)
 	if err == nil {
 		s.Time = time.Unix(0, ns)

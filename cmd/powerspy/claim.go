@@ -12,11 +12,7 @@ import (
 // claim takes a meter for this process, so that no second command of this user
 // disturbs a measurement.
 func (s *session) claim(t meter.Target) (release func() error, err error) {
-	key := owner.Key(t)
-	if key == "" {
-		return nil, nil
-	}
-	return s.take("the meter", key)
+	return s.take("the meter", owner.Key(t))
 }
 
 // claimFile takes the file of --output for this process.
@@ -32,7 +28,15 @@ func (s *session) claimFile(key string) (release func() error, err error) {
 // says so: measuring does not depend on it, and the kernel still gives a
 // Bluetooth meter to one program at a time.
 func (s *session) take(what, key string) (release func() error, err error) {
-	release, err = owner.Claim(s.env.getenv, key, owner.Self(s.env.args))
+	return s.takeAs(what, key, owner.Self(s.env.args))
+}
+
+// takeAs is take, with what others are told of this process.
+func (s *session) takeAs(what, key string, me owner.Holder) (release func() error, err error) {
+	if key == "" {
+		return nil, nil
+	}
+	release, err = owner.Claim(s.env.getenv, key, me)
 	if errors.Is(err, owner.ErrHeld) {
 		return nil, err
 	}

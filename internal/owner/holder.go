@@ -21,6 +21,10 @@ type Holder struct {
 	User    string    `json:"user"`
 	Command string    `json:"command"` // without secrets
 	Since   time.Time `json:"since"`
+
+	// Socket is the path of the Unix socket on which the holder, a server, hands on
+	// what the meter measures (internal/serve/api); empty: it does not.
+	Socket string `json:"socket,omitempty"`
 }
 
 // Self describes this process, which runs args.
@@ -106,6 +110,9 @@ func decode(text []byte) Holder {
 	}
 	// The file is the user's own, but nothing keeps them from editing it.
 	h.User, h.Command = printable(h.User), printable(h.Command)
+	if !filepath.IsAbs(h.Socket) || harmless.Check(h.Socket) != nil {
+		h.Socket = ""
+	}
 	return h
 }
 

@@ -1,0 +1,97 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"powerspy2/internal/serve/api"
+	"powerspy2/record"
+)
+
+const (
+	// patience is how long the window that covers the end of a span is waited for.
+	patience = 5 * time.Second
+
+	// ahead is by how much a moment may be in the future: another program's clock
+	// reading is some time under way, and rounded.
+	ahead = 100 * time.Millisecond
+)
+
+// energy answers with the energy between two moments.
+func (s *Server) energy(w http.ResponseWriter, r *http.Request, m *Meter) {
+	now := time.Now()
+	q := r.URL.Query()
+	var moments [2]time.Time
+	for i, name := range [...]string{"from", "to"} {
+		text := q.Get(name)
+		switch {
+		case text == "" && name == "to", text == "now":
+			moments[i] = now
+			continue
+		case text == "":
+			refuse(w, http.StatusBadRequest, "from is missing: give UNIX seconds, or RFC 3339")
+			return
+		}
+		t, err := parseMoment(text)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, name+": "+err.Error())
+			return
+		}
+		if late := t.Sub(now); late > ahead {
+			refuse(w, http.StatusBadRequest, fmt.Sprintf("%s is %.1f s in the future", name, late.Seconds()))
+			return
+		}
+		moments[i] = t
+	}
+	from, to := moments[0], moments[1]
+	if to.Before(from) {
+		refuse(w, http.StatusBadRequest, "to is before from")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	_ = m.history.Wait(ctx, to) // what is missing then is a gap
+	if r.Context().Err() != nil {
+		return // nobody waits
+	}
+	reply(w, http.StatusOK, m.span(from, to))
+}
+
+// span returns the energy between two moments, as the API has it.
+func (m *Meter) span(from, to time.Time) *api.Span {
+	sp := m.history.Span(from, to)
+	j := &api.Span{
+		Start: record.Seconds{Time: from}, End: record.Seconds{Time: to}, Duration: sp.Duration().Seconds(),
+		Coverage: sp.Coverage(), Windows: sp.Windows, Bridged: sp.Bridged,
+		PowerMean: known(sp.Power()), PowerMin: known(sp.PowerMin), PowerMax: known(sp.PowerMax),
+		Gaps: []api.Gap{},
+	}
+	if sp.Covered > 0 {
+		j.Energy, j.Uncertainty = known(sp.Energy), known(sp.Uncertainty.Expanded())
+	}
+	for _, g := range m.history.Gaps(from, to) {
+		j.Gaps = append(j.Gaps, api.Gap{Start: record.Seconds{Time: g.From}, End: record.Seconds{Time: g.To}, Reason: g.Reason})
+	}
+	if reached := m.history.Reached(); reached.Before(to) {
+		if reached.Before(from) {
+			reached = from
+		}
+		reason := "it is not known yet"
+		if state, why := m.State(); state != api.Up && why != "" {
+			reason = why
+		}
+		j.Gaps = append(j.Gaps, api.Gap{Start: record.Seconds{Time: reached}, End: record.Seconds{Time: to}, Reason: reason})
+	}
+	return j
+}
+
+// known returns nil for what is no number.
+func known(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}

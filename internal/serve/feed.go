@@ -1,0 +1,110 @@
+package serve
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"powerspy2/measure"
+	"powerspy2/meter"
+)
+
+// A feed makes one stream of measurements that follow each other: between two of
+// them is a gap, and times never go back.
+type feed struct {
+	mu     sync.Mutex
+	sinks  []measure.Sink
+	last   time.Time     // end of the last window or gap; zero: there was none
+	shift  time.Duration // added to times since the clock was set back
+	broken string        // why the next window does not follow on the last; empty: it does
+	fresh  bool          // no window came since the measurement began
+	ended  bool
+}
+
+// event hands an event on.
+func (f *feed) event(e *meter.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := *e
+	switch out.Kind {
+	case meter.WindowEvent:
+		w := &out.Window
+		w.Start, w.End = w.Start.Add(f.shift), w.End.Add(f.shift)
+		if f.fresh {
+			f.begin(w)
+		}
+		f.last = w.End
+	case meter.GapEvent:
+		out.Gap.From, out.Gap.To = out.Gap.From.Add(f.shift), out.Gap.To.Add(f.shift)
+		f.last = out.Gap.To
+	}
+	f.out(&out)
+}
+
+// begin joins the first window of a measurement to the one before.
+func (f *feed) begin(w *meter.Window) {
+	f.fresh = false
+	if back := f.last.Sub(w.Start); back > 0 && !f.last.IsZero() {
+		f.shift += back
+		w.Start, w.End = w.Start.Add(back), w.End.Add(back)
+	}
+	if f.broken != "" && !f.last.IsZero() {
+		g := meter.Gap{From: f.last.Round(0), To: w.Start.Round(0), Reason: f.broken}
+		f.out(&meter.Event{Kind: meter.GapEvent, Gap: g})
+	}
+	f.broken = ""
+}
+
+// status hands on what is going on while there is no measurement.
+func (f *feed) status(s meter.Status) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.out(&meter.Event{Kind: meter.StatusEvent, Status: s})
+}
+
+// broke says that a measurement ended, and why.
+func (f *feed) broke(reason string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fresh = true
+	if f.broken == "" {
+		f.broken = reason
+	}
+	f.out(&meter.Event{Kind: meter.StatusEvent, Status: meter.Status{Time: time.Now(), Phase: meter.Stalled, Text: reason}})
+}
+
+// flowed reports whether windows came since the measurement began.
+func (f *feed) flowed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.fresh
+}
+
+// end ends the stream.
+func (f *feed) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended {
+		return
+	}
+	f.ended = true
+	for _, s := range f.sinks {
+		_ = s.End() // see out
+	}
+}
+
+// out hands an event to all sinks. None of them can end what others read, so that
+// it keeps its errors to itself.
+func (f *feed) out(e *meter.Event) {
+	if f.ended {
+		return
+	}
+	for _, s := range f.sinks {
+		_ = s.Event(e)
+	}
+}
+
+// periods returns how many mains periods a window has.
+func periods(w *meter.Window) int {
+	return int(math.Round(w.Length.Seconds() * w.Frequency))
+}

@@ -1,0 +1,154 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"powerspy2/measure"
+)
+
+// A Config says what is served.
+type Config struct {
+	// Meters are those to measure, each with a name of its own.
+	Meters []MeterConfig
+
+	// Keep is for how long events are remembered. 0: an hour.
+	Keep time.Duration
+
+	// Tool is the version of the program, for what is stored.
+	Tool string
+
+	// Host is the name of this machine; may be empty.
+	Host string
+
+	// AllowedHosts are names that requests over TCP may be for, besides those of
+	// this machine's loopback and the addresses that are listened on.
+	AllowedHosts []string
+
+	// MaxReaders bounds how many streams of events there are at once. 0: 500.
+	MaxReaders int
+
+	// Sinks returns what else takes the events of a meter; may be nil. A sink gets
+	// all of them, one after the other, and its End when the server ends. It must
+	// not block: all readers would wait for it.
+	Sinks func(m *Meter) []measure.Sink
+
+	// Handlers answer requests besides those of the API, by pattern (http.ServeMux).
+	Handlers map[string]http.Handler
+
+	// Log is told what a person should know, in a line; may be nil.
+	Log func(line string)
+}
+
+const (
+	keepUsually    = time.Hour
+	readersUsually = 500
+)
+
+// A Server measures with meters, and serves what they measure.
+type Server struct {
+	config  Config
+	meters  []*Meter
+	byName  map[string]*Meter
+	handler http.Handler
+	readers slots
+	users   userNames
+	ending  chan struct{} // closed when the server is to end
+}
+
+// New returns a server. Nothing is opened yet.
+func New(c Config) (*Server, error) {
+	if c.Keep == 0 {
+		c.Keep = keepUsually
+	}
+	if c.MaxReaders == 0 {
+		c.MaxReaders = readersUsually
+	}
+	if c.Log == nil {
+		c.Log = func(string) {}
+	}
+	s := &Server{config: c, byName: make(map[string]*Meter), ending: make(chan struct{})}
+	s.readers.free = c.MaxReaders
+	for _, mc := range c.Meters {
+		if s.byName[mc.Name] != nil {
+			return nil, fmt.Errorf("two meters are called %q", mc.Name)
+		}
+		m := newMeter(mc, c.Keep, c.Tool)
+		if c.Sinks != nil {
+			m.feed.sinks = append(m.feed.sinks, c.Sinks(m)...)
+		}
+		s.meters = append(s.meters, m)
+		s.byName[mc.Name] = m
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+// Meters returns the meters, in the order of Config.
+func (s *Server) Meters() []*Meter { return s.meters }
+
+// ServeHTTP implements http.Handler: the API, without what guards it from the
+// network.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+const (
+	// lastWords is how long, after the end of the context, meters get to stop
+	// before the streams of readers end without their last windows.
+	lastWords = 1500 * time.Millisecond
+
+	// farewell is how long readers get to read the end of their streams.
+	farewell = time.Second
+)
+
+// Run measures, and serves listeners, which it closes, until ctx ends: then meters
+// are stopped, and readers get the end of their streams. The error is that of a
+// listener which failed.
+func (s *Server) Run(ctx context.Context, listeners ...*Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var measuring sync.WaitGroup
+	for _, m := range s.meters {
+		measuring.Go(func() { m.run(ctx) })
+	}
+	server := s.httpServer()
+	failed := make(chan error, len(listeners))
+	var serving sync.WaitGroup
+	for _, l := range listeners {
+		serving.Go(func() {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("serve %s: %w", l, err)
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		cancel()
+	}
+	close(s.ending)
+	stopped := make(chan struct{})
+	go func() {
+		measuring.Wait()
+		close(stopped)
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(lastWords):
+	}
+	for _, m := range s.meters {
+		m.end()
+	}
+	shutdown, done := context.WithTimeout(context.Background(), farewell)
+	defer done()
+	if server.Shutdown(shutdown) != nil {
+		_ = server.Close() // what is left does not read
+	}
+	serving.Wait()
+	measuring.Wait()
+	return err
+}
