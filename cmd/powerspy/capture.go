@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/picture"
 	"powerspy2/internal/waveform"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -54,10 +55,10 @@ func (a *app) capture(c *cli.Context) error {
 		return err
 	}
 	thresholds := thresholds(c)
-	var format waveform.Format
+	var format picture.Format
 	var err error
 	if name := c.String("plot"); c.IsSet("plot") {
-		if format, err = waveform.FormatOf(name); err != nil {
+		if format, err = picture.FormatOf(name); err != nil {
 			return c.Usagef("plot %v", err)
 		}
 	}
@@ -154,7 +155,7 @@ func captureTitle(info meter.Info, periods int, t powerspy.Thresholds) string {
 	return title
 }
 
-func (a *app) savePlot(to newFile, f waveform.Format, title string, samples []powerspy.CaptureSample) error {
+func (a *app) savePlot(to newFile, f picture.Format, title string, samples []powerspy.CaptureSample) error {
 	err := to.write(a.env, func(w io.Writer) error { return waveform.Draw(w, f, title, samples) })
 	if err != nil {
 		return fmt.Errorf("plot: %w", err)

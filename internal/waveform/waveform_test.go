@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"powerspy2/internal/picture"
 	"powerspy2/powerspy"
 )
 
@@ -30,14 +31,14 @@ func sine() []powerspy.CaptureSample {
 
 func TestPNG(t *testing.T) {
 	var b bytes.Buffer
-	if err := Draw(&b, PNG, "a capture", sine()); err != nil {
+	if err := Draw(&b, picture.PNG, "a capture", sine()); err != nil {
 		t.Fatal(err)
 	}
-	picture, err := png.Decode(&b)
+	drawn, err := png.Decode(&b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := picture.Bounds().Size()
+	size := drawn.Bounds().Size()
 	if size.X < 1400 || size.X > 1430 || size.Y < 930 || size.Y > 960 {
 		t.Errorf("%v pixels", size)
 	}
@@ -45,7 +46,7 @@ func TestPNG(t *testing.T) {
 	var blue, red [2]int
 	for y := range size.Y {
 		for x := range size.X {
-			c := color.NRGBAModel.Convert(picture.At(x, y)).(color.NRGBA)
+			c := color.NRGBAModel.Convert(drawn.At(x, y)).(color.NRGBA)
 			half := 2 * y / size.Y
 			if c == (color.NRGBA{0x1F, 0x4E, 0x9E, 0xFF}) {
 				blue[half]++
@@ -62,7 +63,7 @@ func TestPNG(t *testing.T) {
 
 func TestSVG(t *testing.T) {
 	var b bytes.Buffer
-	if err := Draw(&b, SVG, "PowerSpy 7\ntriggered by less than 2 A & <3 W", sine()); err != nil {
+	if err := Draw(&b, picture.SVG, "PowerSpy 7\ntriggered by less than 2 A & <3 W", sine()); err != nil {
 		t.Fatal(err)
 	}
 	var text strings.Builder
@@ -101,28 +102,18 @@ func TestSVG(t *testing.T) {
 
 // A capture of nothing, of one sample, of a flat line and of broken numbers.
 func TestOddSamples(t *testing.T) {
-	if err := Draw(io.Discard, PNG, "", nil); err == nil {
+	if err := Draw(io.Discard, picture.PNG, "", nil); err == nil {
 		t.Error("no samples were drawn")
 	}
-	if err := Draw(io.Discard, SVG, "", []powerspy.CaptureSample{{Voltage: math.NaN()}}); err == nil {
+	if err := Draw(io.Discard, picture.SVG, "", []powerspy.CaptureSample{{Voltage: math.NaN()}}); err == nil {
 		t.Error("not a number was drawn")
 	}
 	for _, samples := range [][]powerspy.CaptureSample{make([]powerspy.CaptureSample, 1), make([]powerspy.CaptureSample, 100)} {
-		if err := Draw(io.Discard, SVG, "", samples); err != nil {
+		if err := Draw(io.Discard, picture.SVG, "", samples); err != nil {
 			t.Errorf("%d samples: %v", len(samples), err)
 		}
 	}
 	if err := Draw(io.Discard, "gif", "", sine()); err == nil {
 		t.Error("a GIF was drawn")
-	}
-}
-
-func TestFormatOf(t *testing.T) {
-	for name, want := range map[string]Format{
-		"x.png": PNG, "a.b/x.SVG": SVG, "x.gif": "", "png": "", "": "", "x.png.": "",
-	} {
-		if got, err := FormatOf(name); got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: got %q, %v", name, got, err)
-		}
 	}
 }
