@@ -168,34 +168,45 @@ func (s *session) choosePart(ctx context.Context, rec *record.Recording, path st
 	if shortest := first.Length.Round(time.Millisecond); interval != 0 && interval < shortest*95/100 {
 		return advise(fmt.Errorf("interval %v: a window of %s lasts %v", interval, path, shortest), fmt.Sprintf("give at least %v", shortest))
 	}
-	if want == (part{}) {
-		return nil
+	ranges, err := partOf(rec, path, want, func() ([]record.Phase, error) {
+		s.progress.Working("looking for phases")
+		defer s.progress.End()
+		return record.Phases(ctx, path)
+	})
+	if err == nil && ranges != nil {
+		rec.Choose(ranges...)
+	}
+	return err
+}
+
+// partOf returns the ranges of a part of a recording, nil for all of it. phases are
+// asked for where they are needed.
+func partOf(rec *record.Recording, path string, want part, phases func() ([]record.Phase, error)) ([]record.Range, error) {
+	first, ok := rec.First()
+	if want == (part{}) || !ok {
+		return nil, nil
 	}
 	in := record.Range{From: want.from.of(first.Start), To: want.to.of(first.Start)}
 	if !in.To.IsZero() && !in.From.Before(in.To) {
-		return advise(errors.New("the part to read ends before it begins"), "give a later --to")
+		return nil, advise(errors.New("the part to read ends before it begins"), "give a later --to")
 	}
-	ranges := []record.Range{in}
-	if want.phase != "" {
-		s.progress.Working("looking for phases")
-		phases, err := record.Phases(ctx, path)
-		s.progress.End()
-		if err != nil {
-			return aboutFile(path, err)
-		}
-		ranges = nil
-		for _, p := range phases {
-			if p.Name == want.phase {
-				ranges = append(ranges, p.Range)
-			}
-		}
-		if len(ranges) == 0 {
-			return noPhase(path, want.phase, record.Names(phases))
-		}
-		ranges = in.Within(ranges)
+	if want.phase == "" {
+		return []record.Range{in}, nil
 	}
-	rec.Choose(ranges...)
-	return nil
+	all, err := phases()
+	if err != nil {
+		return nil, aboutFile(path, err)
+	}
+	ranges := []record.Range{} // none is another thing than all
+	for _, p := range all {
+		if p.Name == want.phase {
+			ranges = append(ranges, p.Range)
+		}
+	}
+	if len(ranges) == 0 {
+		return nil, noPhase(path, want.phase, record.Names(all))
+	}
+	return append([]record.Range{}, in.Within(ranges)...), nil
 }
 
 // of returns the moment, of a recording that starts then; zero: none was given.

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"powerspy2/internal/atomicfile"
+	"powerspy2/internal/baseline"
+	"powerspy2/internal/bench"
+	"powerspy2/internal/cli"
+	"powerspy2/internal/picture"
+	"powerspy2/internal/report"
+	"powerspy2/record"
+)
+
+const plotFlag = "plot"
+
+func (a *app) reportCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "report",
+		Usage: "make a page of recordings and bench results",
+		Args:  []cli.Arg{{Name: "FILE", What: "a recording or a result", Repeats: true, Takes: cli.File{}}},
+		Description: `Makes one HTML file that stands alone: power over time, to be zoomed; the runs of
+a bench, with means and intervals; tables with the figures; how it was measured,
+in words for a paper; and the data. It opens from the disk, asks for nothing from
+anywhere, and prints.
+
+FILE is a recording (of measure, run or bench with --record), the JSON of
+` + "`powerspy bench --export-json`" + `, or that of ` + "`powerspy run --format json`" + `. Several make
+one page.
+
+--plot draws the same as a picture, with or without a page.
+
+A part of recordings: --from TIME, --to TIME and --phase NAME.
+
+Examples:
+
+    powerspy report run.jsonl.zst -o report.html
+    powerspy report run.jsonl.zst --plot power.svg
+    powerspy report bench.json --plot energies.png -o report.html
+    powerspy report night.jsonl.zst --from 2026-03-04T01:00 --to 2026-03-04T02:00 \
+        --baseline idle.json -o report.html`,
+		Flags: []*cli.Flag{
+			outputTo("write the page to `FILE`, which is replaced; - is standard output"),
+			{Name: plotFlag, Takes: cli.File{}, Usage: "draw to `FILE` (.svg or .png), which is replaced"},
+			{Name: "title", Takes: cli.Text{}, Usage: "the title of the page, `TEXT`", Default: "what is in it"},
+			from(),
+			{Name: toFlag, Takes: moment{}, Usage: "of a recording: end at `TIME`"},
+			phase(),
+			{Name: baselineFlag, Takes: baselineValue{}, Default: "none", Usage: "of a recording: tell what is above `POWER`: 12.3W, FILE or none"},
+			accuracyClass(),
+			{Name: quietFlag, Aliases: []string{"q"}, Usage: "write nothing but errors to standard error"},
+		},
+		Action: a.inZone(a.makeReport),
+	}
+}
+
+// A reportPlan is what report was asked for.
+type reportPlan struct {
+	files    []string
+	page     string // standardOutput is standard output; "": none
+	plot     string // "": none
+	format   picture.Format
+	title    string
+	part     part
+	baseline *baseline.Baseline
+	accuracy float64
+}
+
+func (a *app) parseReport(c *cli.Context) (*reportPlan, error) {
+	p := &reportPlan{
+		files: c.Args(), page: c.String(outputFlag), plot: c.String(plotFlag), title: c.String("title"),
+		part: parsePart(c, cli.Value[since](c, toFlag)), accuracy: c.Float64("accuracy"),
+	}
+	if c.IsSet(plotFlag) {
+		var err error
+		if p.format, err = picture.FormatOf(p.plot); err != nil {
+			return nil, c.Usagef("plot %v", err)
+		}
+	}
+	if !c.IsSet(outputFlag) && !c.IsSet(plotFlag) {
+		if a.env.stdoutTerminal {
+			return nil, c.Usagef("a page is no text for a terminal: give a file with -o, such as -o report.html")
+		}
+		p.page = standardOutput
+	}
+	if p.plot != "" && filepath.Clean(p.plot) == filepath.Clean(p.page) {
+		return nil, c.Usagef("--output and --plot name the same file, %s", p.plot)
+	}
+	from := cli.Value[baselineSource](c, baselineFlag)
+	if from.measure > 0 {
+		return nil, c.Usagef("report has no meter to measure a baseline with: give a power such as 12.3W, or the file of `powerspy baseline`")
+	}
+	var err error
+	p.baseline, err = from.load()
+	return p, err
+}
+
+// checkFiles refuses files that are given twice, those that can't be read twice as a
+// recording has to be, and results that can't be written.
+func (p *reportPlan) checkFiles() error {
+	var seen []os.FileInfo
+	for _, name := range p.files {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		if !info.Mode().IsRegular() {
+			return &otherKindError{name, fileKind(name, info.Mode())}
+		}
+		for i, other := range seen {
+			if os.SameFile(info, other) {
+				return advise(fmt.Errorf("%s and %s are the same file", p.files[i], name), "give it once")
+			}
+		}
+		seen = append(seen, info)
+	}
+	for _, name := range []string{p.page, p.plot} {
+		if name == "" || name == standardOutput {
+			continue
+		}
+		if out, err := os.Stat(name); err == nil {
+			for i, in := range seen {
+				if os.SameFile(in, out) {
+					return advise(fmt.Errorf("%s is %s, of which the report is to be made", name, p.files[i]), "give another file with -o")
+				}
+			}
+		}
+		if err := (newFile{name, true}).check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) makeReport(c *cli.Context) error {
+	p, err := a.parseReport(c)
+	if err != nil {
+		return err
+	}
+	if err := p.checkFiles(); err != nil {
+		return err
+	}
+	s := a.replaySession(c)
+	defer s.progress.End()
+	r := &report.Report{Title: p.title, Made: time.Now(), Zone: time.Local, Tool: toolVersion()}
+	var recordings []string
+	for _, name := range p.files {
+		if isRecording(name) {
+			recordings = append(recordings, name)
+			continue
+		}
+		if err := readResult(r, name); err != nil {
+			return err
+		}
+	}
+	if len(recordings) == 0 && (p.part != part{} || p.baseline != nil || p.accuracy > 0) {
+		return c.Usagef("--from, --to, --phase, --baseline and --accuracy are for recordings, and none was given")
+	}
+	for _, name := range recordings {
+		rec, err := s.readForReport(c.Context, name, p, report.Points(len(recordings)))
+		if err != nil {
+			return err
+		}
+		r.Recordings = append(r.Recordings, rec)
+	}
+	s.progress.End()
+	for _, rec := range r.Recordings[min(1, len(r.Recordings)):] {
+		if m, first := rec.Meter(), r.Recordings[0].Meter(); !m.Same(&first) {
+			s.progress.Line("the recordings are of different meters: serial numbers %d and %d", first.Serial, m.Serial)
+			break
+		}
+	}
+	return a.writeReport(p, r)
+}
+
+// writeReport makes both results before it replaces a file.
+func (a *app) writeReport(p *reportPlan, r *report.Report) error {
+	var page, drawn bytes.Buffer
+	if p.plot != "" {
+		if err := r.Picture(&drawn, p.format); err != nil {
+			return fmt.Errorf("plot %s: %w", p.plot, err)
+		}
+	}
+	if p.page != "" {
+		if err := r.HTML(&page); err != nil {
+			return err
+		}
+	}
+	if p.plot != "" {
+		if err := writeFile(p.plot, drawn.Bytes()); err != nil {
+			return err
+		}
+	}
+	switch p.page {
+	case "":
+		return nil
+	case standardOutput:
+		_, err := a.env.stdout.Write(page.Bytes())
+		return err
+	}
+	return writeFile(p.page, page.Bytes())
+}
+
+func writeFile(name string, content []byte) error {
+	return atomicfile.Write(name, 0o666, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+// readForReport reads a recording.
+func (s *session) readForReport(ctx context.Context, name string, p *reportPlan, points int) (*report.Recording, error) {
+	s.progress.Working("looking for marks in " + name)
+	notes, err := record.ReadNotes(ctx, name)
+	s.progress.End()
+	if err != nil {
+		return nil, aboutFile(name, err)
+	}
+	rec, err := record.Open(ctx, name)
+	if err != nil {
+		return nil, aboutFile(name, err)
+	}
+	ranges, err := partOf(rec, name, p.part, func() ([]record.Phase, error) { return notes.Phases, nil })
+	if err != nil {
+		return nil, errors.Join(err, rec.Close())
+	}
+	done := s.progress.Transfer("reading "+name, rec.Size())
+	read, err := report.Read(ctx, rec, notes, report.Reading{
+		Name: filepath.Base(name), Ranges: ranges, Baseline: p.baseline, Accuracy: p.accuracy, Points: points,
+		Progress: func() { done(rec.Offset()) },
+	})
+	s.progress.End()
+	switch {
+	case errors.Is(err, report.ErrNothing):
+		return nil, aboutNothing(name)
+	case err != nil:
+		return nil, aboutFile(name, err)
+	}
+	s.tellTorn(rec, name)
+	return read, nil
+}
+
+// readResult reads the JSON of bench or run into a report.
+func readResult(r *report.Report, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // it was only read
+	result, err := bench.Read(f)
+	switch {
+	case err == nil:
+		r.Benches = append(r.Benches, report.Bench{Name: filepath.Base(name), Result: &result})
+		return nil
+	case !errors.Is(err, bench.ErrOther):
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	job, err := report.ReadJob(f, filepath.Base(name))
+	switch {
+	case err == nil:
+		r.Jobs = append(r.Jobs, job)
+		return nil
+	case errors.Is(err, report.ErrNoJob):
+		return advise(fmt.Errorf("%s is no recording, and no result of `powerspy bench` or `powerspy run`", name),
+			"give a file of --record, of `powerspy bench --export-json` or of `powerspy run --format json`")
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
