@@ -11,7 +11,8 @@
 #
 # It installs what the tests need and this machine lacks: dbus-daemon, on which the tests of package
 # bluez run a private bus, systemd-analyze, which looks at the units, man, which reads the man page,
-# zstdcat, which reads recordings, and python3 for the provider of the Green Metrics Tool.
+# zstdcat, which reads recordings, python3 for the provider of the Green Metrics Tool, and Chromium,
+# which looks at pages. npm fetches axe-core, which says what keeps people from using those.
 set -euo pipefail
 # shellcheck source=scripts/lib.bash
 . "$(dirname -- "$0")/lib.bash"
@@ -27,7 +28,13 @@ if is_help "${1-}"; then
 	exit
 fi
 
-need dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db zstdcat zstd
+need dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db zstdcat zstd chromium chromium npm npm
+axe=axe-core-$(sed -n 's/.*axeVersion = "\(.*\)"/\1/p' internal/integration/browser/axe.go)
+if [[ ! -f $(cache "$axe.tgz") ]]; then
+	say "fetching $axe"
+	mkdir -p "$(cache .)"
+	(cd "$(cache .)" && npm pack --silent "${axe/core-/core@}" >/dev/null)
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0

@@ -44,7 +44,7 @@ Examples:
     powerspy report run.jsonl.zst -o report.html
     powerspy report run.jsonl.zst --plot power.svg
     powerspy report bench.json --plot energies.png -o report.html
-    powerspy report night.jsonl.zst --from 2026-03-04T01:00 --to 2026-03-04T02:00 \
+    powerspy report night.jsonl.zst --from 2h --to 3h \
         --baseline idle.json -o report.html`,
 		Flags: []*cli.Flag{
 			outputTo("write the page to `FILE`, which is replaced; - is standard output"),

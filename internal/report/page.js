@@ -210,6 +210,8 @@
 			}
 			this.drawPeak(svg);
 			this.over = add(svg, "g", { class: "cursor" });
+			this.place.dataset.from = this.zero + this.from; // for scripts that look at the page
+			this.place.dataset.to = this.zero + this.to;
 		}
 
 		drawBands(svg) {
