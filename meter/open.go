@@ -50,6 +50,8 @@ func resolve(ctx context.Context, cfg Config, h host) (*route, error) {
 	switch t.Kind {
 	case Serial, TCP, Simulated:
 		return r, nil
+	case Served:
+		return nil, &Error{Kind: ErrUsage, Op: "open " + t.String(), Err: ErrServed}
 	}
 	r.cfg.report(Checking, "checking this machine's Bluetooth")
 	f, err := newFinder(ctx, &r.cfg, h)
@@ -61,6 +63,13 @@ func resolve(ctx context.Context, cfg Config, h host) (*route, error) {
 	defer f.close()
 	r.finding, err = f.find(ctx, t)
 	return r, err
+}
+
+// Meant returns the remembered meter that Target means, or else Target: any meter
+// is the first of them.
+func (c *Config) Meant() Target {
+	t, _ := recall(c.Target, c.Remembered)
+	return t
 }
 
 // recall finds a target among the remembered ones.

@@ -21,6 +21,7 @@ const (
 	TCP                   // a TCP port that carries the meter's bytes
 	Simulated             // the simulated meter in this process
 	File                  // no meter, but what was recorded of one: see OpenReplay
+	Served                // a meter at a server, which this package does not open
 )
 
 // String returns the kind in plain words.
@@ -40,6 +41,8 @@ func (k Kind) String() string {
 		return "simulated"
 	case File:
 		return "file"
+	case Served:
+		return "server"
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
@@ -57,6 +60,8 @@ type Target struct {
 	Path     string // Serial: path of the device; File: of the file
 	Host     string // TCP: host:port
 	Sim      string // Simulated: parameters, see package sim
+	Server   Server // Served: where it is. Address, Name and Sham are then as the server has told
+	Sham     bool   // Served: the meter there is a simulated one
 
 	sim *simulated // Simulated: the meter, for ParseTarget's targets and their copies
 }
@@ -73,6 +78,8 @@ func (t Target) Equal(u Target) bool {
 //	PowerSpy 4567            a Bluetooth name, the start of one, or a remembered alias
 //	/dev/rfcomm0             a path: anything with a slash
 //	tcp://host:port          a TCP port
+//	unix:/path:name          a meter at the server of a unix socket; :name may be missing where it has one meter
+//	https://host:port/name   a meter at a server, also http:// and user@host; /name may be missing
 //	sim:load=wave,stall=0.02 the simulated meter and its parameters
 //
 // The empty string is any meter. Every copy of a simulated target is the same
@@ -106,6 +113,16 @@ func ParseTarget(device string) (Target, error) {
 			return usage(fmt.Errorf("%q is not a TCP port", port))
 		}
 		return Target{Kind: TCP, Host: host}, nil
+	case isServer(device):
+		s, err := parseServer(device)
+		if err != nil {
+			// Which may hold a password.
+			if at := strings.LastIndex(device, "@"); at >= 0 {
+				device = device[:strings.Index(device, ":")] + ":..." + device[at:]
+			}
+			return usage(err)
+		}
+		return Target{Kind: Served, Server: s}, nil
 	case strings.Contains(device, "://"):
 		return usage(fmt.Errorf("unknown kind of link %q", device[:strings.Index(device, "://")+3]))
 	case strings.Contains(device, "/"):
@@ -148,6 +165,8 @@ func (t Target) String() string {
 		return "tcp://" + t.Host
 	case Simulated:
 		return "sim:" + t.Sim
+	case Served:
+		return t.Server.String()
 	}
 	return t.Kind.String()
 }
@@ -162,6 +181,9 @@ func (t Target) Device() string {
 	}
 	return t.String()
 }
+
+// IsSimulated reports whether it is a simulated meter, here or at a server.
+func (t Target) IsSimulated() bool { return t.Kind == Simulated || t.Kind == Served && t.Sham }
 
 // called reports whether the target goes by this name: its alias whole, or the
 // start of its advertised name, in upper or lower case.

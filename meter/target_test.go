@@ -2,6 +2,7 @@ package meter
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,6 +30,12 @@ func TestParseTarget(t *testing.T) {
 		{"sim:", Target{Kind: Simulated}, true},
 		{"sim", Target{Kind: Simulated}, true},
 		{"sim:load=wave", Target{Kind: Simulated, Sim: "load=wave"}, true},
+		{"unix:/run/a.sock", Target{Kind: Served, Server: Server{Socket: "/run/a.sock"}}, true},
+		{"unix:/run/a.sock:PowerSpy 1:2%3A", Target{Kind: Served, Server: Server{Socket: "/run/a.sock", Meter: "PowerSpy 1:2%3A"}}, true},
+		{"unix:/a%3Ab%25:m", Target{Kind: Served, Server: Server{Socket: "/a:b%", Meter: "m"}}, true},
+		{"http://localhost:9000", Target{Kind: Served, Server: Server{URL: "http://localhost:9000"}}, true},
+		{"https://ann@[::1]:9000/rack%2F1 a", Target{Kind: Served, Server: Server{URL: "https://[::1]:9000", User: "ann", Meter: "rack/1 a"}}, true},
+		{"https://lab.example/", Target{Kind: Served, Server: Server{URL: "https://lab.example"}}, true},
 
 		{"  ", Target{}, false},
 		{"00:00:00:00:00:00", Target{}, false},
@@ -41,6 +48,14 @@ func TestParseTarget(t *testing.T) {
 		{"tcp://localhost:99999", Target{}, false},
 		{"udp://localhost:1", Target{}, false},
 		{"sim:colour=red", Target{}, false},
+		{"unix:", Target{}, false},
+		{"unix:run/a.sock", Target{}, false},
+		{"http://", Target{}, false},
+		{"http://:9000", Target{}, false},
+		{"http://a:99999", Target{}, false},
+		{"http://a:9000/b/c", Target{}, false},
+		{"http://a:9000/b?c", Target{}, false},
+		{"http://a:9000/b#c", Target{}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.device, func(t *testing.T) {
@@ -76,6 +91,44 @@ func TestCheckAdapter(t *testing.T) {
 		}
 		if err != nil && !errors.Is(err, ErrUsage) {
 			t.Errorf("adapter %q: %v does not match ErrUsage", adapter, err)
+		}
+	}
+}
+
+// TestPasswordInURL: it is refused, and not told to the next one who looks.
+func TestPasswordInURL(t *testing.T) {
+	for device, want := range map[string]error{
+		"https://ann:s3cret@lab:9000": ErrPasswordInURL,
+		"https://ann:s3c@ret@lab:9x":  nil,
+		"http://ann:s3cret@lab:%zz":   nil,
+	} {
+		_, err := ParseTarget(device)
+		if err == nil || want != nil && !errors.Is(err, want) || strings.Contains(err.Error(), "s3c") {
+			t.Errorf("%s: %v", device, err)
+		}
+	}
+}
+
+// TestServedIsNotOpened: what needs the meter itself says so.
+func TestServedIsNotOpened(t *testing.T) {
+	target, err := ParseTarget("unix:/run/a.sock:bench")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.Alias = "lab"
+	for _, cfg := range []Config{{Target: target}, {Remembered: []Target{target}}, {Target: Target{Kind: Named, Name: "lab"}, Remembered: []Target{target}}} {
+		if got := cfg.Meant(); got != target {
+			t.Errorf("%v is meant", got)
+		}
+		_, err := Open(t.Context(), cfg)
+		if !errors.Is(err, ErrServed) || !errors.Is(err, ErrUsage) {
+			t.Errorf("open: %v", err)
+		}
+		if _, err := Supervise(t.Context(), cfg, StreamConfig{}, Recovery{}); !errors.Is(err, ErrServed) {
+			t.Errorf("supervise: %v", err)
+		}
+		if err := Recover(t.Context(), cfg, RecoverConfig{}, func(Status) {}); !errors.Is(err, ErrServed) {
+			t.Errorf("recover: %v", err)
 		}
 	}
 }
