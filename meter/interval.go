@@ -38,6 +38,13 @@ func checkWindows(interval time.Duration, periods int, frequency float64, g powe
 	if most := min(g.MaxPeriods(), int(maxWindow.Seconds()*math.Round(frequency))); periods < 1 || periods > most {
 		return &Error{Kind: ErrUsage, Op: fmt.Sprintf("averaging %d mains periods", periods), Err: &AveragingError{most}}
 	}
+	return CheckWindows(interval, periods, frequency)
+}
+
+// CheckWindows checks whether readings of an interval can be made of windows of so
+// many mains periods, at a mains frequency in Hz. An interval of 0 stands for any.
+// Errors match [ErrInterval].
+func CheckWindows(interval time.Duration, periods int, frequency float64) error {
 	if interval == 0 || fits(interval, periods, frequency) {
 		return nil
 	}

@@ -271,7 +271,7 @@ var errSilent = errors.New("no frames")
 // take takes in a frame.
 func (s *Stream) take(f *powerspy.RealtimeFrame) {
 	if step := s.timeline.wall.Step(f.Arrival); step != 0 {
-		s.say(clockStep(f.Arrival, step))
+		s.say(ClockStepped(f.Arrival, step))
 	}
 	damaged := int(s.rt.Rejected() - s.rejected)
 	s.rejected += uint64(damaged)
@@ -292,8 +292,8 @@ func (s *Stream) take(f *powerspy.RealtimeFrame) {
 	}
 }
 
-// clockStep reports that the wall clock was set, which moves no window.
-func clockStep(now time.Time, step time.Duration) Status {
+// ClockStepped reports that the wall clock was set, which moves no window.
+func ClockStepped(now time.Time, step time.Duration) Status {
 	way := "forward"
 	if step < 0 {
 		way = "back"

@@ -1,0 +1,146 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	"powerspy2/internal/harmless"
+	"powerspy2/meter"
+)
+
+// Causes of failures. The errors of this package are *[meter.Error], or those of a
+// context.
+var (
+	// ErrUnreachable: nothing answers there.
+	ErrUnreachable = errors.New("no server answers")
+
+	// ErrLogin: the server wants a user and a password, or others.
+	ErrLogin = errors.New("the server refuses the login")
+
+	// ErrForbidden: this user, or who comes this way, may not do that.
+	ErrForbidden = errors.New("the server does not allow it")
+
+	// ErrPlain: a password would cross a network in the clear. It was not sent.
+	ErrPlain = errors.New("a password is only sent over https, or to this machine")
+
+	// ErrForeign: a socket is neither this user's nor root's.
+	ErrForeign = errors.New("it belongs to another user, who may tell anything")
+
+	// ErrRedirect: the server sends its clients elsewhere, where none goes.
+	ErrRedirect = errors.New("it redirects to another address")
+
+	// ErrCertificate: a server's certificate is not to be trusted.
+	ErrCertificate = errors.New("its certificate can't be trusted")
+
+	// ErrNoServer: what answers is no powerspy serve.
+	ErrNoServer = errors.New("what answers is not powerspy serve")
+
+	// ErrNoMeters: the server has no meter.
+	ErrNoMeters = errors.New("the server has no meter")
+)
+
+// A SeveralError says that a server has several meters, and none was named.
+type SeveralError struct{ Names []string }
+
+func (e *SeveralError) Error() string {
+	return "the server has several meters: " + strings.Join(e.Names, ", ")
+}
+
+// An UnknownError says that a server has no meter of a name.
+type UnknownError struct {
+	Name  string
+	Names []string // that it has
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("the server has no meter %q; it has %s", e.Name, strings.Join(e.Names, ", "))
+}
+
+// A StatusError is an answer that says why there is no other.
+type StatusError struct {
+	Status int    // of HTTP
+	Text   string // what the server says, harmless; may be empty
+}
+
+func (e *StatusError) Error() string {
+	if e.Text != "" {
+		return e.Text
+	}
+	return fmt.Sprintf("it answers with status %d (%s)", e.Status, http.StatusText(e.Status))
+}
+
+// Is finds the cause of the status.
+func (e *StatusError) Is(target error) bool {
+	switch e.Status {
+	case http.StatusUnauthorized:
+		return target == ErrLogin
+	case http.StatusForbidden:
+		return target == ErrForbidden
+	}
+	return false
+}
+
+// IsFinal tells an error that trying again does not mend.
+func IsFinal(err error) bool {
+	for _, final := range []error{meter.ErrUsage, ErrLogin, ErrForbidden, ErrForeign, ErrCertificate, fs.ErrPermission} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
+}
+
+// explain says what failed, why, and of which kind that is. The errors of a context
+// pass.
+func explain(op string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if _, ok := errors.AsType[*meter.Error](err); ok {
+		return err
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // which does not repeat the address
+	}
+	e := &meter.Error{Kind: meter.ErrNoAnswer, Op: op, Err: err}
+	_, several := errors.AsType[*SeveralError](err)
+	_, unknown := errors.AsType[*UnknownError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	dial, dialled := errors.AsType[*net.OpError](err)
+	dialled = dialled && dial.Op == "dial"
+	errno, isErrno := errors.AsType[syscall.Errno](err)
+	if dialled && isErrno {
+		err = errno
+	}
+	switch {
+	case several, errors.Is(err, ErrPlain), errors.Is(err, ErrRedirect):
+		e.Kind = meter.ErrUsage
+	case unknown:
+		e.Kind = meter.ErrNotFound
+	case untrusted:
+		e.Kind, e.Err = meter.ErrNotReady, fmt.Errorf("%w: %w", ErrCertificate, err)
+	case errors.Is(err, ErrLogin), errors.Is(err, ErrForbidden), errors.Is(err, ErrForeign):
+		e.Kind = meter.ErrNotReady
+	case dialled && errors.Is(err, fs.ErrPermission):
+		e.Kind, e.Err = meter.ErrNotReady, err
+	case dialled:
+		e.Kind, e.Err = meter.ErrNotFound, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return e
+}
+
+// why returns the reason for people alone.
+func why(err error) string {
+	if e, ok := errors.AsType[*meter.Error](err); ok {
+		err = e.Err
+	}
+	return harmless.Text(err.Error())
+}

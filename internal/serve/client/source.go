@@ -1,0 +1,431 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"powerspy2/internal/harmless"
+	"powerspy2/measure"
+	"powerspy2/meter"
+	"powerspy2/powerspy/timebase"
+	"powerspy2/record"
+)
+
+// A Config says which meter is wanted, and how.
+type Config struct {
+	Login
+
+	// Stream: an Interval that is shorter than the server's windows is refused, other
+	// windows than the one that Averaging asks for are told. Delay is the constant
+	// delay of the server's link to the meter, where the server does not know it.
+	Stream meter.StreamConfig
+
+	// GiveUpAfter is that of [meter.Recovery], of the server and its meter alike.
+	GiveUpAfter time.Duration
+
+	// Report is told what goes on while a Source is opened. May be nil.
+	Report func(meter.Status)
+
+	// Mark is told the marks that the server tells, by this machine's clock, from the
+	// goroutine that calls Next. May be nil.
+	Mark func(measure.Mark)
+}
+
+// A Source is a meter at a server. It ends with the context that it was opened with,
+// and goes on whatever happens to the connection.
+type Source struct {
+	ctx    context.Context
+	cfg    Config
+	client *Client
+	clock  *clock
+	place  placer
+	wall   timebase.WallClock // of this machine
+
+	cancel   context.CancelFunc // ends follow
+	followed chan struct{}      // closed at its end
+
+	target   meter.Target
+	header   record.Header
+	instance string // of the server
+
+	stream *stream // nil: the connection is broken
+	fresh  bool    // a window came over it that was not known
+	broken error   // why the last connection ended; nil: there was none, or windows came since
+	reason error   // why no windows come, for giving up
+	since  time.Time
+	first  time.Duration // how long to wait for windows; 0: for ever
+	pause  time.Duration // before it is connected to again
+	next   time.Duration // the pause after that
+	apart  bool          // it was told that the clocks are
+	queue  []meter.Event
+	failed error // final
+}
+
+var _ measure.Remote = (*Source)(nil)
+
+const (
+	// firstPause is the pause after the second attempt to connect again, and
+	// longestPause the longest one.
+	firstPause   = 250 * time.Millisecond
+	longestPause = 5 * time.Second
+)
+
+// Open connects to a server, and returns when it has told which meter it is. ctx
+// governs all of the Source. Errors are those of [Causes], the context's, and with
+// GiveUpAfter those that did not pass in so long.
+func Open(ctx context.Context, cfg Config) (*Source, error) {
+	return open(ctx, cfg, New(cfg.Login))
+}
+
+func open(ctx context.Context, cfg Config, c *Client) (*Source, error) {
+	s := &Source{
+		ctx: ctx, cfg: cfg, client: c, clock: newClock(),
+		since: time.Now(), first: cmp.Or(cfg.GiveUpAfter, meter.FirstReading),
+		target: meter.Target{Kind: meter.Served, Server: cfg.Server},
+	}
+	s.place = placer{clock: s.clock, delay: cfg.Stream.Delay}
+	s.report(meter.Connecting, "connecting to %s", s.target)
+	for {
+		err := s.connect()
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || IsFinal(err) || time.Since(s.since) >= cfg.GiveUpAfter {
+			c.Close()
+			return nil, err
+		}
+		d := s.backOff()
+		s.report(meter.Checking, "%s; trying again in %v", why(err), d.Round(time.Second/10))
+		s.wait(d)
+	}
+	if err := s.check(); err != nil {
+		s.stream.close()
+		c.Close()
+		return nil, err
+	}
+	follow, cancel := context.WithCancel(ctx)
+	s.cancel, s.followed = cancel, make(chan struct{})
+	go func() {
+		defer close(s.followed)
+		s.follow(follow)
+	}()
+	return s, nil
+}
+
+// check compares the server's windows with those that are wanted.
+func (s *Source) check() error {
+	sc, n := &s.cfg.Stream, s.header.Averaging
+	if n == 0 || !(s.header.Frequency > 0) {
+		return nil
+	}
+	if err := meter.CheckWindows(sc.Interval, n, s.header.Frequency); err != nil {
+		return err
+	}
+	if sc.Averaging > 0 && sc.Averaging != n {
+		s.say(meter.Noticed, "the server lets the meter average over %s; what was asked for has no effect", periods(n))
+	}
+	return nil
+}
+
+func periods(n int) string {
+	if n == 1 {
+		return "1 mains period"
+	}
+	return fmt.Sprintf("%d mains periods", n)
+}
+
+// connect finds the meter at the server, compares clocks, and begins a stream where
+// the last one ended.
+func (s *Source) connect() error {
+	m, err := s.client.Meter(s.ctx)
+	if err != nil {
+		return err
+	}
+	t, err := s.synchronise()
+	if err != nil {
+		return err
+	}
+	another := t.Instance != s.instance
+	if another {
+		// Its windows go by its clock as it is now.
+		s.clock.renew(true)
+		s.place.server = time.Time{}
+	}
+	from := s.place.server
+	if from.IsZero() && !s.place.local.IsZero() {
+		from = s.clock.server(s.place.local.Add(s.place.delay))
+	}
+	stream, err := s.client.events(s.ctx, m.Name, from, s.patience())
+	if err != nil {
+		return err
+	}
+	h := stream.header
+	if s.stream == nil && s.instance != "" && !h.Meter.Same(&s.header.Meter) {
+		s.say(meter.Noticed, "another meter answers there: serial number %d, where %d was before", h.Meter.Serial, s.header.Meter.Serial)
+	}
+	s.stream, s.instance, s.fresh = stream, t.Instance, false
+	s.header = h
+	s.target.Server.Meter, s.target.Name = m.Name, harmless.Text(m.Name)
+	s.target.Address, s.target.Sham = h.Meter.Address, m.Simulated
+	s.next = 0
+	s.compare()
+	return nil
+}
+
+// clocksApart is what is told of two clocks.
+const clocksApart = time.Second
+
+// compare tells once that the clocks are apart.
+func (s *Source) compare() {
+	ahead, _, _ := s.clock.offset(s.clock.now())
+	if s.apart || ahead.Abs() <= clocksApart {
+		return
+	}
+	s.apart = true
+	way := "ahead of"
+	if ahead < 0 {
+		way = "behind"
+	}
+	s.say(meter.Noticed, "the server's clock is %.1f s %s this machine's, whose times are told", ahead.Abs().Seconds(), way)
+}
+
+// patience returns for how long windows are to be waited for from now on; 0: for ever.
+func (s *Source) patience() time.Duration {
+	if s.first == 0 {
+		return 0
+	}
+	return max(s.first-time.Since(s.since), 1)
+}
+
+// backOff returns the next pause, which is not the same for all clients.
+func (s *Source) backOff() time.Duration {
+	s.next = min(max(2*s.next, firstPause), longestPause)
+	return s.next/2 + rand.N(s.next/2)
+}
+
+func (s *Source) wait(d time.Duration) {
+	select {
+	case <-s.ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// Next implements [measure.Source]. While the server is away an event comes with each
+// attempt to connect to it.
+func (s *Source) Next() (meter.Event, error) {
+	for {
+		if len(s.queue) > 0 {
+			e := s.queue[0]
+			s.queue = s.queue[:copy(s.queue, s.queue[1:])]
+			return e, nil
+		}
+		if s.failed != nil {
+			return meter.Event{}, s.failed
+		}
+		if s.stream == nil {
+			s.mend()
+			continue
+		}
+		l, err := s.stream.next()
+		if err != nil {
+			s.ended(err)
+			continue
+		}
+		s.take(l)
+	}
+}
+
+// take takes a line in.
+func (s *Source) take(l *record.Line) {
+	switch l.Kind {
+	case record.HeaderLine:
+		s.header = l.Header
+	case record.MarkLine:
+		if s.cfg.Mark != nil {
+			m := l.Mark
+			m.Time = s.place.time(m.Time)
+			s.cfg.Mark(m)
+		}
+	case record.EventLine:
+		switch e := &l.Event; e.Kind {
+		case meter.WindowEvent:
+			s.window(&e.Window)
+		case meter.GapEvent:
+			s.clock.renew(false)
+			if s.place.gap(&e.Gap) {
+				e.Gap.Reason = harmless.Text(e.Gap.Reason)
+				s.queue = append(s.queue, *e)
+			}
+		case meter.StatusEvent:
+			s.status(&e.Status)
+		}
+	}
+}
+
+func (s *Source) window(w *meter.Window) {
+	length := w.End.Sub(w.Start)
+	if known := s.place.server; !known.IsZero() && w.Start.Before(known.Add(-length/2)) {
+		if !s.fresh {
+			return
+		}
+		// The server has set its windows back: they go by its clock again.
+		s.clock.renew(true)
+		s.place.server = time.Time{}
+	}
+	s.fresh = true
+	if step := s.wall.Step(time.Now()); step != 0 {
+		s.queue = append(s.queue, meter.Event{Kind: meter.StatusEvent, Status: meter.ClockStepped(time.Now(), step)})
+	}
+	if g, ok := s.place.missing(w); ok {
+		g.Reason = "the server has left windows out"
+		if s.broken != nil {
+			g.Reason = why(s.broken)
+		}
+		s.queue = append(s.queue, meter.Event{Kind: meter.GapEvent, Gap: g})
+	}
+	s.place.window(w)
+	s.queue = append(s.queue, meter.Event{Kind: meter.WindowEvent, Window: *w})
+	s.broken, s.reason = nil, nil
+	s.since, s.first = time.Now(), s.cfg.GiveUpAfter
+	s.stream.within(s.first)
+}
+
+// status passes on what the server tells of its meter.
+func (s *Source) status(st *meter.Status) {
+	st.Time = s.place.time(st.Time)
+	st.Text = harmless.Text(st.Text)
+	if st.Phase == meter.Stalled || st.Phase == meter.Recovering {
+		s.reason = errors.New(st.Text)
+	}
+	s.queue = append(s.queue, meter.Event{Kind: meter.StatusEvent, Status: *st})
+}
+
+// ended deals with a connection that has ended.
+func (s *Source) ended(err error) {
+	late := s.stream.close()
+	s.stream = nil
+	switch {
+	case s.ctx.Err() != nil:
+		s.failed = fmt.Errorf("measure with %s: %w", s.target, s.ctx.Err())
+	case late:
+		s.giveUp(cmp.Or(s.reason, errNoWindows))
+	default:
+		s.broken = broke(err)
+		s.reason = s.broken
+		s.say(meter.Recovering, "%s: connecting again", why(s.broken))
+	}
+}
+
+// errNoWindows is a server that tells nothing of its meter.
+var errNoWindows = errors.New("no readings came")
+
+// broke says that a connection ended, of itself or in order.
+func broke(err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("the server has ended the connection")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("the connection to the server was silent for %v", quiet)
+	case errors.Is(err, record.ErrFormat):
+		return fmt.Errorf("what the server tells can't be read: %w", err)
+	}
+	return errors.New("the connection to the server broke")
+}
+
+// mend does one thing to end an outage.
+func (s *Source) mend() {
+	if s.ctx.Err() != nil {
+		s.end(fmt.Errorf("measure with %s: %w", s.target, s.ctx.Err()))
+		return
+	}
+	if s.first > 0 && time.Since(s.since) >= s.first {
+		s.giveUp(s.reason)
+		return
+	}
+	if s.pause > 0 {
+		if p := s.patience(); p > 0 {
+			s.pause = min(s.pause, p)
+		}
+		s.wait(s.pause)
+		s.pause = 0
+		return
+	}
+	err := s.connect()
+	switch {
+	case err == nil:
+		s.say(meter.Streaming, "connected again")
+	case s.ctx.Err() != nil:
+	case IsFinal(err):
+		s.end(err)
+	default:
+		s.reason = err
+		s.pause = s.backOff()
+		s.say(meter.Recovering, "%s; trying again in %v", why(err), s.pause.Round(time.Second/10))
+	}
+}
+
+func (s *Source) giveUp(reason error) {
+	kind := meter.ErrNoAnswer
+	if e, ok := errors.AsType[*meter.Error](reason); ok && e.Kind != nil {
+		kind, reason = e.Kind, e.Err
+	}
+	s.end(&meter.Error{Kind: kind, Op: "measure with " + s.target.String(), Err: fmt.Errorf("gave up after %v: %w", s.first.Round(time.Second), reason)})
+}
+
+// end ends the source. What was missed until now is a gap.
+func (s *Source) end(err error) {
+	if now := time.Now(); !s.place.local.IsZero() && s.broken != nil && now.After(s.place.local) {
+		s.queue = append(s.queue, meter.Event{Kind: meter.GapEvent, Gap: meter.Gap{From: s.place.local, To: now, Reason: why(s.broken)}})
+	}
+	s.failed = err
+}
+
+func (s *Source) say(p meter.Phase, format string, args ...any) {
+	s.queue = append(s.queue, meter.Event{Kind: meter.StatusEvent, Status: meter.Status{
+		Time: time.Now(), Phase: p, Text: fmt.Sprintf(format, args...),
+	}})
+}
+
+func (s *Source) report(p meter.Phase, format string, args ...any) {
+	if s.cfg.Report != nil {
+		s.cfg.Report(meter.Status{Time: time.Now(), Phase: p, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// Stop implements [measure.Source]. The meter goes on: it is the server's.
+func (s *Source) Stop(context.Context) error { return nil }
+
+// Close implements [measure.Source].
+func (s *Source) Close() error {
+	s.cancel()
+	<-s.followed
+	if s.stream != nil {
+		s.stream.close()
+		s.stream = nil
+	}
+	s.client.Close()
+	return nil
+}
+
+// Target implements [measure.Source]: the server, with the meter's name and, where it
+// is one of Bluetooth, its address.
+func (s *Source) Target() meter.Target { return s.target }
+
+// Info implements [measure.Source]: what the meter said to the server.
+func (s *Source) Info() meter.Info {
+	i := s.header.Info()
+	i.Target = s.target
+	return i
+}
+
+// ClockError implements [measure.Remote]. It is 0 where the server is on this machine.
+func (s *Source) ClockError() time.Duration {
+	return time.Duration(math.Ceil(float64(s.clock.error())))
+}
