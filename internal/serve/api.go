@@ -148,7 +148,7 @@ func (m *Meter) describe() api.Meter {
 func (s *Server) clock(w http.ResponseWriter, _ *http.Request) {
 	receive := record.Seconds{Time: time.Now()}
 	transmit := record.Seconds{Time: time.Now()}
-	reply(w, http.StatusOK, api.Time{Time: transmit, Receive: receive, Transmit: transmit})
+	reply(w, http.StatusOK, api.Time{Time: transmit, Receive: receive, Transmit: transmit, Boot: s.boot, Instance: s.instance})
 }
 
 // healthy says that the server works, whatever meters do.

@@ -2,12 +2,14 @@ package serve
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
+	"powerspy2/internal/serve/api"
 	"powerspy2/measure"
 )
 
@@ -58,6 +60,8 @@ type Server struct {
 	readers slots
 	users   userNames
 	ending  chan struct{} // closed when the server is to end
+
+	boot, instance string // see api.Time
 }
 
 // New returns a server. Nothing is opened yet.
@@ -72,6 +76,7 @@ func New(c Config) (*Server, error) {
 		c.Log = func(string) {}
 	}
 	s := &Server{config: c, byName: make(map[string]*Meter), ending: make(chan struct{})}
+	s.boot, s.instance = api.BootID(), rand.Text()
 	s.readers.free = c.MaxReaders
 	for _, mc := range c.Meters {
 		if s.byName[mc.Name] != nil {

@@ -8,6 +8,8 @@ package api
 import (
 	"encoding/json"
 	"net/url"
+	"os"
+	"strings"
 
 	"powerspy2/powerspy"
 	"powerspy2/record"
@@ -121,6 +123,18 @@ type Time struct {
 	Time     record.Seconds `json:"time_s"`     // when it answered
 	Receive  record.Seconds `json:"receive_s"`  // when the request came
 	Transmit record.Seconds `json:"transmit_s"` // when the answer left
+	Boot     string         `json:"boot_id"`    // of the machine, another one each time it starts; empty: not known
+	Instance string         `json:"instance"`   // of the server, another one each time it starts
+}
+
+// BootID returns the one of this machine (random(4), boot_id), empty where it has
+// none: programs of the same one have the same clock.
+func BootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(id))
 }
 
 // An Error is the answer to a request that is not fulfilled.

@@ -10,11 +10,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/serve/api"
 	"powerspy2/measure"
 	"powerspy2/meter"
 )
@@ -103,9 +102,7 @@ func (c *Client) do(ctx context.Context, h *http.Client, method, path string, bo
 // refusal returns what the server says of a failure.
 func refusal(answer *http.Response) error {
 	e := &StatusError{Status: answer.StatusCode}
-	var said struct {
-		Error string `json:"error"`
-	}
+	var said api.Error
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxWords))
 	if err == nil && json.Unmarshal(text, &said) == nil {
 		e.Text = harmless.Text(said.Error)
@@ -132,27 +129,10 @@ func (c *Client) get(ctx context.Context, path string, value any) error {
 	return nil
 }
 
-// A Meter is a meter of the server.
-type Meter struct {
-	Name      string `json:"name"`
-	Device    string `json:"device"` // as the server reaches it
-	Simulated bool   `json:"simulated"`
-	State     string `json:"state"`
-	Reason    string `json:"reason"`
-}
-
-const (
-	metersPath = "/api/v1/meters"
-	timePath   = "/api/v1/time"
-)
-
-// path returns that of something about a meter.
-func path(name, what string) string { return metersPath + "/" + url.PathEscape(name) + "/" + what }
-
 // Meters returns the server's meters.
-func (c *Client) Meters(ctx context.Context) ([]Meter, error) {
-	var list []Meter
-	err := c.get(ctx, metersPath, &list)
+func (c *Client) Meters(ctx context.Context) ([]api.Meter, error) {
+	var list []api.Meter
+	err := c.get(ctx, api.Meters, &list)
 	if e, ok := errors.AsType[*StatusError](err); ok && e.Status == http.StatusNotFound {
 		err = ErrNoServer
 	}
@@ -160,16 +140,16 @@ func (c *Client) Meters(ctx context.Context) ([]Meter, error) {
 }
 
 // Meter returns the meter that is named, or the only one.
-func (c *Client) Meter(ctx context.Context) (Meter, error) {
+func (c *Client) Meter(ctx context.Context) (api.Meter, error) {
 	list, err := c.Meters(ctx)
 	if err != nil {
-		return Meter{}, err
+		return api.Meter{}, err
 	}
 	m, err := choose(list, c.login.Server.Meter)
 	return m, explain(c.op("connect to"), err)
 }
 
-func choose(list []Meter, name string) (Meter, error) {
+func choose(list []api.Meter, name string) (api.Meter, error) {
 	names := make([]string, len(list))
 	for i, m := range list {
 		if m.Name == name {
@@ -179,11 +159,11 @@ func choose(list []Meter, name string) (Meter, error) {
 	}
 	switch {
 	case len(list) == 0:
-		return Meter{}, ErrNoMeters
+		return api.Meter{}, ErrNoMeters
 	case name != "":
-		return Meter{}, &UnknownError{name, names}
+		return api.Meter{}, &UnknownError{name, names}
 	case len(list) > 1:
-		return Meter{}, &SeveralError{names}
+		return api.Meter{}, &SeveralError{names}
 	}
 	return list[0], nil
 }
@@ -197,10 +177,7 @@ func (c *Client) SetMark(ctx context.Context, m measure.Mark) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	answer, err := c.do(ctx, c.ask, http.MethodPost, path(at.Name, "marks"), struct {
-		Name string `json:"name,omitempty"`
-		End  bool   `json:"end,omitempty"`
-	}{m.Name, m.End})
+	answer, err := c.do(ctx, c.ask, http.MethodPost, api.Marks(at.Name), api.NewMark{Name: m.Name, End: m.End})
 	if err != nil {
 		return explain(c.op("set a mark at"), err)
 	}
@@ -208,23 +185,3 @@ func (c *Client) SetMark(ctx context.Context, m measure.Mark) error {
 }
 
 func (c *Client) op(what string) string { return what + " " + c.login.Server.String() }
-
-// times are the answer to timePath, and say which machine and process answers.
-type times struct {
-	Receive  moment `json:"receive_s"`
-	Transmit moment `json:"transmit_s"`
-	Boot     string `json:"boot_id"`  // of the machine's run; empty: not told
-	Instance string `json:"instance"` // of the server's run; empty: not told
-}
-
-// A moment is UNIX seconds in JSON, to the nanosecond.
-type moment struct{ time.Time }
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (m *moment) UnmarshalJSON(text []byte) error {
-	d, err := time.ParseDuration(string(text) + "s") // exact, to the year 2262
-	if err == nil {
-		m.Time = time.Unix(0, int64(d))
-	}
-	return err
-}

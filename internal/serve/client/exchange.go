@@ -4,9 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptrace"
-	"os"
-	"strings"
 	"time"
+
+	"powerspy2/internal/serve/api"
 )
 
 const (
@@ -21,7 +21,7 @@ const (
 )
 
 // exchange makes an exchange of times.
-func (c *Client) exchange(ctx context.Context, k *clock) (times, error) {
+func (c *Client) exchange(ctx context.Context, k *clock) (api.Time, error) {
 	var sent, came time.Duration
 	trace := &httptrace.ClientTrace{
 		// Before the request is written, after the answer has come: what lies between
@@ -29,8 +29,8 @@ func (c *Client) exchange(ctx context.Context, k *clock) (times, error) {
 		GotConn:              func(httptrace.GotConnInfo) { sent = k.now() },
 		GotFirstResponseByte: func() { came = k.now() },
 	}
-	var t times
-	err := c.get(httptrace.WithClientTrace(ctx, trace), timePath, &t)
+	var t api.Time
+	err := c.get(httptrace.WithClientTrace(ctx, trace), api.Clock, &t)
 	if e, ok := err.(*StatusError); ok && e.Status == http.StatusNotFound { //nolint:errorlint // as it came
 		err = ErrNoServer
 	}
@@ -40,12 +40,13 @@ func (c *Client) exchange(ctx context.Context, k *clock) (times, error) {
 	if t.Receive.IsZero() || t.Transmit.IsZero() {
 		return t, explain(c.op("connect to"), ErrNoServer)
 	}
-	if sameMachine(t.Boot) {
+	// A socket may lead to another machine, as ssh's do.
+	if t.Boot != "" && t.Boot == api.BootID() {
 		k.share()
 		return t, nil
 	}
 	origin := k.origin.Round(0)
-	receive, transmit := t.Receive.Sub(origin), t.Transmit.Sub(origin)
+	receive, transmit := t.Receive.Time.Sub(origin), t.Transmit.Time.Sub(origin)
 	k.add(exchange{
 		at:    sent + (came-sent)/2,
 		ahead: ((receive - sent) + (transmit - came)) / 2,
@@ -54,16 +55,9 @@ func (c *Client) exchange(ctx context.Context, k *clock) (times, error) {
 	return t, nil
 }
 
-// sameMachine reports whether a server's machine is this one, in the same run of it
-// (random(4), boot_id). A socket may lead elsewhere, as ssh's do.
-func sameMachine(boot string) bool {
-	here, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return err == nil && boot != "" && boot == strings.TrimSpace(string(here))
-}
-
 // synchronise makes the exchanges that come first. The error is that of the first
 // one.
-func (s *Source) synchronise() (times, error) {
+func (s *Source) synchronise() (api.Time, error) {
 	begun := time.Now()
 	t, err := s.client.exchange(s.ctx, s.clock)
 	for n := 1; err == nil && n < exchangesFirst && !s.clock.shared() && time.Since(begun) < firstTime; n++ {

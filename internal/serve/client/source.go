@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"time"
 
 	"powerspy2/internal/harmless"
@@ -77,7 +78,7 @@ const (
 	longestPause = 5 * time.Second
 )
 
-// Open connects to a server, and returns when it has told which meter it is. ctx
+// Open connects to a server, and returns when windows come. ctx
 // governs all of the Source. Errors are those of [Causes], the context's, and with
 // GiveUpAfter those that did not pass in so long.
 func Open(ctx context.Context, cfg Config) (*Source, error) {
@@ -93,22 +94,21 @@ func open(ctx context.Context, cfg Config, c *Client) (*Source, error) {
 	s.place = placer{clock: s.clock, delay: cfg.Stream.Delay}
 	s.report(meter.Connecting, "connecting to %s", s.target)
 	for {
-		err := s.connect()
+		err := s.begin()
 		if err == nil {
 			break
+		}
+		if s.stream != nil {
+			s.stream.close()
+			s.stream = nil
 		}
 		if ctx.Err() != nil || IsFinal(err) || time.Since(s.since) >= cfg.GiveUpAfter {
 			c.Close()
 			return nil, err
 		}
-		d := s.backOff()
+		d := min(s.backOff(), s.patience())
 		s.report(meter.Checking, "%s; trying again in %v", why(err), d.Round(time.Second/10))
 		s.wait(d)
-	}
-	if err := s.check(); err != nil {
-		s.stream.close()
-		c.Close()
-		return nil, err
 	}
 	follow, cancel := context.WithCancel(ctx)
 	s.cancel, s.followed = cancel, make(chan struct{})
@@ -117,6 +117,35 @@ func open(ctx context.Context, cfg Config, c *Client) (*Source, error) {
 		s.follow(follow)
 	}()
 	return s, nil
+}
+
+// begin connects, and waits for the first window. What goes on until then is told.
+func (s *Source) begin() error {
+	s.queue = nil
+	if err := s.connect(); err != nil {
+		return err
+	}
+	for s.place.local.IsZero() {
+		l, err := s.stream.next()
+		switch {
+		case err == nil:
+			s.take(l)
+		case s.ctx.Err() != nil:
+			return fmt.Errorf("measure with %s: %w", s.target, s.ctx.Err())
+		case s.stream.late.Load():
+			return s.gaveUp(cmp.Or(s.reason, errNoWindows))
+		default:
+			return &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure with " + s.target.String(), Err: broke(err)}
+		}
+		s.queue = slices.DeleteFunc(s.queue, func(e meter.Event) bool {
+			going := e.Kind == meter.StatusEvent && e.Status.Phase < meter.Noticed && e.Status.Kind == meter.Ordinary
+			if going && s.cfg.Report != nil {
+				s.cfg.Report(e.Status)
+			}
+			return going
+		})
+	}
+	return s.check()
 }
 
 // check compares the server's windows with those that are wanted.
@@ -166,17 +195,25 @@ func (s *Source) connect() error {
 	if err != nil {
 		return err
 	}
-	h := stream.header
-	if s.stream == nil && s.instance != "" && !h.Meter.Same(&s.header.Meter) {
-		s.say(meter.Noticed, "another meter answers there: serial number %d, where %d was before", h.Meter.Serial, s.header.Meter.Serial)
-	}
 	s.stream, s.instance, s.fresh = stream, t.Instance, false
-	s.header = h
-	s.target.Server.Meter, s.target.Name = m.Name, harmless.Text(m.Name)
-	s.target.Address, s.target.Sham = h.Meter.Address, m.Simulated
+	s.target.Server.Meter, s.target.Name, s.target.Sham = m.Name, harmless.Text(m.Name), m.Simulated
+	s.told(&stream.header)
 	s.next = 0
 	s.compare()
 	return nil
+}
+
+// told takes in what the server tells of its meter, which is little before the server
+// has reached it.
+func (s *Source) told(h *record.Header) {
+	if h.Averaging == 0 {
+		return
+	}
+	if s.header.Averaging != 0 && !h.Meter.Same(&s.header.Meter) {
+		s.say(meter.Noticed, "another meter answers there: serial number %d, where %d was before", h.Meter.Serial, s.header.Meter.Serial)
+	}
+	s.header = *h
+	s.target.Address = h.Meter.Address
 }
 
 // clocksApart is what is told of two clocks.
@@ -246,7 +283,7 @@ func (s *Source) Next() (meter.Event, error) {
 func (s *Source) take(l *record.Line) {
 	switch l.Kind {
 	case record.HeaderLine:
-		s.header = l.Header
+		s.told(&l.Header)
 	case record.MarkLine:
 		if s.cfg.Mark != nil {
 			m := l.Mark
@@ -371,12 +408,15 @@ func (s *Source) mend() {
 	}
 }
 
-func (s *Source) giveUp(reason error) {
+func (s *Source) giveUp(reason error) { s.end(s.gaveUp(reason)) }
+
+// gaveUp says that no windows came in time.
+func (s *Source) gaveUp(reason error) error {
 	kind := meter.ErrNoAnswer
 	if e, ok := errors.AsType[*meter.Error](reason); ok && e.Kind != nil {
 		kind, reason = e.Kind, e.Err
 	}
-	s.end(&meter.Error{Kind: kind, Op: "measure with " + s.target.String(), Err: fmt.Errorf("gave up after %v: %w", s.first.Round(time.Second), reason)})
+	return &meter.Error{Kind: kind, Op: "measure with " + s.target.String(), Err: fmt.Errorf("gave up after %v: %w", s.first.Round(time.Second), reason)}
 }
 
 // end ends the source. What was missed until now is a gap.

@@ -8,10 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"sync/atomic"
 	"time"
 
+	"powerspy2/internal/serve/api"
 	"powerspy2/record"
 )
 
@@ -31,7 +31,7 @@ type stream struct {
 // remembers them, or with the next one where from is zero. It ends with ctx, and when
 // no window comes within patience, which within sets anew.
 func (c *Client) events(ctx context.Context, name string, from time.Time, patience time.Duration) (*stream, error) {
-	p := path(name, "events")
+	p := api.Events(name)
 	if !from.IsZero() {
 		p += "?" + url.Values{"from": {seconds(from)}}.Encode()
 	}
@@ -56,11 +56,8 @@ func (c *Client) events(ctx context.Context, name string, from time.Time, patien
 
 // seconds writes UNIX seconds.
 func seconds(t time.Time) string {
-	text := strconv.FormatInt(t.UnixNano(), 10)
-	if len(text) <= 9 {
-		return "0"
-	}
-	return text[:len(text)-9] + "." + text[len(text)-9:]
+	text, _ := record.Seconds{Time: t}.MarshalJSON() // it never fails
+	return string(text)
 }
 
 // begin reads the header, before which a server that waits for it sends empty lines.

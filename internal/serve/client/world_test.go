@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"powerspy2/internal/serve/api"
 	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -109,17 +110,17 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
-	case r.URL.Path == timePath:
+	case r.URL.Path == api.Clock:
 		w.mu.Lock()
 		at := seconds(w.clock(time.Now()).Add(w.set))
 		boot, instance := w.boot, w.instance
 		w.mu.Unlock()
 		fmt.Fprintf(rw, `{"time_s":%s,"receive_s":%s,"transmit_s":%s,"boot_id":%q,"instance":%q}`, at, at, at, boot, instance)
-	case r.URL.Path == metersPath:
-		list := []Meter{}
+	case r.URL.Path == api.Meters:
+		list := []api.Meter{}
 		w.mu.Lock()
 		for _, name := range w.meters {
-			list = append(list, Meter{Name: name, Device: "sim:", Simulated: true, State: "up"})
+			list = append(list, api.Meter{Name: name, Device: "sim:", Simulated: true, State: api.Up})
 		}
 		w.mu.Unlock()
 		if err := json.NewEncoder(rw).Encode(list); err != nil {
