@@ -53,6 +53,8 @@ func openLink(ctx context.Context, t Target) (powerspy.Link, error) {
 		}
 		l, err := openSimulated(ctx, m)
 		return l, explain(op, err)
+	case Served:
+		return nil, errServed(t)
 	}
 	return nil, &Error{Kind: ErrDevice, Op: op, Err: fmt.Errorf("not a link without Bluetooth")}
 }

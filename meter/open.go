@@ -51,7 +51,7 @@ func resolve(ctx context.Context, cfg Config, h host) (*route, error) {
 	case Serial, TCP, Simulated:
 		return r, nil
 	case Served:
-		return nil, &Error{Kind: ErrUsage, Op: "open " + t.String(), Err: ErrServed}
+		return nil, errServed(t)
 	}
 	r.cfg.report(Checking, "checking this machine's Bluetooth")
 	f, err := newFinder(ctx, &r.cfg, h)

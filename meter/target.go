@@ -60,8 +60,8 @@ type Target struct {
 	Path     string // Serial: path of the device; File: of the file
 	Host     string // TCP: host:port
 	Sim      string // Simulated: parameters, see package sim
-	Server   Server // Served: where it is. Address, Name and Sham are then as the server has told
-	Sham     bool   // Served: the meter there is a simulated one
+	Server   Server // Served: where it is; Address and Name are then as the server has told
+	There    string // Served: the Device by which the server reaches it; empty: that is not known
 
 	sim *simulated // Simulated: the meter, for ParseTarget's targets and their copies
 }
@@ -183,7 +183,9 @@ func (t Target) Device() string {
 }
 
 // IsSimulated reports whether it is a simulated meter, here or at a server.
-func (t Target) IsSimulated() bool { return t.Kind == Simulated || t.Kind == Served && t.Sham }
+func (t Target) IsSimulated() bool {
+	return t.Kind == Simulated || t.Kind == Served && strings.HasPrefix(t.There, "sim:")
+}
 
 // called reports whether the target goes by this name: its alias whole, or the
 // start of its advertised name, in upper or lower case.

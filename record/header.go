@@ -47,12 +47,12 @@ func NewHeader(src interface {
 	h := Header{
 		Start: time.Now(), Frequency: i.Frequency, Tool: tool,
 		Meter: Meter{
-			Name: cmp.Or(t.Alias, t.Name, t.Device()), Device: t.Device(),
+			Name: cmp.Or(t.Alias, t.Name, t.Device()), Device: cmp.Or(t.There, t.Device()),
 			Serial: i.Identity.Serial, Hardware: i.Identity.Hardware, Firmware: i.Identity.Firmware,
 			Calibrations: i.Calibrations,
 		},
 	}
-	if t.Kind == meter.Bluetooth {
+	if t.Kind == meter.Bluetooth || t.Kind == meter.Served {
 		h.Meter.Address = t.Address
 	}
 	h.Host, _ = os.Hostname() // a machine without a name has none to record

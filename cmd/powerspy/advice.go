@@ -18,6 +18,7 @@ import (
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
+	"powerspy2/internal/serve/client"
 	"powerspy2/internal/shell"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -95,6 +96,8 @@ var advices = []advice{
 	whenA(func(*field.VersionError) string { return "make a new one: `powerspy fieldtest`" }),
 	when(field.ErrTorn, "give one that is whole, or make a new one: `powerspy fieldtest`"),
 	when(field.ErrNoField, "give one that `powerspy fieldtest` wrote"),
+	when(meter.ErrPasswordInURL, "leave it out, and give it by --password-file FILE, $POWERSPY_PASSWORD or netrc"),
+	when(meter.ErrServed, "give --device the meter itself, on the machine that it is connected to; `powerspy measure`, `run`, `bench` and `gmt` read servers"),
 	when(meter.ErrDevice, "give "+deviceForms),
 	when(meter.ErrAdapter, "use for example hci0 or 00:1A:7D:DA:71:13 (`powerspy doctor` lists them)"),
 	when(meter.ErrPIN, "give the digits on the meter's label"),
@@ -132,6 +135,21 @@ var advices = []advice{
 	when(bluez.ErrInProgress, "wait a little, then try again"),
 	whenA(placeAdvice),
 	whenA(configAdvice),
+
+	// A server.
+	whenA(func(e *client.SeveralError) string { return "say which after " + serverForms }),
+	whenA(func(*client.UnknownError) string { return "name one of those" }),
+	when(client.ErrLogin, "give the user in --device https://USER@HOST:PORT, and the password by --password-file FILE, $POWERSPY_PASSWORD or netrc"),
+	when(client.ErrForbidden, "ask whoever runs the server"),
+	when(client.ErrPlain, "give --device https://..., or log in to that machine"),
+	when(client.ErrForeign, "give one of a server of your own, or of the system's"),
+	when(client.ErrRedirect, "give the address where the server is"),
+	when(client.ErrCertificate, "give the certificate of who signed it by --ca-file FILE"),
+	when(client.ErrOpenNetrc, "`chmod 600` it"),
+	when(client.ErrNoServer, "check the address; `powerspy serve` is the server"),
+	when(client.ErrNoMeters, "start it with --device METER"),
+	whenBoth(client.ErrUnreachable, fs.ErrPermission, "ask whoever runs the server for the right to open its socket"),
+	when(client.ErrUnreachable, "check that `powerspy serve` runs there, and listens on that address"),
 
 	// The way to the meter.
 	when(owner.ErrHeld, "stop it, or wait"),
@@ -220,7 +238,10 @@ var pinAdvice = map[meter.PINSource]string{
 }
 
 // deviceForms is what --device takes.
-const deviceForms = "an address (00:0B:CE:07:1D:32), a name or the start of one (PowerSpy), a whole alias, a path (/dev/rfcomm0), tcp://HOST:PORT, or sim:PARAMETERS"
+const deviceForms = "an address (00:0B:CE:07:1D:32), a name or the start of one (PowerSpy), a whole alias, a path (/dev/rfcomm0), tcp://HOST:PORT, a server (unix:/SOCKET[:METER], http(s)://[USER@]HOST:PORT[/METER]), or sim:PARAMETERS"
+
+// serverForms says where the name of a meter at a server stands.
+const serverForms = "a colon (unix:/SOCKET:METER) or a slash (https://HOST:PORT/METER)"
 
 // An advisedError is an error with advice that only one place can give.
 type advisedError struct {

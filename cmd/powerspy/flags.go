@@ -21,7 +21,7 @@ func (a *app) globalFlags() []*cli.Flag {
 	return []*cli.Flag{
 		{
 			Name: deviceFlag, Aliases: []string{"d"}, Category: category, Env: "POWERSPY_DEVICE", Takes: cli.Text{Suggest: a.devices},
-			Usage: "the `METER`: its address or name, a path, tcp://HOST:PORT, sim:SPEC",
+			Usage: "the `METER`: its address or name, a path, a server's unix:SOCKET or https://HOST:PORT, sim:SPEC",
 		},
 		{
 			Name: adapterFlag, Category: category, Takes: cli.Text{Suggest: func() []string { return []string{"hci0", "hci1"} }},
@@ -56,7 +56,7 @@ func writtenFile(c *cli.Context, i int) (string, error) {
 
 // devices lists what --device takes, for completion.
 func (a *app) devices() []string {
-	return append([]string{"sim:", "tcp://", "/dev/rfcomm0"}, a.remembered()...)
+	return append([]string{"sim:", "unix:", "https://", "tcp://", "/dev/rfcomm0"}, a.remembered()...)
 }
 
 // remembered lists the remembered meters, for completion. A configuration that

@@ -45,7 +45,7 @@ Examples:
 			{Name: "check", Aliases: []string{"c"}, Usage: "check that the meter measures, then exit"},
 			{Name: giveUpFlag, Takes: giveUpTime, Default: "1m", Usage: "end after `TIME` without a reading"},
 			pinFile(), pin(),
-		}, a.globalFlags()...),
+		}, append(serverFlags(), a.globalFlags()...)...),
 		Action: a.gmt,
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"powerspy2/internal/shell"
 	"powerspy2/measure"
-	"powerspy2/meter"
 )
 
 // The report for programs: JSON, one object, and CSV.
@@ -135,9 +134,9 @@ func meterOf(src measure.Source) *meterJSON {
 	t, info := src.Target(), src.Info()
 	m := &meterJSON{
 		Name: meterName(t), Serial: info.Identity.Serial, Hardware: info.Identity.Hardware, Firmware: info.Identity.Firmware,
-		Simulated: t.Kind == meter.Simulated,
+		Simulated: t.IsSimulated(),
 	}
-	if t.Kind == meter.Bluetooth {
+	if !t.Address.IsZero() {
 		m.Address = new(t.Address.String())
 	}
 	if cal, _, err := info.Calibrations.InForce(); err == nil {

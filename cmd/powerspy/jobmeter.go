@@ -50,7 +50,7 @@ func jobStreamFlags() []*cli.Flag {
 			list = append(list, f)
 		}
 	}
-	return list
+	return append(list, serverFlags()...)
 }
 
 // parseWatch reads the flags, of which a command need not have all.

@@ -7,7 +7,6 @@ import (
 
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
-	"powerspy2/meter"
 )
 
 // The report for people, as perf stat and time have theirs.
@@ -74,7 +73,7 @@ func writeText(w io.Writer, r *jobResult) error {
 	if n := s.Windows + s.Bridged; s.Bridged > 0 {
 		line("left out", "%d of %d windows by the meter (bridged)", s.Bridged, n)
 	}
-	if src := r.meter.src; src != nil && src.Target().Kind == meter.Simulated {
+	if src := r.meter.src; src != nil && src.Target().IsSimulated() {
 		line("meter", "simulated: no real energy was measured")
 	}
 	for _, text := range r.warnings {

@@ -74,7 +74,7 @@ Examples:
 			recordTo(), from(),
 			{Name: toFlag, Takes: moment{}, Usage: "of a recording: end at `TIME`, as --from has it"},
 			phase(), pinFile(), pin(), giveUp(),
-		}, slices.Concat(streamFlags(), recoveryFlags(), a.globalFlags())...),
+		}, slices.Concat(streamFlags(), serverFlags(), recoveryFlags(), a.globalFlags())...),
 		Action: a.measure,
 	}
 }
@@ -128,6 +128,7 @@ func (s *session) measure(ctx context.Context, want *measurement, w io.Writer, r
 		s.progress.Report(status)
 		service.Status(status)
 	}
+	s.onMark = rec.Mark
 	stream, err := s.source(ctx, want.stream, want.recovery)
 	if err != nil {
 		return unmeasured(ctx, err)

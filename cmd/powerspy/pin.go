@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"io"
-	"os"
 	"strings"
 
 	"powerspy2/internal/cli"
-	"powerspy2/internal/shell"
 )
 
 // The PIN of a meter is given in a file, in a variable, or at the prompt: every
@@ -36,9 +32,6 @@ func pin() *cli.Flag {
 	}
 }
 
-// maxPINFile bounds what is read of a file that should hold a PIN, in bytes.
-const maxPINFile = 256
-
 // givenPIN returns the PIN that a command was given, "" if none.
 func (s *session) givenPIN(c *cli.Context) (string, error) {
 	if !c.IsSet(pinFileFlag) {
@@ -48,22 +41,13 @@ func (s *session) givenPIN(c *cli.Context) (string, error) {
 		return "", c.Usagef("give --%s or --%s, not both", pinFileFlag, pinFlag)
 	}
 	name := c.String(pinFileFlag)
-	f, err := os.Open(name)
+	line, err := s.firstLine(name, "PIN")
 	if err != nil {
-		return "", c.Usagef("--%s %s: %w", pinFileFlag, name, cause(err))
+		return "", c.Usagef("--%s %s: %w", pinFileFlag, name, err)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxPINFile))
-	if err != nil {
-		return "", c.Usagef("--%s %s: %w", pinFileFlag, name, cause(err))
-	}
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	pin := strings.TrimSpace(string(line))
+	pin := strings.TrimSpace(line)
 	if pin == "" {
 		return "", c.Usagef("--%s %s: the first line is empty; it has to be the PIN", pinFileFlag, name)
-	}
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		s.progress.Line("other users may read the PIN in %s; `chmod 600 %[1]s` prevents that", shell.Quote(name))
 	}
 	return pin, nil
 }

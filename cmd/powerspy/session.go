@@ -7,6 +7,8 @@ import (
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
+	"powerspy2/internal/serve/client"
+	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/rfcomm"
 )
@@ -20,6 +22,9 @@ type session struct {
 	config     *config.Config
 	configPath string // empty: this user has no place for one
 	configErr  error  // why config, which was needed, is empty
+
+	login  func(meter.Server) (client.Login, error)
+	onMark func(measure.Mark) // of a server; nil: nobody wants to know
 }
 
 // session reads the global flags, and the configuration. Nothing is opened.
@@ -82,6 +87,7 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 		}
 	}
 	s.meter.Claim = s.claim
+	s.login = s.parseLogin(c)
 	return s, nil
 }
 

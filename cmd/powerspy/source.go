@@ -11,13 +11,25 @@ import (
 )
 
 // liveSource opens what yields windows as they are measured: the meter that is
-// wanted. All commands that measure get it from here.
+// wanted, at a server if it was given so or a server on this machine has it. All commands that measure get it from here.
 func (s *session) liveSource(ctx context.Context, sc meter.StreamConfig, rec meter.Recovery) (measure.Source, error) {
-	src, err := meter.Supervise(ctx, s.meter, sc, rec)
-	if err != nil {
-		return nil, err // a nil *Supervised would be a Source
+	if t := s.meter.Meant(); t.Kind == meter.Served {
+		return s.served(ctx, t, sc, rec)
 	}
-	return src, nil
+	cfg := s.meter
+	var found meter.Target
+	cfg.Claim = func(t meter.Target) (func() error, error) {
+		found = t
+		return s.meter.Claim(t)
+	}
+	src, err := meter.Supervise(ctx, cfg, sc, rec)
+	if err == nil {
+		return src, nil
+	}
+	if src, ok := s.throughServer(ctx, found, err, sc, rec); ok {
+		return src, nil
+	}
+	return nil, err // a nil *Supervised would be a Source
 }
 
 // source opens what a command that only reads is to measure: a live source, or a

@@ -23,6 +23,9 @@ import (
 type Config struct {
 	Login
 
+	// Alias is the user's own name for the meter; may be empty.
+	Alias string
+
 	// Stream: an Interval that is shorter than the server's windows is refused, other
 	// windows than the one that Averaging asks for are told. Delay is the constant
 	// delay of the server's link to the meter, where the server does not know it.
@@ -66,7 +69,8 @@ type Source struct {
 	next   time.Duration // the pause after that
 	apart  bool          // it was told that the clocks are
 	queue  []meter.Event
-	failed error // final
+	marks  []measure.Mark // that are not told yet
+	failed error          // final
 }
 
 var _ measure.Remote = (*Source)(nil)
@@ -89,7 +93,7 @@ func open(ctx context.Context, cfg Config, c *Client) (*Source, error) {
 	s := &Source{
 		ctx: ctx, cfg: cfg, client: c, clock: newClock(),
 		since: time.Now(), first: cmp.Or(cfg.GiveUpAfter, meter.FirstReading),
-		target: meter.Target{Kind: meter.Served, Server: cfg.Server},
+		target: meter.Target{Kind: meter.Served, Server: cfg.Server, Alias: cfg.Alias},
 	}
 	s.place = placer{clock: s.clock, delay: cfg.Stream.Delay}
 	s.report(meter.Connecting, "connecting to %s", s.target)
@@ -196,7 +200,7 @@ func (s *Source) connect() error {
 		return err
 	}
 	s.stream, s.instance, s.fresh = stream, t.Instance, false
-	s.target.Server.Meter, s.target.Name, s.target.Sham = m.Name, harmless.Text(m.Name), m.Simulated
+	s.target.Server.Meter, s.target.Name = m.Name, harmless.Text(m.Name)
 	s.told(&stream.header)
 	s.next = 0
 	s.compare()
@@ -213,7 +217,7 @@ func (s *Source) told(h *record.Header) {
 		s.say(meter.Noticed, "another meter answers there: serial number %d, where %d was before", h.Meter.Serial, s.header.Meter.Serial)
 	}
 	s.header = *h
-	s.target.Address = h.Meter.Address
+	s.target.Address, s.target.There = h.Meter.Address, harmless.Text(h.Meter.Device)
 }
 
 // clocksApart is what is told of two clocks.
@@ -258,6 +262,12 @@ func (s *Source) wait(d time.Duration) {
 // attempt to connect to it.
 func (s *Source) Next() (meter.Event, error) {
 	for {
+		for _, m := range s.marks {
+			if s.cfg.Mark != nil {
+				s.cfg.Mark(m)
+			}
+		}
+		s.marks = s.marks[:0]
 		if len(s.queue) > 0 {
 			e := s.queue[0]
 			s.queue = s.queue[:copy(s.queue, s.queue[1:])]
@@ -285,11 +295,9 @@ func (s *Source) take(l *record.Line) {
 	case record.HeaderLine:
 		s.told(&l.Header)
 	case record.MarkLine:
-		if s.cfg.Mark != nil {
-			m := l.Mark
-			m.Time = s.place.time(m.Time)
-			s.cfg.Mark(m)
-		}
+		m := l.Mark
+		m.Time = s.place.time(m.Time)
+		s.marks = append(s.marks, m)
 	case record.EventLine:
 		switch e := &l.Event; e.Kind {
 		case meter.WindowEvent:
