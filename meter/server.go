@@ -32,7 +32,9 @@ const (
 	httpsPrefix = "https://"
 )
 
-func errServed(t Target) error { return &Error{Kind: ErrUsage, Op: "open " + t.String(), Err: ErrServed} }
+func errServed(t Target) error {
+	return &Error{Kind: ErrUsage, Op: "open " + t.String(), Err: ErrServed}
+}
 
 func isServer(device string) bool {
 	for _, p := range []string{unixPrefix, httpPrefix, httpsPrefix} {

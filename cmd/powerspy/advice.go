@@ -140,7 +140,7 @@ var advices = []advice{
 	whenA(func(e *client.SeveralError) string { return "say which after " + serverForms }),
 	whenA(func(*client.UnknownError) string { return "name one of those" }),
 	when(client.ErrLogin, "give the user in --device https://USER@HOST:PORT, and the password by --password-file FILE, $POWERSPY_PASSWORD or netrc"),
-	when(client.ErrForbidden, "ask whoever runs the server"),
+	when(client.ErrForbidden, "ask whoever runs the server for that right"),
 	when(client.ErrPlain, "give --device https://..., or log in to that machine"),
 	when(client.ErrForeign, "give one of a server of your own, or of the system's"),
 	when(client.ErrRedirect, "give the address where the server is"),
@@ -148,7 +148,6 @@ var advices = []advice{
 	when(client.ErrOpenNetrc, "`chmod 600` it"),
 	when(client.ErrNoServer, "check the address; `powerspy serve` is the server"),
 	when(client.ErrNoMeters, "start it with --device METER"),
-	whenBoth(client.ErrUnreachable, fs.ErrPermission, "ask whoever runs the server for the right to open its socket"),
 	when(client.ErrUnreachable, "check that `powerspy serve` runs there, and listens on that address"),
 
 	// The way to the meter.

@@ -20,6 +20,7 @@ import (
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
+	"powerspy2/internal/serve/client"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
@@ -46,6 +47,8 @@ func TestAdvice(t *testing.T) {
 		{&field.VersionError{Version: 9}, "`powerspy fieldtest`"},
 		{field.ErrTorn, "give one that is whole"},
 		{field.ErrNoField, "that `powerspy fieldtest` wrote"},
+		{kind(meter.ErrDevice, meter.ErrPasswordInURL), "--password-file FILE"},
+		{kind(meter.ErrUsage, meter.ErrServed), "the meter itself"},
 		{kind(meter.ErrDevice, errors.New("y")), "give an address (00:0B:CE:07:1D:32), a name"},
 		{kind(meter.ErrAdapter, errors.New("y")), "use for example hci0"},
 		{kind(meter.ErrPIN, errors.New("y")), "give the digits on the meter's label"},
@@ -81,6 +84,19 @@ func TestAdvice(t *testing.T) {
 		{bluez.ErrInProgress, "wait a little"},
 		{&owner.PlaceError{Path: "/tmp/a b", Open: true, Err: errors.New("y")}, "type `chmod 700 '/tmp/a b'`"},
 		{&configError{&config.Error{File: "/none/a b", Line: 3, Err: errors.New("y")}}, "correct that line, or name a meter with --device, or start again with `mv '/none/a b' '/none/a b.old'`"},
+
+		{kind(meter.ErrUsage, &client.SeveralError{Names: []string{"a", "b"}}), "https://HOST:PORT/METER"},
+		{kind(meter.ErrNotFound, &client.UnknownError{Name: "a"}), "name one of those"},
+		{kind(meter.ErrNotReady, client.ErrLogin), "https://USER@HOST:PORT"},
+		{kind(meter.ErrNotReady, client.ErrForbidden), "whoever runs the server"},
+		{kind(meter.ErrUsage, client.ErrPlain), "https://"},
+		{kind(meter.ErrNotReady, client.ErrForeign), "of your own"},
+		{kind(meter.ErrUsage, client.ErrRedirect), "where the server is"},
+		{kind(meter.ErrNotReady, client.ErrCertificate), "--ca-file FILE"},
+		{client.ErrOpenNetrc, "`chmod 600` it"},
+		{kind(meter.ErrNoAnswer, client.ErrNoServer), "`powerspy serve` is the server"},
+		{kind(meter.ErrNoAnswer, client.ErrNoMeters), "--device METER"},
+		{kind(meter.ErrNotFound, fmt.Errorf("%w: %w", client.ErrUnreachable, syscall.ECONNREFUSED)), "`powerspy serve` runs there"},
 
 		{kind(meter.ErrNoAnswer, &owner.HeldError{}), "stop it, or wait"},
 		{kind(meter.ErrNotFound, meter.ErrNoneAnswered), "`powerspy scan --all`"},

@@ -72,10 +72,9 @@ wrong, others are late or left out. sim:link=ideal,first=clean has no such
 troubles, and sim:replay=FILE streams a log of powerspy.py or powerspycli in
 real time. powerspy measure and gmt read such a log at once: --device FILE.
 
-unix:/SOCKET and http(s)://HOST:PORT are powerspy serve, which hands a meter to
-many programs, here and on other machines; :METER or /METER names one of several
-meters there. Without it, a meter that a server on this machine has is read
-through that server. docs/serve.md tells more.
+A server is powerspy serve, which hands a meter to many programs, here and on
+other machines; METER names one of several that it has. A meter that a server
+on this machine has is read through it, without being told to.
 
 Examples:
 

@@ -130,7 +130,7 @@ func explain(op string, err error) error {
 	case errors.Is(err, ErrLogin), errors.Is(err, ErrForbidden), errors.Is(err, ErrForeign):
 		e.Kind = meter.ErrNotReady
 	case dialled && errors.Is(err, fs.ErrPermission):
-		e.Kind, e.Err = meter.ErrNotReady, err
+		e.Kind, e.Err = meter.ErrNotReady, fmt.Errorf("%w: %w", ErrForbidden, err)
 	case dialled:
 		e.Kind, e.Err = meter.ErrNotFound, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

@@ -36,7 +36,7 @@ type world struct {
 	boot     string
 	instance string
 	first    int                                           // window that it remembers
-	last     int                                           // window that there is; 0: they go on
+	last     int                                           // the last window; 0: they go on
 	lines    []string                                      // that are told before the next window of each stream
 	refuse   bool                                          // connections
 	links    map[*link]bool                                // that are open
