@@ -18,6 +18,7 @@ import (
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
+	"powerspy2/internal/serve"
 	"powerspy2/internal/serve/client"
 	"powerspy2/internal/shell"
 	"powerspy2/meter"
@@ -112,6 +113,11 @@ var advices = []advice{
 	when(job.ErrNotFound, "check its name and $PATH"),
 	when(job.ErrNotExecutable, "make it executable (`chmod +x`), or give the program that runs it"),
 	when(job.ErrNoProcess, "`ps -e` lists them"),
+	when(serve.ErrNoWebConfig, "give --web.config.file with TLS and passwords or client certificates (docs/serve.md shows one), or listen on 127.0.0.1"),
+	when(serve.ErrNoLogin, "add basic_auth_users, or client_ca_file and client_auth_type: RequireAndVerifyClientCert"),
+	when(serve.ErrNoTLS, "add tls_server_config with cert_file and key_file"),
+	when(serve.ErrAnswered, "stop it, or give another path"),
+	when(errServeFile, "leave it out; `powerspy measure --device FILE` reads it"),
 
 	// This machine.
 	when(rfcomm.ErrKernelStuck, "reboot this machine (nothing less helps; a kernel before 6.1.192 or from 6.12 on does not have this bug)"),

@@ -20,6 +20,7 @@ import (
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
+	"powerspy2/internal/serve"
 	"powerspy2/internal/serve/client"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -62,6 +63,11 @@ func TestAdvice(t *testing.T) {
 		{job.ErrNotFound, "$PATH"},
 		{fmt.Errorf("x: %w: %w", job.ErrNotExecutable, syscall.EACCES), "`chmod +x`"},
 		{job.ErrNoProcess, "`ps -e`"},
+		{fmt.Errorf("x: %w", serve.ErrNoWebConfig), "give --web.config.file"},
+		{serve.ErrNoLogin, "add basic_auth_users"},
+		{serve.ErrNoTLS, "add tls_server_config"},
+		{serve.ErrAnswered, "give another path"},
+		{kind(meter.ErrUsage, errServeFile), "`powerspy measure --device FILE`"},
 
 		{rfcomm.ErrKernelStuck, "reboot"},
 		{meter.ErrNamespace, "--network host"},

@@ -1,44 +1,58 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"os"
 	"slices"
-	"strings"
-	"sync"
 
 	"powerspy2/internal/cli"
-	"powerspy2/internal/harmless"
-	"powerspy2/internal/owner"
 	"powerspy2/internal/serve"
-	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
 const (
-	listenFlag = "listen"
-	keepFlag   = "keep"
+	listenFlag      = "listen"
+	keepFlag        = "keep"
+	webConfigFlag   = "web.config.file"
+	allowedHostFlag = "allowed-host"
+	socketModeFlag  = "socket-mode"
+	socketGroupFlag = "socket-group"
 )
 
 func (a *app) serveCommand() *cli.Command {
+	const network = "Who may read"
 	return &cli.Command{
 		Name:  "serve",
 		Usage: "let many programs read a meter at once, here and on other machines",
-		Description: `Measures with a meter, or several, and hands every window to everybody who
-may read it, at once: JSON over HTTP, on a Unix socket that only you may open
-unless --listen says otherwise. It runs until Ctrl-C, and remembers an hour.
+		Description: `Measures with a meter, or several, and hands every window to everybody who may
+read it, at once: JSON over HTTP, on a Unix socket that only you may open unless
+--listen says otherwise. It runs until Ctrl-C, and remembers an hour. A meter that
+is away is waited for, and disturbs no other one. docs/serve.md tells all of it.
+
+Nothing is open to the network by itself. What is listened on beyond this machine
+needs --web.config.file with TLS and passwords, or client certificates: what a
+machine draws tells what it does. A port of the loopback can be read by all users
+of this machine. On SIGHUP the web configuration is read again.
+
+--record DIR keeps every window, in a file for each meter and day.
 
 Examples:
 
     powerspy serve
-    powerspy serve --device sim: --listen unix:/tmp/meter.sock
-    powerspy serve --listen 127.0.0.1:8080`,
+    powerspy serve --device sim: --device sim:load=wave --keep 24h
+    powerspy serve --listen unix:/run/lab/power.sock --socket-group lab
+    powerspy serve --listen 127.0.0.1:9797
+    powerspy serve --listen :9797 --web.config.file web.yml
+    powerspy serve --record /var/lib/powerspy`,
 		Flags: append([]*cli.Flag{
-			{Name: listenFlag, Takes: cli.Text{}, Repeats: true, Usage: "listen on `ADDRESS`: unix:PATH, or HOST:PORT; may be given again"},
-			{Name: keepFlag, Takes: cli.Duration{Examples: "10m, 1h, 24h"}, Default: "1h", Usage: "remember `TIME`"},
+			{Name: listenFlag, Takes: cli.Text{}, Repeats: true, Default: "a socket of yours", Usage: "listen on `ADDRESS`, unix:PATH or HOST:PORT; may be given again"},
+			{Name: keepFlag, Takes: cli.Duration{Examples: "10m, 1h, 24h"}, Default: "1h", Usage: "remember what was measured for `TIME`"},
+			{Name: recordFlag, Takes: cli.File{}, Usage: "keep every window in the directory `DIR`, a file a day"},
+			{Name: webConfigFlag, Category: network, Takes: cli.File{}, Usage: "TLS and logins, in the `FILE` that Prometheus' exporters have"},
+			{Name: allowedHostFlag, Category: network, Takes: cli.Text{}, Repeats: true, Usage: "answer requests for `NAME`, too; may be given again"},
+			{Name: socketModeFlag, Category: network, Takes: fileMode{}, Default: "600; with a group 660", Usage: "permissions of the Unix sockets: `MODE`, octal"},
+			{Name: socketGroupFlag, Category: network, Takes: cli.Text{}, Usage: "the `GROUP` of the Unix sockets"},
 			pinFile(), pin(),
 		}, slices.Concat(streamFlags(), recoveryFlags(), a.manyDevices())...),
 		Action: a.serve,
@@ -56,7 +70,7 @@ func (a *app) manyDevices() []*cli.Flag {
 	return flags
 }
 
-func (a *app) serve(c *cli.Context) error {
+func (a *app) serve(c *cli.Context) (err error) {
 	s, err := a.session(c)
 	if err != nil {
 		return err
@@ -66,18 +80,33 @@ func (a *app) serve(c *cli.Context) error {
 	if sv.recovery, err = parseRecovery(c); err != nil {
 		return err
 	}
-	cfg := serve.Config{Keep: c.Duration(keepFlag), Tool: toolVersion(), Log: func(line string) { s.progress.Line("%s", line) }}
+	cfg := serve.Config{
+		Keep: c.Duration(keepFlag), Tool: toolVersion(), Claim: s.claimFile,
+		Log: func(line string) { s.progress.Line("%s", line) },
+	}
+	if cfg.Record, err = recordDirectory(c); err != nil {
+		return err
+	}
 	if cfg.Meters, err = sv.meters(deviceTexts(c)); err != nil {
 		return err
 	}
-	listeners, err := sv.listen(c)
+	path := c.String(webConfigFlag)
+	if path != "" {
+		if cfg.Web, err = serve.LoadWebConfig(path); err != nil {
+			return fmt.Errorf("web configuration: %w", err)
+		}
+	}
+	listeners, err := sv.listen(c, &cfg)
 	if err != nil {
 		return err
 	}
+	defer sv.release()
 	server, err := serve.New(cfg)
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
+	stop := sv.watch(c.Context, server, path, listeners)
+	defer stop()
 	return server.Run(c.Context, listeners...)
 }
 
@@ -93,157 +122,36 @@ func deviceTexts(c *cli.Context) []string {
 	return texts
 }
 
+// recordDirectory returns the directory of --record, which has to be there.
+func recordDirectory(c *cli.Context) (string, error) {
+	dir := c.String(recordFlag)
+	if dir == "" {
+		return "", nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", fmt.Errorf("recordings in %s: %w", dir, cause(err))
+	}
+	if !info.IsDir() {
+		return "", c.Usagef("--%s takes a directory, and %s is none", recordFlag, dir)
+	}
+	return dir, nil
+}
+
 // serving is what `serve` works with.
 type serving struct {
 	*session
 	stream   meter.StreamConfig
 	recovery meter.Recovery
-	socket   string // the first Unix socket that is listened on
-
-	facts sync.Mutex // around what is learnt
+	socket   string         // the first Unix socket that is listened on; empty: none
+	releases []func() error // of what was claimed
 }
 
-// meters returns the meters that devices name.
-func (s *serving) meters(devices []string) ([]serve.MeterConfig, error) {
-	var list []serve.MeterConfig
-	for _, text := range devices {
-		target, err := meter.ParseTarget(text)
-		if err != nil {
-			return nil, err
-		}
-		name := s.name(target)
-		if target.Kind == meter.Simulated {
-			name = simulatorName(list)
-		}
-		if slices.ContainsFunc(list, func(m serve.MeterConfig) bool { return m.Name == name }) {
-			return nil, &meter.Error{Kind: meter.ErrUsage, Op: fmt.Sprintf("device %q", text), Err: fmt.Errorf("the meter %s is given twice", name)}
-		}
-		list = append(list, serve.MeterConfig{Name: name, Target: target, Open: s.opener(name, target)})
-	}
-	return list, nil
-}
-
-// simulatorName returns sim, sim2, sim3 and so on.
-func simulatorName(list []serve.MeterConfig) string {
-	n := 1
-	for _, m := range list {
-		if m.Target.Kind == meter.Simulated {
-			n++
+// release gives back what was claimed.
+func (s *serving) release() {
+	for _, release := range s.releases {
+		if err := release(); err != nil {
+			s.progress.Line("%s", sentence(err))
 		}
 	}
-	if n == 1 {
-		return "sim"
-	}
-	return fmt.Sprintf("sim%d", n)
-}
-
-// name returns what a meter is served as: its alias, its name, or its address.
-func (s *serving) name(t meter.Target) string {
-	switch t.Kind {
-	case meter.Any:
-		if len(s.config.Meters) == 0 {
-			return "powerspy"
-		}
-		t = s.config.Meters[0].Target
-	case meter.TCP:
-		return t.Host
-	}
-	known := s.config.Of(t)
-	if known == nil && t.Kind == meter.Named {
-		known, _ = s.config.Called(t.Name) // else it is looked for
-	}
-	if known != nil {
-		t = known.Target
-	}
-	return harmless.Text(cmp.Or(t.Alias, t.Name, t.Device()))
-}
-
-// opener returns what begins to measure with a meter.
-func (s *serving) opener(name string, t meter.Target) func(context.Context, func(meter.Status)) (measure.Source, error) {
-	return func(ctx context.Context, report func(meter.Status)) (measure.Source, error) {
-		cfg := s.meter
-		cfg.Target, cfg.AskPIN, cfg.Choose = t, nil, nil
-		cfg.Report = report
-		cfg.Claim = s.claimServed
-		if cfg.Trace != nil {
-			cfg.Trace = func(sent bool, p []byte) { s.progress.trace(sent, p) }
-		}
-		learnt := cfg.Learnt
-		cfg.Learnt = func(t meter.Target, f meter.Facts) {
-			s.facts.Lock()
-			defer s.facts.Unlock()
-			learnt(t, f)
-		}
-		recall := cfg.Recall
-		cfg.Recall = func(t meter.Target) (meter.Facts, bool) {
-			s.facts.Lock()
-			defer s.facts.Unlock()
-			return recall(t)
-		}
-		return meter.Supervise(ctx, cfg, s.stream, s.recovery)
-	}
-}
-
-// claimServed takes a meter, and says where it can be read.
-func (s *serving) claimServed(t meter.Target) (release func() error, err error) {
-	me := owner.Self(s.env.args)
-	me.Socket = s.socket
-	return s.takeAs("the meter", owner.Key(t), me)
-}
-
-// listen opens what is listened on.
-func (s *serving) listen(c *cli.Context) (listeners []*serve.Listener, err error) {
-	var addresses []string
-	for _, v := range cli.Values(c, listenFlag) {
-		addresses = append(addresses, v.(string))
-	}
-	if addresses == nil {
-		path, err := s.usualSocket()
-		if err != nil {
-			return nil, err
-		}
-		addresses = []string{"unix:" + path}
-	}
-	for _, a := range addresses {
-		path, ok := strings.CutPrefix(a, "unix:")
-		if !ok {
-			return nil, errors.Join(c.Usagef("--listen %s: not unix:PATH", a), closeAll(listeners))
-		}
-		if path, err = filepath.Abs(path); err == nil {
-			var l *serve.Listener
-			if l, err = serve.ListenUnix(path, serve.SocketConfig{Group: -1}); err == nil {
-				listeners = append(listeners, l)
-				s.socket = cmp.Or(s.socket, path)
-			}
-		}
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("listen on %s: %w", a, err), closeAll(listeners))
-		}
-	}
-	return listeners, nil
-}
-
-// usualSocket is where a server listens that is told nothing.
-func (s *serving) usualSocket() (string, error) { return serveSocket(s.env.getenv) }
-
-// serveSocket returns the path of the socket of a server that was told none: of a
-// service in its directory, else in this user's.
-func serveSocket(getenv func(string) string) (string, error) {
-	if dir := getenv("RUNTIME_DIRECTORY"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "powerspy.sock"), nil
-	}
-	dir, err := owner.Directory(getenv)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Join(dir, "serve.sock"), nil
-}
-
-// closeAll closes listeners.
-func closeAll(listeners []*serve.Listener) error {
-	var errs []error
-	for _, l := range listeners {
-		errs = append(errs, l.Close())
-	}
-	return errors.Join(errs...)
 }

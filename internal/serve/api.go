@@ -19,6 +19,7 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+api.Meters, s.listMeters)
 	mux.HandleFunc("GET "+api.Clock, s.clock)
+	mux.HandleFunc("GET "+api.OpenAPI, s.describeAPI)
 	mux.HandleFunc("GET "+api.Healthy, s.healthy)
 	mux.HandleFunc("GET "+api.Ready, s.ready)
 	mux.HandleFunc("GET "+api.Meters+"/{meter}/events", s.ofMeter(s.events))

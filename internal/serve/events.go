@@ -74,6 +74,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, m *Meter) {
 	}
 	st.reader = m.hub.Reader(since)
 	defer st.reader.Close()
+	// That of the request, which has been read, would end the stream.
+	_ = st.control.SetReadDeadline(time.Time{})
 	_ = st.run(r.Context()) // who read is gone
 }
 

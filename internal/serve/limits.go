@@ -27,6 +27,51 @@ func (s *slots) take() (give func()) {
 	}
 }
 
+// left returns how many there are left.
+func (s *slots) left() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.free
+}
+
+const (
+	// maxGuests is how many connections there are at most, and maxOfOne how many of
+	// one address or user. Without a limit a process runs out of files, also for the
+	// meter.
+	maxGuests = 800
+	maxOfOne  = 600
+)
+
+// guests are the connections that there are.
+type guests struct {
+	mu  sync.Mutex
+	all int
+	of  map[any]int
+}
+
+// enter counts one more of a peer, and returns what ends that; nil: there are too
+// many.
+func (g *guests) enter(peer any) (leave func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.all >= maxGuests || g.of[peer] >= maxOfOne {
+		return nil
+	}
+	if g.of == nil {
+		g.of = make(map[any]int)
+	}
+	g.all++
+	g.of[peer]++
+	return sync.OnceFunc(func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.all--
+		if g.of[peer]--; g.of[peer] == 0 {
+			delete(g.of, peer)
+		}
+	})
+}
+
 // userNames remembers what users are called.
 type userNames struct {
 	mu    sync.Mutex

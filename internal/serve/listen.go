@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"time"
@@ -52,7 +54,8 @@ func (l *Listener) String() string {
 // not a stream, which has its own.
 func (s *Server) httpServer() *http.Server {
 	return &http.Server{
-		Handler:           s.handler,
+		Handler:           s.guarded(s.loggedIn(s.handler)),
+		ErrorLog:          log.New(io.Discard, "", 0), // what strangers send is no news
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
@@ -75,21 +78,67 @@ type peer struct {
 	uid  int // Unix: the user, -1 where the system does not say
 }
 
+// key is what the connections of one peer have in common.
+func (p *peer) key(c net.Conn) any {
+	if p.kind == Unix {
+		return p.uid
+	}
+	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return c.RemoteAddr().String()
+}
+
+// A conn is a connection that is counted.
+type conn struct {
+	net.Conn
+	peer    peer
+	release func()
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.release()
+	return c.Conn.Close()
+}
+
+// A door is a listener that lets in only so many.
+type door struct {
+	*Listener
+	guests *guests
+}
+
+// Accept implements net.Listener. Who is one too many is hung up on.
+func (d *door) Accept() (net.Conn, error) {
+	for {
+		c, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		p := peer{d.Kind, -1}
+		if u, ok := c.(*net.UnixConn); ok {
+			p.uid = peerUID(u)
+		}
+		if release := d.guests.enter(p.key(c)); release != nil {
+			return &conn{c, p, release}, nil
+		}
+		_ = c.Close() // there is nothing to tell
+	}
+}
+
+// peerOf returns who is at the other end of a connection that a door let in.
 func peerOf(c net.Conn) peer {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	if u, ok := c.(*net.UnixConn); ok {
-		return peer{Unix, peerUID(u)}
-	}
-	if a, ok := c.LocalAddr().(*net.TCPAddr); ok && a.IP.IsLoopback() {
-		return peer{Loopback, -1}
+	if c, ok := c.(*conn); ok {
+		return c.peer
 	}
 	return peer{Network, -1}
 }
 
-// peerFrom returns who sent a request. One that came by no connection of a
-// listener's is from the network.
+// peerFrom returns who sent a request. One that came by no connection is from the
+// network.
 func peerFrom(r *http.Request) peer {
 	if p, ok := r.Context().Value(peerKey{}).(peer); ok {
 		return p

@@ -55,8 +55,13 @@ func (l *marks) after(from time.Time) []byMark {
 	return found
 }
 
-// maxMark bounds the body of a request that sets a mark, in bytes.
-const maxMark = 4 << 10
+const (
+	// maxMark bounds the body of a request that sets a mark, in bytes.
+	maxMark = 4 << 10
+
+	// early is by how much a mark may be in the future, by another clock.
+	early = time.Second
+)
 
 // listMarks answers with the marks of a moment and later ones.
 func (s *Server) listMarks(w http.ResponseWriter, r *http.Request, m *Meter) {
@@ -109,6 +114,10 @@ func (s *Server) setMark(w http.ResponseWriter, r *http.Request, m *Meter) {
 	k := byMark{measure.Mark{Time: now, Name: n.Name, End: n.End}, by}
 	if n.Time != nil {
 		k.Time = n.Time.Time
+	}
+	if k.Time.Sub(now) > early {
+		refuse(w, http.StatusBadRequest, "time_s is in the future")
+		return
 	}
 	if err := k.Check(); err != nil {
 		refuse(w, http.StatusBadRequest, harmless.Text(err.Error()))

@@ -39,6 +39,7 @@ type Meter struct {
 	state   api.State
 	reason  string
 	since   time.Time
+	heard   time.Time      // when anything happened last
 	header  *record.Header // nil: it was never reached
 	headers int            // how many there were
 	window  time.Duration  // length of the last window; 0: there was none
@@ -51,7 +52,7 @@ func newMeter(c MeterConfig, keep time.Duration, tool string) *Meter {
 		config: c, tool: tool,
 		hub:     &measure.Hub{Keep: keep},
 		history: &measure.History{Keep: keep, Forget: true},
-		state:   api.Connecting, since: time.Now(),
+		state:   api.Connecting, since: time.Now(), heard: time.Now(),
 	}
 	m.feed = &feed{sinks: []measure.Sink{m.hub, m.history, m.readings()}, fresh: true}
 	return m
@@ -169,7 +170,7 @@ func (m *Meter) reached(src measure.Source, first *meter.Window) {
 func (m *Meter) up(w *meter.Window) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.window = w.Length
+	m.window, m.heard = w.Length, time.Now()
 	if m.state != api.Up {
 		m.state, m.reason, m.since = api.Up, "", time.Now()
 	}
@@ -177,6 +178,9 @@ func (m *Meter) up(w *meter.Window) {
 
 // status takes note of what is going on.
 func (m *Meter) status(s *meter.Status) {
+	m.mu.Lock()
+	m.heard = time.Now()
+	m.mu.Unlock()
 	if s.Phase == meter.Stalled || s.Phase == meter.Recovering {
 		m.set(api.Away, harmless.Text(s.Text))
 	}
@@ -188,7 +192,7 @@ func (m *Meter) set(s api.State, reason string) {
 	if m.state != s {
 		m.since = time.Now()
 	}
-	m.state, m.reason = s, reason
+	m.state, m.reason, m.heard = s, reason, time.Now()
 }
 
 // end ends the streams of readers.

@@ -3,10 +3,13 @@ package serve
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"powerspy2/internal/serve/api"
@@ -31,6 +34,9 @@ type Config struct {
 	// this machine's loopback and the addresses that are listened on.
 	AllowedHosts []string
 
+	// Web is who is let in over TCP; nil: everybody.
+	Web *WebConfig
+
 	// MaxReaders bounds how many streams of events there are at once. 0: 500.
 	MaxReaders int
 
@@ -41,6 +47,12 @@ type Config struct {
 
 	// Handlers answer requests besides those of the API, by pattern (http.ServeMux).
 	Handlers map[string]http.Handler
+
+	// Record is the directory in which recordings are kept; empty: none are.
+	Record string
+
+	// Claim keeps others away from a file of a recording: see record.FileConfig.
+	Claim func(key string) (release func() error, err error)
 
 	// Log is told what a person should know, in a line; may be nil.
 	Log func(line string)
@@ -57,6 +69,9 @@ type Server struct {
 	meters  []*Meter
 	byName  map[string]*Meter
 	handler http.Handler
+	web     atomic.Pointer[WebConfig]
+	doorman *doorman
+	guests  guests
 	readers slots
 	users   userNames
 	ending  chan struct{} // closed when the server is to end
@@ -75,8 +90,9 @@ func New(c Config) (*Server, error) {
 	if c.Log == nil {
 		c.Log = func(string) {}
 	}
-	s := &Server{config: c, byName: make(map[string]*Meter), ending: make(chan struct{})}
+	s := &Server{config: c, byName: make(map[string]*Meter), doorman: newDoorman(), ending: make(chan struct{})}
 	s.boot, s.instance = api.BootID(), rand.Text()
+	s.web.Store(c.Web)
 	s.readers.free = c.MaxReaders
 	for _, mc := range c.Meters {
 		if s.byName[mc.Name] != nil {
@@ -109,12 +125,50 @@ const (
 	farewell = time.Second
 )
 
+// Reload takes another web configuration, for connections and requests from now on;
+// readers are not cut. What is not allowed at the start is refused, too, and
+// nothing changes: errors are those of [WebConfig.Guards], and that TLS came or went.
+func (s *Server) Reload(w *WebConfig, listeners ...*Listener) error {
+	if w.secure() != s.web.Load().secure() {
+		return errors.New("TLS is switched on or off with a new start only")
+	}
+	for _, l := range listeners {
+		if err := w.Guards(l.Kind); err != nil {
+			return err
+		}
+	}
+	s.web.Store(w)
+	return nil
+}
+
+// listener returns a listener as it is served.
+func (s *Server) listener(l *Listener) net.Listener {
+	d := &door{l, &s.guests}
+	if l.Kind == Unix || !s.web.Load().secure() {
+		return d
+	}
+	return tls.NewListener(d, &tls.Config{
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.web.Load().tls, nil },
+	})
+}
+
 // Run measures, and serves listeners, which it closes, until ctx ends: then meters
 // are stopped, and readers get the end of their streams. The error is that of a
-// listener which failed.
+// listener which failed, or of [WebConfig.Guards].
 func (s *Server) Run(ctx context.Context, listeners ...*Listener) error {
+	for _, l := range listeners {
+		if err := s.web.Load().Guards(l.Kind); err != nil {
+			for _, l := range listeners {
+				_ = l.Close() // nothing came from it
+			}
+			return fmt.Errorf("listen on %s: %w", l, err)
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	disks, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
+	recorded := s.record(disks)
 	var measuring sync.WaitGroup
 	for _, m := range s.meters {
 		measuring.Go(func() { m.run(ctx) })
@@ -124,7 +178,7 @@ func (s *Server) Run(ctx context.Context, listeners ...*Listener) error {
 	var serving sync.WaitGroup
 	for _, l := range listeners {
 		serving.Go(func() {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := server.Serve(s.listener(l)); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("serve %s: %w", l, err)
 			}
 		})
@@ -155,5 +209,43 @@ func (s *Server) Run(ctx context.Context, listeners ...*Listener) error {
 	}
 	serving.Wait()
 	measuring.Wait()
+	select {
+	case <-recorded:
+	case <-time.After(farewell): // a disk does not answer
+	}
 	return err
+}
+
+// record begins to record, where that is wanted, and returns what is closed when all
+// is on disk.
+func (s *Server) record(ctx context.Context) (done <-chan struct{}) {
+	closed := make(chan struct{})
+	var recording sync.WaitGroup
+	if s.config.Record != "" {
+		for _, m := range s.meters {
+			r := &recorder{meter: m, dir: s.config.Record, claim: s.config.Claim, log: s.config.Log}
+			in := m.hub.Reader(time.Time{})
+			recording.Go(func() { r.run(ctx, in) })
+		}
+	}
+	go func() {
+		recording.Wait()
+		close(closed)
+	}()
+	return closed
+}
+
+// Readers returns how many streams of events there are.
+func (s *Server) Readers() int { return s.config.MaxReaders - s.readers.left() }
+
+// Silent returns for how long nothing has happened at the meter that is silent for
+// longest: no window, no step of setting up or of a recovery.
+func (s *Server) Silent() time.Duration {
+	var longest time.Duration
+	for _, m := range s.meters {
+		m.mu.Lock()
+		longest = max(longest, time.Since(m.heard))
+		m.mu.Unlock()
+	}
+	return longest
 }
