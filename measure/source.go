@@ -33,7 +33,7 @@ type Remote interface {
 	Source
 
 	// ClockError returns the standard uncertainty of that clock against the one of
-	// this machine.
+	// this machine, for the windows that were yielded last.
 	ClockError() time.Duration
 }
 

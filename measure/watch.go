@@ -28,12 +28,14 @@ func StartWatch(ctx context.Context, src Source, h *History, sinks ...Sink) *Wat
 	if h.Resolution == 0 {
 		h.Resolution = src.Info().Resolution()
 	}
-	if r, ok := src.(Remote); ok && h.ClockError == 0 {
-		h.ClockError = r.ClockError()
-	}
 	w := &Watch{History: h, enough: make(chan struct{}), done: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	all := append([]Sink{h, until{w.enough}}, sinks...)
+	if r, ok := src.(Remote); ok && h.ClockError == 0 {
+		c := clockWatch{h, r}
+		_ = c.Event(nil) // it never fails
+		all = append([]Sink{c}, all...)
+	}
 	go func() {
 		defer close(w.done)
 		defer w.cancel()
@@ -83,6 +85,23 @@ func (w *Watch) Stop() (Outcome, error) {
 	<-w.done
 	return w.out, w.err
 }
+
+// clockWatch is a sink that keeps up with how uncertain the clock of a source is. The
+// worst counts: it is not remembered for which windows.
+type clockWatch struct {
+	history *History
+	source  Remote
+}
+
+func (c clockWatch) Event(*meter.Event) error {
+	e := c.source.ClockError()
+	c.history.mu.Lock()
+	defer c.history.mu.Unlock()
+	c.history.ClockError = max(c.history.ClockError, e)
+	return nil
+}
+
+func (clockWatch) End() error { return nil }
 
 // until is a sink that has enough when a channel is closed.
 type until struct{ enough <-chan struct{} }

@@ -13,6 +13,31 @@ type remote struct{ measuretest.Source }
 
 func (*remote) ClockError() time.Duration { return 3 * time.Millisecond }
 
+// A worsening clock is known less well with each window.
+type worsening struct {
+	measuretest.Source
+	asked int
+}
+
+func (w *worsening) ClockError() time.Duration {
+	w.asked++
+	return time.Duration(w.asked) * time.Millisecond
+}
+
+// TestWatchClockWorsens: the worst counts.
+func TestWatchClockWorsens(t *testing.T) {
+	src := &worsening{Source: measuretest.Source{Events: measuretest.Windows(time.Now(), 4, 20*time.Millisecond, 10)}}
+	h := new(measure.History)
+	w := measure.StartWatch(t.Context(), src, h)
+	<-w.Context().Done()
+	if _, err := w.Stop(); err != nil {
+		t.Error(err)
+	}
+	if want := 5 * time.Millisecond; h.ClockError != want {
+		t.Errorf("%v, want %v", h.ClockError, want)
+	}
+}
+
 // TestWatchClock: the History of a watch knows how uncertain the clock of its source
 // is, unless it is told better.
 func TestWatchClock(t *testing.T) {

@@ -3,27 +3,34 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/job"
+	"powerspy2/internal/serve/client"
 	"powerspy2/measure"
+	"powerspy2/meter"
 )
 
 func (a *app) markCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "mark",
-		Usage: "begin a phase of the job that `powerspy run` measures",
+		Usage: "begin a phase of the job that `powerspy run` measures, or mark a moment at a server",
 		Args:  []cli.Arg{{Name: "NAME", What: "the name of a phase", Optional: true}},
 		Description: `Within a command that ` + "`powerspy run`" + ` runs, this begins a phase, which lasts
 until the next mark, ` + "`powerspy mark --end`" + `, or the end of the command. Writing a
 line with the name to the pipe $POWERSPY_MARKS does the same.
 
+With --device SERVER the mark is set at a meter of powerspy serve, for all who
+read it: on its page, in recordings that measure --record makes through it.
+
 Examples:
 
     powerspy mark compile
-    powerspy mark --end`,
-		Flags:  []*cli.Flag{{Name: "end", Usage: "end the phase, and begin none"}},
+    powerspy mark --end
+    powerspy mark --device unix:/run/powerspy/powerspy.sock "new fan"`,
+		Flags:  slices.Concat([]*cli.Flag{{Name: "end", Usage: "end the phase, and begin none"}}, serverFlags(), a.globalFlags()),
 		Action: a.mark,
 	}
 }
@@ -40,14 +47,37 @@ func (a *app) mark(c *cli.Context) error {
 			return c.Usagef("%w", err)
 		}
 	}
-	err := job.Send(a.env.getenv(job.MarksVariable), m)
+	pipe := a.env.getenv(job.MarksVariable)
+	if c.IsTyped(deviceFlag) || c.IsSet(deviceFlag) && pipe == "" {
+		return a.markServed(c, m)
+	}
+	err := job.Send(pipe, m)
 	switch {
 	case errors.Is(err, job.ErrNoJob):
-		return advise(fmt.Errorf("mark: %w", err), "it works in a command that `powerspy run` runs")
+		return advise(fmt.Errorf("mark: %w", err), "it works in a command that `powerspy run` runs, and with --device SERVER")
 	case errors.Is(err, job.ErrEnded):
 		return advise(fmt.Errorf("mark: %w", err), "mark while the command of `powerspy run` runs")
 	case err != nil:
 		return fmt.Errorf("mark: %w", err)
 	}
 	return nil
+}
+
+// markServed sets a mark at a server.
+func (a *app) markServed(c *cli.Context, m measure.Mark) error {
+	s, err := a.session(c)
+	if err != nil {
+		return err
+	}
+	t := s.meter.Meant()
+	if t.Kind != meter.Served {
+		return c.Usagef("--device %s is no server, at which a mark could be set", c.String(deviceFlag))
+	}
+	login, err := s.login(t.Server)
+	if err != nil {
+		return err
+	}
+	to := client.New(login)
+	defer to.Close()
+	return to.SetMark(c.Context, m)
 }

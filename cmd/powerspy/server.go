@@ -166,7 +166,7 @@ func (s *session) throughServer(ctx context.Context, held meter.Target, err erro
 			continue
 		}
 		if s.progress.terminal {
-			s.progress.Line("reading %s through the server at unix:%s", src.Target().Name, socket)
+			s.progress.Line("reading %s through the server at %s", src.Target().Name, meter.Server{Socket: socket})
 		}
 		return src, true
 	}

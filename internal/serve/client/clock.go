@@ -176,10 +176,20 @@ func (c *clock) renew(again bool) {
 	}
 }
 
+// pause returns how long to wait for the next exchange.
+func (c *clock) pause() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.same && c.doubt >= maxDrift {
+		return exchangeSoon
+	}
+	return exchangeEvery
+}
+
 // error returns the standard uncertainty of the offset until the next exchange: that
 // of a rectangular distribution between the bounds.
 func (c *clock) error() time.Duration {
-	_, bound, _ := c.offset(c.now() + exchangeEvery)
+	_, bound, _ := c.offset(c.now() + c.pause())
 	return time.Duration(float64(bound) / math.Sqrt(3))
 }
 

@@ -71,15 +71,11 @@ func (s *Source) synchronise() (api.Time, error) {
 // follow makes exchanges until ctx ends. One that fails is left out: whether the server
 // is away is for the stream to tell.
 func (s *Source) follow(ctx context.Context) {
-	for begun := time.Now(); ; {
-		pause := exchangeEvery
-		if time.Since(begun) < 2*driftBase {
-			pause = exchangeSoon
-		}
+	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-time.After(s.clock.pause()):
 		}
 		if !s.clock.shared() {
 			_, _ = s.client.exchange(ctx, s.clock)
