@@ -222,7 +222,7 @@ func like(v float64, t *bench.Statistics) string {
 func energyTable(res *bench.Result) table {
 	t := table{
 		Caption: "Energy of an execution", Columns: []string{"Command", "Runs", "Mean", "Standard deviation / J", "Median / J", "Lowest / J", "Highest / J", "Systematic ±/J"},
-		Note: "Means are with the half of their 95 % interval, in which the systematic part of the measuring uncertainty is contained.",
+		Note: "Behind ± is half of the 95 % interval of the mean, which contains the systematic part of the measuring uncertainty.",
 	}
 	for i := range res.Series {
 		s := &res.Series[i]
@@ -239,7 +239,7 @@ func quantitiesTable(res *bench.Result) table {
 	if res.Baseline != nil {
 		list = slices.Insert(list, 1, bench.Net)
 	}
-	t := table{Caption: "Energy, time and power: means with the half of their 95 % interval", Columns: []string{"Command"}}
+	t := table{Caption: "Energy, time and power: means, with half of their 95 % interval", Columns: []string{"Command"}}
 	for _, q := range list {
 		text := q.String()
 		t.Columns = append(t.Columns, string(text[0]-'a'+'A')+text[1:])
@@ -290,6 +290,9 @@ func ratioTable(caption string, comparisons []bench.Comparison) table {
 		}
 		if !math.IsNaN(c.P) {
 			p = fmt.Sprintf("%.2g", c.P)
+			if c.P < 1e-4 {
+				p = "< 0.0001"
+			}
 		}
 		if c.RunsFor1 > 0 {
 			runs = fmt.Sprintf("%s of each", grouped(c.RunsFor1))

@@ -71,6 +71,7 @@ type table struct {
 
 // HTML writes the page.
 func (r *Report) HTML(w io.Writer) error {
+	r.localize()
 	data, err := r.data()
 	if err != nil {
 		return err

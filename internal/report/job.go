@@ -70,7 +70,7 @@ func ReadJob(in io.Reader, name string) (*Job, error) {
 		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrNoJob, MaxJob)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrNoJob, err)
-	case j.Start == nil || j.End == nil || j.Duration == nil:
+	case j.Start == nil || j.End == nil || j.Duration == nil, !isTime(*j.Start), !isTime(*j.End), !isTime(*j.Duration):
 		return nil, ErrNoJob
 	case j.Version != 1:
 		return nil, fmt.Errorf("%w that this powerspy reads: its version is %d", ErrNoJob, j.Version)
@@ -81,6 +81,10 @@ func ReadJob(in io.Reader, name string) (*Job, error) {
 	return j, nil
 }
 
+// isTime reports whether seconds are a moment, or a length, that can be written: up to
+// the year 2255, which a time.Duration can hold.
+func isTime(s float64) bool { return s >= 0 && s < 9e9 }
+
 // command returns the command as it could be typed.
 func (j *Job) command() string {
 	if len(j.Command) == 0 {
@@ -88,7 +92,5 @@ func (j *Job) command() string {
 	}
 	return harmless.Text(shell.Join(j.Command))
 }
-
-func (j *Job) start() time.Time { return unix(*j.Start) }
 
 func unix(s float64) time.Time { return time.UnixMicro(int64(s * 1e6)) }

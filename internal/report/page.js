@@ -508,7 +508,7 @@
 			if (known(c.mean_J)) {
 				const y = middle + 24;
 				if (known(c.ci95_J[0])) add(g, "line", { class: "interval", x1: x(c.ci95_J[0]), x2: x(c.ci95_J[1]), y1: y, y2: y });
-				const mean = add(g, "path", { class: "mean", d: shape(3, x(c.mean_J), y, 5) });
+				const mean = add(g, "path", { class: "mean", d: shape(3, x(c.mean_J), y, 4) });
 				add(mean, "title", {}, `mean ${c.mean_J.toPrecision(6)} J`);
 			}
 		});
@@ -527,7 +527,7 @@
 			const text = known(r.energy_ratio) ? `${r.label}: ${r.verdict || "too few runs to say"}` : `${r.label}: there is no ratio`;
 			add(g, "text", { class: "halo", x: 8, y: y - 12 }, short(text, width - 20));
 			if (known(r.ci95[0])) add(g, "line", { class: "interval", x1: x(r.ci95[0]), x2: x(r.ci95[1]), y1: y, y2: y });
-			if (known(r.energy_ratio)) add(g, "path", { class: "mean", d: shape(3, x(r.energy_ratio), y, 6) });
+			if (known(r.energy_ratio)) add(g, "path", { class: "mean", d: shape(3, x(r.energy_ratio), y, 4) });
 		});
 	}
 

@@ -53,6 +53,7 @@ var (
 // Picture draws recordings and benches below each other, without a browser. Errors
 // are ErrNoPicture and those of w.
 func (r *Report) Picture(w io.Writer, f picture.Format) error {
+	r.localize()
 	var plots []*plot.Plot
 	var height vg.Length
 	for _, rec := range r.Recordings {

@@ -11,7 +11,7 @@ import (
 type Report struct {
 	Title string         // "": it says what is in it
 	Made  time.Time      // when
-	Zone  *time.Location // of times
+	Zone  *time.Location // of times; nil: local time
 	Tool  string         // version of the program that makes it
 
 	Recordings []*Recording
@@ -23,6 +23,12 @@ type Report struct {
 type Bench struct {
 	Name   string
 	Result *bench.Result
+}
+
+func (r *Report) localize() {
+	if r.Zone == nil {
+		r.Zone = time.Local
+	}
 }
 
 func (r *Report) things() int { return len(r.Recordings) + len(r.Benches) + len(r.Jobs) }

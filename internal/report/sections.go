@@ -214,7 +214,7 @@ func (r *Report) pictureSummary(rec *Recording) string {
 
 // pictureKey tells what the signs of the picture mean.
 func pictureKey(rec *Recording) string {
-	list := []string{"The light area goes from the lowest to the highest power of each pixel, the dark line is the mean; both are the same once windows are wider than a pixel."}
+	list := []string{"The area goes from the lowest to the highest power of each pixel, the line is the mean; zoomed in, it goes from window to window."}
 	if rec.gapsCount > 0 {
 		list = append(list, "Hatched: not measured.")
 	}

@@ -14,6 +14,7 @@ type trace struct {
 	origin time.Time // of times
 	points []point
 	grid   time.Duration // points of one cell of it are merged; 0: none are
+	breaks int           // points that begin later than the one before them ended
 }
 
 // A point is a window, or some that were merged, gaps among them.
@@ -35,9 +36,15 @@ func (t *trace) add(w *meter.Window) {
 	p := point{
 		start: w.Start.Sub(t.origin), end: w.End.Sub(t.origin), low: w.Power, high: w.Power, energy: w.Energy(), length: w.Length.Seconds(),
 	}
-	if n := len(t.points); n > 0 && t.grid > 0 && t.same(&t.points[n-1], &p) {
-		t.points[n-1].merge(&p)
-		return
+	if n := len(t.points); n > 0 {
+		last := &t.points[n-1]
+		if p.start > last.end {
+			t.breaks++
+		}
+		if t.grid > 0 && t.same(last, &p) {
+			last.merge(&p)
+			return
+		}
 	}
 	t.points = append(t.points, p)
 	for len(t.points) >= t.most {
@@ -60,8 +67,11 @@ func (t *trace) halve(window time.Duration) {
 	t.points = t.points[:n+1]
 }
 
-// same reports whether two points lie in one cell of the grid.
-func (t *trace) same(p, q *point) bool { return p.start/t.grid == q.start/t.grid }
+// same reports whether two points lie in one cell of the grid, with no gap between
+// them unless there are very many.
+func (t *trace) same(p, q *point) bool {
+	return p.start/t.grid == q.start/t.grid && (q.start <= p.end || t.breaks > min(mostGaps, t.most/2))
+}
 
 func (p *point) merge(q *point) {
 	p.end = q.end
