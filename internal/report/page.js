@@ -28,12 +28,18 @@
 
 	const pad = (n, digits) => String(n).padStart(digits, "0");
 
-	// local returns the date at a moment in the zone of the report, as UTC has it.
-	function local(t) {
-		let offset = 0;
-		for (const o of data.utc_offsets) if (o.from_s <= t || o === data.utc_offsets[0]) offset = o.offset_s;
-		return new Date(Math.round((t + offset) * 1e3));
+	// offset returns how far local time is ahead of UTC at a moment, in the zone of the report.
+	function offset(t) {
+		let found = 0;
+		for (const o of data.utc_offsets) if (o.from_s <= t || o === data.utc_offsets[0]) found = o.offset_s;
+		return found;
 	}
+
+	// local returns the local date at a moment, as if it were UTC.
+	const local = (t) => new Date(Math.round((t + offset(t)) * 1e3));
+
+	// moment returns when a local time is.
+	const moment = (wall) => wall - offset(wall - offset(wall));
 	const day = (d) => `${d.getUTCFullYear()}-${pad(d.getUTCMonth() + 1, 2)}-${pad(d.getUTCDate(), 2)}`;
 
 	// clock writes a time of the day as fine as a step asks for.
@@ -72,11 +78,15 @@
 	function timeAxis(svg, box, from, to) {
 		const step = timeStep(to - from, Math.max(2, (box.right - box.left) / 95));
 		const x = (t) => box.left + (t - from) / (to - from) * (box.right - box.left);
-		const midnight = (t) => Date.parse(day(local(t)) + "T00:00:00Z") / 1e3 - (local(t) / 1e3 - t);
-		const base = midnight(from);
-		let shown = "";
-		for (let n = Math.ceil((from - base) / step - 1e-6); base + n * step <= to + step * 1e-6; n++) {
-			const t = base + n * step;
+		let shown = "", before = -Infinity;
+		for (let n = Math.ceil((from + offset(from)) / step - 1e-6); ; n++) {
+			const t = moment(n * step);
+			if (t > to + step * 1e-6) break;
+			if (t < from - step * 1e-6 || t <= before) continue; // an hour that clocks skip or repeat
+			before = t;
+			if (!shown && day(local(t)) !== day(local(from)) && x(t) > box.left + 80) {
+				add(svg, "text", { class: "soft", x: box.left, y: box.bottom + 32 }, day(local(from)));
+			}
 			add(svg, "line", { class: "grid", x1: x(t), x2: x(t), y1: box.top, y2: box.bottom });
 			add(svg, "line", { class: "axis", x1: x(t), x2: x(t), y1: box.bottom, y2: box.bottom + 4 });
 			const anchor = x(t) < box.left + 30 ? "start" : x(t) > box.right - 30 ? "end" : "middle";

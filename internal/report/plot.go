@@ -268,12 +268,18 @@ func (c clockTicks) Ticks(low, high float64) []plot.Tick {
 		format = "15:04:05"
 	}
 	first := c.from.Add(time.Duration(low * float64(time.Second)))
-	y, m, d := first.Date()
-	at := time.Date(y, m, d, 0, 0, 0, 0, first.Location())
-	at = at.Add((first.Sub(at) + step - 1) / step * step)
+	// Steps of the clock on the wall, whatever becomes of the offset from UTC.
+	_, offset := first.Zone()
+	wall := first.Add(time.Duration(offset) * time.Second).UTC().Truncate(step)
 	var ticks []plot.Tick
-	for ; !at.After(first.Add(all)); at = at.Add(step) {
-		ticks = append(ticks, plot.Tick{Value: at.Sub(c.from).Seconds(), Label: at.Format(format)})
+	for ; ; wall = wall.Add(step) {
+		at := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), first.Location())
+		if at.After(first.Add(all)) {
+			break
+		}
+		if !at.Before(first) {
+			ticks = append(ticks, plot.Tick{Value: at.Sub(c.from).Seconds(), Label: at.Format(format)})
+		}
 	}
 	return ticks
 }

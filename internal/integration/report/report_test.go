@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,9 @@ import (
 	"powerspy2/internal/integration/browser"
 	"powerspy2/internal/report"
 	"powerspy2/internal/report/reporttest"
+	"powerspy2/measure/measuretest"
+	"powerspy2/meter"
+	"powerspy2/record"
 )
 
 func TestMain(m *testing.M) { os.Exit(browser.Main(m)) }
@@ -40,7 +44,14 @@ func made(t *testing.T, d time.Duration) (page []byte, file string) {
 	if err := reporttest.Write(path, d); err != nil {
 		t.Fatal(err)
 	}
-	recording, err := reporttest.Read(t.Context(), path, report.Reading{Name: "power.jsonl.zst"})
+	pages[d] = write(t, path, file, report.Reading{Name: "power.jsonl.zst"}, report.Bench{Name: "bench.json", Result: reporttest.Bench(30)})
+	return pages[d], file
+}
+
+// write writes the page of a recording, and of benches.
+func write(t *testing.T, path, file string, how report.Reading, benches ...report.Bench) []byte {
+	t.Helper()
+	recording, err := reporttest.Read(t.Context(), path, how)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,14 +61,16 @@ func made(t *testing.T, d time.Duration) (page []byte, file string) {
 	}
 	r := report.Report{
 		Made: reporttest.Start.Add(48 * time.Hour), Zone: zone, Tool: "v1.0.0", Recordings: []*report.Recording{recording},
-		Benches: []report.Bench{{Name: "bench.json", Result: reporttest.Bench(30)}},
+		Benches: benches,
 	}
 	var b bytes.Buffer
 	if err := r.HTML(&b); err != nil {
 		t.Fatal(err)
 	}
-	pages[d] = b.Bytes()
-	return made(t, d)
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // pages are those that were made, by the length of their recording.
@@ -284,6 +297,64 @@ func TestPolicy(t *testing.T) {
 	p.Open(s.URL + "/")
 	p.Wait(drawn)
 	silent(t, p, s.URL+"/")
+}
+
+// TestOdd: recordings that are hard to draw are drawn, and the whole of each is shown.
+func TestOdd(t *testing.T) {
+	long := measuretest.Windows(time.Date(2026, 3, 28, 20, 0, 0, 0, time.UTC), 24*60, time.Minute, 60)
+	for i := range long {
+		long[i].Window.Power = 60 + 20*math.Sin(float64(i)/100)
+	}
+	below := measuretest.Windows(reporttest.Start, 50, reporttest.Window, -5)
+	below[20].Window.Power = -120
+	for name, tt := range map[string]struct {
+		events []meter.Event
+		points int
+		ticks  []string
+	}{
+		"one window":       {events: measuretest.Windows(reporttest.Start, 1, reporttest.Window, 60)},
+		"nothing is drawn": {events: measuretest.Windows(reporttest.Start, 50, reporttest.Window, 0)},
+		"power flows back": {events: below, ticks: []string{"-100"}},
+		"merged":           {events: measuretest.Windows(reporttest.Start, 5000, reporttest.Window, 60), points: 300},
+		"a change of time": {events: long, ticks: []string{"2026-03-28", "2026-03-29", "00:00", "06:00", "18:00"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, file := filepath.Join(dir, "odd.jsonl"), filepath.Join(dir, "odd.html")
+			err := reporttest.Record(path, func(w *record.Writer) error {
+				for i := range tt.events {
+					if err := w.Event(&tt.events[i]); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, path, file, report.Reading{Name: name, Points: tt.points})
+			p := browser.NewPage(t)
+			p.Open("file://" + file)
+			p.Wait(drawn)
+			from, to := view(p)
+			first, last := tt.events[0].Window.Start, tt.events[len(tt.events)-1].Window.End
+			if d := to - from; math.Abs(d-last.Sub(first).Seconds()) > 0.001 {
+				t.Errorf("%g s are shown", d)
+			}
+			if n := browser.Eval[int](p, plot+`.querySelectorAll(".line").length`); n != 1 {
+				t.Errorf("%d lines", n)
+			}
+			texts := browser.Eval[[]string](p, `[...`+plot+`.querySelectorAll("text")].map((t) => t.textContent)`)
+			for _, want := range tt.ticks {
+				if !slices.Contains(texts, want) {
+					t.Errorf("no %q in %q", want, texts)
+				}
+			}
+			browser.Eval[bool](p, plot+`.focus() || true`)
+			p.Keys("++h0")
+			silent(t, p, "file://"+file)
+		})
+	}
 }
 
 // TestBench: each run is a dot, in the row of its command and over time.

@@ -4,6 +4,7 @@ package reporttest
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"time"
@@ -39,24 +40,37 @@ const Invisible = "\x1b[31mred\u2028line\u202ereversed\nnext\x00"
 // Write writes a recording of d with windows of 20 ms, a peak of one of them, a gap of
 // half a minute, two phases that alternate, and a job whose names are hostile.
 func Write(path string, d time.Duration) error {
+	return Record(path, func(w *record.Writer) error { return write(w, d) })
+}
+
+// Record makes a recording that fill fills.
+func Record(path string, fill func(w *record.Writer) error) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	w := record.NewWriter(f, true)
-	check := func(e error) {
-		if err == nil {
-			err = e
-		}
-	}
 	calibration := powerspy.Calibration{Voltage: 0.025, Current: 0.001, Date: powerspy.Date{Year: 2024, Month: time.May, Day: 17}}
-	check(w.Begin(record.Header{
+	err = w.Begin(record.Header{
 		Start: Start, Frequency: 50, Tool: "v1.0.0", Host: "lab",
 		Meter: record.Meter{
 			Name: "PowerSpy <b>4567</b>", Device: "00:0B:CE:07:00:01", Address: [6]byte{0, 0x0b, 0xce, 7, 0, 1}, Serial: 4567, Hardware: 3, Firmware: 4,
 			Calibrations: powerspy.Calibrations{Factory: calibration, Current: calibration},
 		},
-	}))
+	})
+	if err == nil {
+		err = fill(w)
+	}
+	return errors.Join(err, w.End(), f.Close())
+}
+
+func write(w *record.Writer, d time.Duration) error {
+	var err error
+	check := func(e error) {
+		if err == nil {
+			err = e
+		}
+	}
 	random := rand.New(rand.NewPCG(1, 1))
 	windows := int(d / Window)
 	peak, gap := int(PeakAt*float64(windows)), int(GapAt*float64(windows))
@@ -84,8 +98,6 @@ func Write(path string, d time.Duration) error {
 	}
 	job.End = Start.Add(d * 9 / 10)
 	check(w.Job(job))
-	check(w.End())
-	check(f.Close())
 	return err
 }
 
