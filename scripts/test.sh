@@ -11,8 +11,9 @@
 #
 # It installs what the tests need and this machine lacks: dbus-daemon, on which the tests of package
 # bluez run a private bus, systemd-analyze, which looks at the units, man, which reads the man page,
-# zstdcat, which reads recordings, python3 for the provider of the Green Metrics Tool, and Chromium,
-# which looks at pages. npm fetches axe-core, which says what keeps people from using those.
+# zstdcat, which reads recordings, python3 for the provider of the Green Metrics Tool, tmux, in which
+# `powerspy watch` draws, and Chromium, which looks at pages. npm fetches axe-core, which says what
+# keeps people from using those.
 set -euo pipefail
 # shellcheck source=scripts/lib.bash
 . "$(dirname -- "$0")/lib.bash"
@@ -28,7 +29,7 @@ if is_help "${1-}"; then
 	exit
 fi
 
-need dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db zstdcat zstd chromium chromium npm npm
+need dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db zstdcat zstd chromium chromium npm npm tmux tmux
 axe=axe-core-$(sed -n 's/.*axeVersion = "\(.*\)"/\1/p' internal/integration/browser/axe.go)
 if [[ ! -f $(cache "$axe.tgz") ]]; then
 	say "fetching $axe"

@@ -176,6 +176,20 @@ func (p *progress) write(lines []byte) {
 	_, _ = p.w.Write(lines)
 }
 
+// divert has whole lines go elsewhere until back is called. No phase is shown then.
+func (p *progress) divert(w io.Writer) (back func()) {
+	p.End()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.w
+	p.w = w
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.w = before
+	}
+}
+
 // trace shows bytes exchanged with the meter, a line a transfer: `> <?>` was
 // sent, `< <POWERSPY...>` received. What is not printable ASCII is escaped.
 func (p *progress) trace(sent bool, b []byte) {

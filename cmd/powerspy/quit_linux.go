@@ -31,6 +31,13 @@ func catchQuit() (release func()) {
 	return func() { sigaction(syscall.SIGQUIT, action{}) }
 }
 
+// letStop gives SIGTSTP, which is caught, its usual meaning until again is called:
+// after signal.Reset Go's runtime would do nothing on it.
+func letStop() (again func()) {
+	caught := sigaction(syscall.SIGTSTP, action{})
+	return func() { sigaction(syscall.SIGTSTP, caught) }
+}
+
 // An action is a struct sigaction of the kernel's (rt_sigaction(2)). An all-zero
 // one is SIG_DFL without flags. The kernel's set of signals has 64 bits.
 type action [5]uintptr // one word more than 64-bit systems have

@@ -170,7 +170,7 @@ func (s *Seen) look(now time.Time) look {
 			l.state = "away"
 		}
 	case silent:
-		l.state, l.trouble = "no data for " + clock(behind.Truncate(time.Second)), true
+		l.state, l.trouble = "no data for "+clock(behind.Truncate(time.Second)), true
 	}
 	l.fresh = !l.trouble && s.reading.Length > 0
 	return l

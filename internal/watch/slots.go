@@ -4,7 +4,7 @@ import "time"
 
 const (
 	// slotTime is the finest that a chart shows.
-	slotTime = 100 * time.Millisecond
+	slotTime = 20 * time.Millisecond
 
 	// longest is how far back a chart goes.
 	longest = time.Hour
@@ -12,7 +12,7 @@ const (
 	slotCount = int64(longest / slotTime)
 )
 
-// slots is the memory of a chart: the extremes of each tenth of a second.
+// slots is the memory of a chart: the extremes of each fiftieth of a second.
 type slots struct {
 	ring []slot
 	last int64 // number of the newest slot, since the epoch

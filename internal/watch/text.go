@@ -74,16 +74,6 @@ func digits(v float64, n int) string {
 	return strconv.FormatFloat(v, 'f', max(n-1-int(math.Floor(math.Log10(math.Abs(v)))), 0), 64)
 }
 
-// plusMinus writes a value to the second digit of its uncertainty, but no finer
-// than a thousandth of its unit.
-func plusMinus(v, u float64, unit, sign string) string {
-	d := 1
-	if u > 0 {
-		d = min(max(1-int(math.Floor(math.Log10(u))), 0), 3)
-	}
-	return fmt.Sprintf("%.*f %s %s %.*f %s", d, v, unit, sign, d, u, unit)
-}
-
 // seconds writes a short time.
 func seconds(d time.Duration) string {
 	if d >= time.Minute {

@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"powerspy2/internal/figures"
 	"powerspy2/measure"
 )
 
@@ -160,7 +161,11 @@ func (m *Model) headLine(l *look, now time.Time) string {
 	if m.width >= 50 {
 		state += "  " + now.Format(clockTime)
 	}
-	return apart(m.in(strong, m.config.Name), state, m.width)
+	name := fit(m.config.Name, m.width/3)
+	if free := m.width - width(state) - 2; free > m.width/3 {
+		name = fit(m.config.Name, free)
+	}
+	return apart(m.in(strong, name), fit(state, m.width-width(name)-2), m.width)
 }
 
 // numberLines draws the power in large digits. Side tells that what else the meter
@@ -233,19 +238,29 @@ func (m *Model) energyLine() string {
 	if s.Covered <= 0 {
 		return parts(m.width, m.in(strong, "-- J"), "since "+s.From.Format(clockTime)+", nothing was measured yet")
 	}
-	cover := ""
-	if c := s.Coverage(); c < 0.99995 {
-		cover = fmt.Sprintf("coverage %.2f %%", min(100*c, 99.99))
-	}
+	cover := coverage(s)
 	cost := ""
 	if m.config.Cost != nil {
 		cost = "cost " + m.config.Cost(s.Energy)
 	}
 	return parts(m.width,
-		m.in(strong, plusMinus(s.Energy, s.Uncertainty.Expanded(), "J", m.choose("±", "+-"))),
+		m.in(strong, m.joules(s)),
 		"in "+clock(s.Duration()), cover, cost,
 		digits(s.Energy/joulesPerWh, 4)+" Wh",
 		"since "+s.From.Format(clockTime))
+}
+
+// coverage tells how much of a time was measured; empty: all of it.
+func coverage(s *measure.Span) string {
+	if c := s.Coverage(); c < 0.99995 {
+		return fmt.Sprintf("coverage %.2f %%", 100*c)
+	}
+	return ""
+}
+
+// joules writes an energy with its uncertainty.
+func (m *Model) joules(s *measure.Span) string {
+	return strings.Replace(figures.WithUncertainty(s.Energy, s.Uncertainty.Expanded(), "J"), "+-", m.choose("±", "+-"), 1)
 }
 
 const joulesPerWh = 3600
@@ -307,8 +322,29 @@ func (m *Model) phaseLine(p *measure.PhaseEnergy) string {
 		return parts(m.width, "phase "+name, "in "+clock(p.Duration()), "not measured yet")
 	}
 	return parts(m.width, "phase "+name,
-		plusMinus(p.Energy, p.Uncertainty.Expanded(), "J", m.choose("±", "+-")),
+		m.joules(&p.Span),
 		"in "+clock(p.Duration()), "mean "+watts(p.Power())+" W", "from "+p.From.Format(clockTime))
+}
+
+// Summary says in a line what was measured since the key, for after the picture.
+func (m *Model) Summary() string {
+	l := m.seen.look(m.config.Now())
+	m.lastSums = time.Time{}
+	m.sums(&l)
+	if m.counted.Covered <= 0 {
+		return "nothing was measured"
+	}
+	ascii := *m
+	ascii.config.UTF8 = false
+	s := &m.counted
+	text := fmt.Sprintf("%s in %s since %s, mean %s W", ascii.joules(s), clock(s.Duration()), s.From.Format(clockTime), watts(s.Power()))
+	if cover := coverage(s); cover != "" {
+		text += ", " + cover
+	}
+	if l.gaps > 0 {
+		text += fmt.Sprintf("; gaps since the start: %d, %s", l.gaps, seconds(l.lost))
+	}
+	return text
 }
 
 // noteLine is the last thing that happened, for a minute.
