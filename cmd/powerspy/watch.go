@@ -11,6 +11,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/serve/client"
 	"powerspy2/internal/watch"
 	"powerspy2/measure"
 	"powerspy2/meter"
@@ -112,8 +113,8 @@ func (a *app) watch(c *cli.Context) (err error) {
 func (s *session) watch(ctx context.Context, view *watchView, plan *watchPlan, rec *recorder) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	board := &board{progress: s.progress}
-	s.meter.Report = board.report
+	board := &board{progress: s.progress, marks: rec.Mark}
+	s.meter.Report, s.onMark = board.report, board.mark
 	src, err := s.liveSource(ctx, plan.stream, plan.recovery)
 	if err != nil {
 		return err
@@ -137,7 +138,11 @@ func (s *session) watch(ctx context.Context, view *watchView, plan *watchPlan, r
 		ended <- result{out, err}
 	}()
 
-	model := watch.New(s.watchConfig(src.Target(), view, rec), seen)
+	cfg := s.watchConfig(src.Target(), view)
+	if cfg.Mark, err = s.marker(measuring, src.Target(), board); err != nil {
+		board.note(sentence(err))
+	}
+	model := watch.New(cfg, seen)
 	uerr := s.draw(measuring, model)
 	cancel()
 	r := <-ended
@@ -153,13 +158,13 @@ func (s *session) watch(ctx context.Context, view *watchView, plan *watchPlan, r
 }
 
 // watchConfig says what is shown of a meter.
-func (s *session) watchConfig(t meter.Target, view *watchView, rec *recorder) watch.Config {
+func (s *session) watchConfig(t meter.Target, view *watchView) watch.Config {
 	name := harmless.Text(cmp.Or(t.Alias, t.Name, t.Device()))
 	if t.Kind == meter.Simulated {
 		name += " (simulated)"
 	}
 	cfg := watch.Config{
-		Name: name, Span: view.span, Mark: rec.Mark,
+		Name: name, Span: view.span,
 		Color: s.env.getenv("NO_COLOR") == "", UTF8: utf8Locale(s.env.getenv),
 	}
 	if f := view.cost; f != nil {
@@ -168,6 +173,27 @@ func (s *session) watchConfig(t meter.Target, view *watchView, rec *recorder) wa
 		}
 	}
 	return cfg
+}
+
+// marker returns what sets marks. Those of a server's meter are set at the server,
+// which tells them to all who read it.
+func (s *session) marker(ctx context.Context, t meter.Target, b *board) (func(measure.Mark), error) {
+	if t.Kind != meter.Served {
+		return b.mark, nil
+	}
+	login, err := s.login(t.Server)
+	if err != nil {
+		return b.mark, err
+	}
+	return func(m measure.Mark) {
+		go func() { // while the picture goes on
+			c := client.New(login)
+			defer c.Close()
+			if err := c.SetMark(ctx, m); err != nil && ctx.Err() == nil {
+				b.note(sentence(err))
+			}
+		}()
+	}, nil
 }
 
 // utf8Locale reports whether a terminal shows UTF-8, as the locale has it: see

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/term"
 
 	"powerspy2/internal/watch"
+	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
@@ -102,6 +103,7 @@ func keyboard() (*os.File, error) {
 // terminal, and shows it there.
 type board struct {
 	progress *progress
+	marks    func(measure.Mark) // where they are recorded
 	back     func()
 
 	mu   sync.Mutex
@@ -146,12 +148,25 @@ func (b *board) report(status meter.Status) {
 	b.progress.Report(status)
 }
 
+// mark records a mark, and shows it.
+func (b *board) mark(m measure.Mark) {
+	b.marks(m)
+	if seen := b.shown(); seen != nil {
+		seen.Mark(m)
+	}
+}
+
+// note shows a line.
+func (b *board) note(text string) {
+	if seen := b.shown(); seen != nil {
+		seen.Note(time.Now(), text)
+	}
+}
+
 // Write takes whole lines, the last of which is shown.
 func (b *board) Write(p []byte) (int, error) {
 	lines := strings.Split(strings.TrimSpace(string(p)), "\n")
-	if seen := b.shown(); seen != nil {
-		seen.Note(time.Now(), strings.TrimPrefix(lines[len(lines)-1], "powerspy: "))
-	}
+	b.note(strings.TrimPrefix(lines[len(lines)-1], "powerspy: "))
 	return len(p), nil
 }
 

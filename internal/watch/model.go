@@ -20,8 +20,8 @@ type Config struct {
 	// Cost says what an energy in J costs; nil: nothing is said of it.
 	Cost func(joules float64) string
 
-	// Mark is told of each mark that is set, once the name is known to be one. Nil:
-	// it is only shown.
+	// Mark sets a mark, whose name is one, and has [Seen.Mark] told of it. Nil: it is
+	// only shown.
 	Mark func(measure.Mark)
 
 	// Color allows colours, UTF8 characters beyond ASCII. Nothing is told by a
@@ -153,10 +153,11 @@ func (m *Model) zoom(by int) {
 
 // mark sets a mark.
 func (m *Model) mark(mark measure.Mark) {
-	m.seen.Mark(mark)
 	m.lastSums = time.Time{}
 	if m.config.Mark != nil {
 		m.config.Mark(mark)
+	} else {
+		m.seen.Mark(mark)
 	}
 }
 

@@ -35,8 +35,12 @@ type bench struct {
 func newBench(cfg Config) *bench {
 	b := &bench{now: began}
 	cfg.Name, cfg.Now = "PowerSpy 4567", func() time.Time { return b.now }
-	cfg.Mark = func(m measure.Mark) { b.marks = append(b.marks, m) }
-	b.Model = New(cfg, NewSeen(time.Second, 0.002))
+	seen := NewSeen(time.Second, 0.002)
+	cfg.Mark = func(m measure.Mark) {
+		b.marks = append(b.marks, m)
+		seen.Mark(m)
+	}
+	b.Model = New(cfg, seen)
 	return b
 }
 
@@ -322,6 +326,17 @@ func TestMarks(t *testing.T) {
 	b.types("mx" + strings.Repeat("é", measure.MaxName) + "<enter>")
 	if last := b.marks[len(b.marks)-1]; len(last.Name) > measure.MaxName || measure.CheckName(last.Name) != nil {
 		t.Errorf("a long name became %q", last.Name)
+	}
+}
+
+// A model that nobody told where marks go shows them.
+func TestMarksOfNobody(t *testing.T) {
+	b := newBench(Config{})
+	b.config.Mark = nil
+	b.passes(time.Second, load)
+	b.types("mhere<enter>")
+	if got := b.seen.marksIn(began); len(got) != 1 || got[0].Name != "here" {
+		t.Errorf("marks: %v", got)
 	}
 }
 

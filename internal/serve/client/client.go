@@ -11,11 +11,13 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"powerspy2/internal/harmless"
 	"powerspy2/internal/serve/api"
 	"powerspy2/measure"
 	"powerspy2/meter"
+	"powerspy2/record"
 )
 
 // A Login says where a server is and how to be let in.
@@ -168,16 +170,25 @@ func choose(list []api.Meter, name string) (api.Meter, error) {
 	return list[0], nil
 }
 
-// SetMark sets a mark at the meter that is named, or the only one. The server says
-// when: its clock is that of its meter's readings.
+// SetMark sets a mark at the meter that is named, or the only one. The server's clock
+// is that of its meter's readings: a mark without a Time is of when the server gets
+// it, another one of so long before as its Time is past here.
 func (c *Client) SetMark(ctx context.Context, m measure.Mark) error {
 	at, err := c.Meter(ctx)
 	if err != nil {
 		return err
 	}
+	mark := api.NewMark{Name: m.Name, End: m.End}
+	if !m.Time.IsZero() {
+		var there api.Time
+		if err := c.get(ctx, api.Clock, &there); err != nil {
+			return err
+		}
+		mark.Time = &record.Seconds{Time: there.Transmit.Add(-time.Since(m.Time))}
+	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	answer, err := c.do(ctx, c.ask, http.MethodPost, api.Marks(at.Name), api.NewMark{Name: m.Name, End: m.End})
+	answer, err := c.do(ctx, c.ask, http.MethodPost, api.Marks(at.Name), mark)
 	if err != nil {
 		return explain(c.op("set a mark at"), err)
 	}

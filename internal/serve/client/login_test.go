@@ -10,10 +10,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"powerspy2/internal/serve/api"
 	"powerspy2/measure"
 	"powerspy2/meter"
 )
@@ -231,6 +234,10 @@ func TestNoSocket(t *testing.T) {
 func TestSetMark(t *testing.T) {
 	var got []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == api.Clock {
+			_, _ = io.WriteString(w, `{"time_s":5000.5,"receive_s":5000.5,"transmit_s":5000.5}`)
+			return
+		}
 		if r.Method == http.MethodGet {
 			_, _ = io.WriteString(w, `[{"name":"rack/1"}]`)
 			return
@@ -257,6 +264,15 @@ func TestSetMark(t *testing.T) {
 	}
 	if err := c.SetMark(t.Context(), measure.Mark{Name: "x"}); !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "not from here") {
 		t.Error(err)
+	}
+	if err := c.SetMark(t.Context(), measure.Mark{Name: "late", Time: time.Now().Add(-1000 * time.Second)}); !errors.Is(err, ErrForbidden) {
+		t.Error(err)
+	}
+	late := got[len(got)-1]
+	got = got[:len(got)-1]
+	// 1000 s before the server's time, and how long the request took.
+	if !regexp.MustCompile(`"name":"late","time_s":(4000|39\d\d)\.`).MatchString(late) {
+		t.Errorf("a mark of 1000 s ago: %q", late)
 	}
 	const path = "POST /api/v1/meters/rack%2F1/marks application/json "
 	if want := path + `{"name":"compile"}` + path + `{"end":true}` + path + `{"name":"x"}`; strings.Join(got, "") != want {
