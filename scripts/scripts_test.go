@@ -218,7 +218,7 @@ func exposure(t *testing.T, unit string) float64 {
 func TestUnitsExposure(t *testing.T) {
 	const most = 3.0
 	dir := t.TempDir()
-	for _, unit := range []string{"powerspy.service", "powerspy@.service"} {
+	for _, unit := range []string{"powerspy.service", "powerspy@.service", "powerspy-serve.service"} {
 		text := readFile(t, "systemd/"+unit)
 		// An instance, which is what runs.
 		path := filepath.Join(dir, strings.Replace(unit, "@.", "@meter.", 1))
@@ -246,7 +246,7 @@ func TestUnitsExposure(t *testing.T) {
 }
 
 func TestUnits(t *testing.T) {
-	for _, unit := range []string{"powerspy.service", "powerspy@.service"} {
+	for _, unit := range []string{"powerspy.service", "powerspy@.service", "powerspy-serve.service", "powerspy-serve.socket"} {
 		if got := verify(t, filepath.Join("systemd", unit)); got != "" {
 			t.Errorf("%s: %s", unit, got)
 		}
@@ -287,6 +287,18 @@ func TestUnitsAgree(t *testing.T) {
 		}
 		if strings.HasPrefix(line, "PrivateNetwork=") || strings.HasPrefix(line, "RestartPreventExitStatus=") {
 			t.Errorf("%s ends it for good", line)
+		}
+	}
+}
+
+// The server is kept in by what the measuring service is kept in by.
+func TestServerUnitAgrees(t *testing.T) {
+	server := settings(t, "systemd/powerspy-serve.service")
+	own := []string{"Description", "Requires", "After", "Conflicts", "ExecStart", "ExecStartPre", "SuccessExitStatus", "TimeoutStartSec"}
+	for _, line := range settings(t, "systemd/powerspy.service") {
+		key, _, _ := strings.Cut(line, "=")
+		if !slices.Contains(own, key) && !slices.Contains(server, line) {
+			t.Errorf("the server's unit lacks %s", line)
 		}
 	}
 }

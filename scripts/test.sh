@@ -29,7 +29,7 @@ if is_help "${1-}"; then
 	exit
 fi
 
-need dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db zstdcat zstd chromium chromium npm npm tmux tmux
+need curl curl dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db zstdcat zstd chromium chromium npm npm tmux tmux
 axe=axe-core-$(sed -n 's/.*axeVersion = "\(.*\)"/\1/p' internal/integration/browser/axe.go)
 if [[ ! -f $(cache "$axe.tgz") ]]; then
 	say "fetching $axe"

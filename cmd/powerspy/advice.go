@@ -117,6 +117,7 @@ var advices = []advice{
 	when(serve.ErrNoLogin, "add basic_auth_users, or client_ca_file and client_auth_type: RequireAndVerifyClientCert"),
 	when(serve.ErrNoTLS, "add tls_server_config with cert_file and key_file"),
 	when(serve.ErrAnswered, "stop it, or give another path"),
+	when(errServeServer, "read it there: `powerspy measure --device`, `curl`"),
 	when(errServeFile, "leave it out; `powerspy measure --device FILE` reads it"),
 
 	// This machine.

@@ -67,6 +67,7 @@ func TestAdvice(t *testing.T) {
 		{serve.ErrNoLogin, "add basic_auth_users"},
 		{serve.ErrNoTLS, "add tls_server_config"},
 		{serve.ErrAnswered, "give another path"},
+		{kind(meter.ErrUsage, errServeServer), "read it there"},
 		{kind(meter.ErrUsage, errServeFile), "`powerspy measure --device FILE`"},
 
 		{rfcomm.ErrKernelStuck, "reboot"},

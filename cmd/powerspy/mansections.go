@@ -12,8 +12,8 @@ docs/configuration.md describes it.
 
     $XDG_RUNTIME_DIR/powerspy/ (/run/user/UID/powerspy/)
 
-Locks, which keep a second command from disturbing a measurement, and the device
-of powerspy bridge. A user without a runtime directory has it in the directory
+Locks, which keep a second command from disturbing a measurement, the device of
+powerspy bridge, and the socket of powerspy serve. A user without a runtime directory has it in the directory
 for temporary files, as powerspy-UID.
 
     $XDG_CACHE_HOME/powerspy/meters.json (~/.cache/powerspy/meters.json)
@@ -28,6 +28,7 @@ Backups of powerspy eeprom, and the readings of the service.`
 	{Name: "environment", Text: func() string {
 		return `    POWERSPY_DEVICE   the meter, as --device; empty is the same as not set
     POWERSPY_PIN      the meter's PIN, as --pin, which other users can't see here
+    RUNTIME_DIRECTORY of a service: where powerspy serve has its socket
     XDG_CACHE_HOME    see FILES
     XDG_CONFIG_HOME   see FILES
     XDG_RUNTIME_DIR   see FILES

@@ -83,6 +83,35 @@ func TestProviderIsCopied(t *testing.T) {
 	}
 }
 
+// The commands that serve.md shows for the API do what it says.
+func TestServePage(t *testing.T) {
+	dir := t.TempDir()
+	socket := filepath.Join(dir, "s")
+	p := start(t, "serve", "--device", quickSim, "--listen", "unix:"+socket)
+	p.told("powerspy: sim: measuring")
+	text, err := os.ReadFile("../../docs/serve.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, api, ok := strings.Cut(string(text), "\n## The API\n")
+	if !ok {
+		t.Fatal("the page has no such part")
+	}
+	shell, _ := blocks(api)
+	out := typed(t, "sh", dir, dir, "set -e\n"+strings.Join(shell, "\n"), "SOCKET="+socket)
+	for _, want := range []string{
+		`"name":"sim"`, `"boot_id":`, `"openapi": "3.1.0"`, `"status":"healthy"`, `"status":"ready"`,
+		`{"type":"header"`, `{"type":"reading","version":1`, `"error_s":`, "event: reading\n", `"coverage":1`, `"name":"load"`, `"end":true`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s was not printed:\n%s", want, out)
+		}
+	}
+	if n := strings.Count(out, `"energy_uncertainty_J":`); n < 2 {
+		t.Errorf("%d energies were printed", n)
+	}
+}
+
 // homeFile finds a command that writes a file in a home.
 var homeFile = regexp.MustCompile(`(?: > |powerspy .* -o )(~/\S+)`)
 

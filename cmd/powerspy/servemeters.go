@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -26,6 +27,9 @@ func (s *serving) meters(devices []string) ([]serve.MeterConfig, error) {
 		if _, ok := recording(target); ok {
 			return nil, &meter.Error{Kind: meter.ErrUsage, Op: "serve " + text, Err: errServeFile}
 		}
+		if target.Kind == meter.Served {
+			return nil, &meter.Error{Kind: meter.ErrUsage, Op: "serve " + text, Err: errServeServer}
+		}
 		name := s.name(target)
 		if target.Kind == meter.Simulated {
 			name = simulatorName(list)
@@ -38,7 +42,10 @@ func (s *serving) meters(devices []string) ([]serve.MeterConfig, error) {
 	return list, nil
 }
 
-var errServeFile = fmt.Errorf("it is a file, and a server measures with meters")
+var (
+	errServeFile   = errors.New("it is a file, and a server measures with meters")
+	errServeServer = errors.New("it is a meter at a server, which serves it already")
+)
 
 // simulatorName returns sim, sim2, sim3 and so on.
 func simulatorName(list []serve.MeterConfig) string {

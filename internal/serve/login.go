@@ -67,8 +67,8 @@ const (
 	tooMany // wrong ones before
 )
 
-// check tells whether a password is right. A wrong one takes as long as one of
-// somebody whom there is not.
+// check reports how a login goes. With a wrong password it takes as long as with a
+// user that there is none of.
 func (d *doorman) check(w *WebConfig, user, password string, from netip.Prefix) entry {
 	hash, exists := w.users[user]
 	if !exists {

@@ -30,6 +30,7 @@ type MeterConfig struct {
 type Meter struct {
 	config  MeterConfig
 	tool    string
+	log     func(line string)
 	hub     *measure.Hub
 	history *measure.History
 	marks   marks
@@ -47,9 +48,9 @@ type Meter struct {
 }
 
 // newMeter returns a meter that remembers for so long.
-func newMeter(c MeterConfig, keep time.Duration, tool string) *Meter {
+func newMeter(c MeterConfig, keep time.Duration, tool string, log func(line string)) *Meter {
 	m := &Meter{
-		config: c, tool: tool,
+		config: c, tool: tool, log: log,
 		hub:     &measure.Hub{Keep: keep},
 		history: &measure.History{Keep: keep, Forget: true},
 		state:   api.Connecting, since: time.Now(), heard: time.Now(),
@@ -169,11 +170,9 @@ func (m *Meter) reached(src measure.Source, first *meter.Window) {
 // up takes note of a window.
 func (m *Meter) up(w *meter.Window) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.window, m.heard = w.Length, time.Now()
-	if m.state != api.Up {
-		m.state, m.reason, m.since = api.Up, "", time.Now()
-	}
+	m.window = w.Length
+	m.mu.Unlock()
+	m.set(api.Up, "")
 }
 
 // status takes note of what is going on.
@@ -187,12 +186,21 @@ func (m *Meter) status(s *meter.Status) {
 }
 
 func (m *Meter) set(s api.State, reason string) {
+	now := time.Now()
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.state != s {
-		m.since = time.Now()
+	changed := m.state != s
+	if changed {
+		m.since = now
 	}
-	m.state, m.reason, m.heard = s, reason, time.Now()
+	m.state, m.reason, m.heard = s, reason, now
+	m.mu.Unlock()
+	switch {
+	case !changed:
+	case s == api.Up:
+		m.log(m.config.Name + ": measuring")
+	case s == api.Away:
+		m.log(m.config.Name + ": " + reason)
+	}
 }
 
 // end ends the streams of readers.

@@ -98,7 +98,7 @@ func New(c Config) (*Server, error) {
 		if s.byName[mc.Name] != nil {
 			return nil, fmt.Errorf("two meters are called %q", mc.Name)
 		}
-		m := newMeter(mc, c.Keep, c.Tool)
+		m := newMeter(mc, c.Keep, c.Tool, c.Log)
 		if c.Sinks != nil {
 			m.feed.sinks = append(m.feed.sinks, c.Sinks(m)...)
 		}
