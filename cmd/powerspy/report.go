@@ -254,13 +254,13 @@ func readResult(r *report.Report, name string) error {
 		return err
 	}
 	defer f.Close() // it was only read
-	result, err := bench.Read(f)
+	result, noBench := bench.Read(f)
 	switch {
-	case err == nil:
+	case noBench == nil:
 		r.Benches = append(r.Benches, report.Bench{Name: filepath.Base(name), Result: &result})
 		return nil
-	case !errors.Is(err, bench.ErrOther):
-		return fmt.Errorf("%s: %w", name, err)
+	case !errors.Is(noBench, bench.ErrOther):
+		return fmt.Errorf("%s: %w", name, noBench)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -271,7 +271,11 @@ func readResult(r *report.Report, name string) error {
 		r.Jobs = append(r.Jobs, job)
 		return nil
 	case errors.Is(err, report.ErrNoJob):
-		return advise(fmt.Errorf("%s is no recording, and no result of `powerspy bench` or `powerspy run`", name),
+		why := fmt.Errorf("%s is no recording, and no result of `powerspy bench` or `powerspy run`", name)
+		if noBench != bench.ErrOther { //nolint:errorlint // it says more
+			why = fmt.Errorf("%s: %w", name, noBench)
+		}
+		return advise(why,
 			"give a file of --record, of `powerspy bench --export-json` or of `powerspy run --format json`")
 	}
 	return fmt.Errorf("%s: %w", name, err)

@@ -126,20 +126,25 @@ func (r *Report) benchMethod(b *bench.Result) []string {
 			bridged += s.Runs[i].Bridged
 		}
 	}
-	from, to := (&Report{Zone: r.Zone, Benches: []Bench{{Result: b}}}).span()
 	fmt.Fprintf(&t, "%s ran %s altogether", count(len(b.Series), "command"), count(runs, "time"))
 	if len(b.Series) > 1 {
 		fmt.Fprintf(&t, ", in %s order", b.Order)
 	}
-	fmt.Fprintf(&t, ", while electric power was measured at the mains by %s, from %s.", instrument(meterJSON(b.Meter)), r.stretch(from, to))
+	fmt.Fprintf(&t, ", while electric power was measured at the mains by %s", instrument(meterJSON(b.Meter)))
+	if from, to := (&Report{Zone: r.Zone, Benches: []Bench{{Result: b}}}).span(); !from.IsZero() {
+		fmt.Fprintf(&t, ", from %s", r.stretch(from, to))
+	}
+	t.WriteString(".")
 	if executions > runs {
 		fmt.Fprintf(&t, " Short commands were executed again and again within a run of at least %v, %s executions in all; figures are those of one execution.", b.MinTime, grouped(executions))
 	}
-	fmt.Fprintf(&t, " %s of the meter's windows were measured in the runs", grouped(windows))
-	if bridged > 0 {
-		fmt.Fprintf(&t, ", and %s that it left out were bridged with the mean of their neighbours", grouped(bridged))
+	if windows > 0 {
+		fmt.Fprintf(&t, " %s of the meter's windows were measured in the runs", grouped(windows))
+		if bridged > 0 {
+			fmt.Fprintf(&t, ", and %s that it left out were bridged with the mean of their neighbours", grouped(bridged))
+		}
+		t.WriteString(".")
 	}
-	t.WriteString(".")
 	if b.Baseline != nil {
 		fmt.Fprintf(&t, " Net energies are above a baseline of %s.", plusMinus(b.Baseline.Power, 2*b.Baseline.Uncertainty, "W"))
 	}

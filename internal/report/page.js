@@ -549,7 +549,7 @@
 		const off = (c, v) => known(v) && known(c.mean_J) && c.mean_J !== 0 ? (v / c.mean_J - 1) * 100 : null;
 		const [low, high] = spread([0, ...bench.commands.flatMap((c) => c.energy_J.map((v) => off(c, v)))]);
 		let from = Infinity, to = -Infinity;
-		for (const c of bench.commands) for (const t of c.starts_s) { from = Math.min(from, t); to = Math.max(to, t); }
+		for (const c of bench.commands) for (const t of c.starts_s) if (known(t)) { from = Math.min(from, t); to = Math.max(to, t); }
 		if (!(from <= to)) return;
 		const margin = (to - from) * 0.02 || 1;
 		from -= margin; to += margin;
@@ -566,7 +566,7 @@
 			let path = "";
 			c.energy_J.forEach((v, i) => {
 				const p = off(c, v);
-				if (p !== null) path += shape(n, x(c.starts_s[i]), y(p), 3.2);
+				if (p !== null && known(c.starts_s[i])) path += shape(n, x(c.starts_s[i]), y(p), 3.2);
 			});
 			add(g, "path", { class: "dot", d: path });
 		});

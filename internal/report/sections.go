@@ -46,7 +46,12 @@ func wattHours(joules, u float64) string {
 func (r *Report) moment(t time.Time) string { return t.In(r.Zone).Format("2006-01-02 15:04:05 -07:00") }
 
 // clock writes a time of the day to the millisecond.
-func (r *Report) clock(t time.Time) string { return t.In(r.Zone).Format("15:04:05.000") }
+func (r *Report) clock(t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.In(r.Zone).Format("15:04:05.000")
+}
 
 // stretch writes a stretch of time, with the date once.
 func (r *Report) stretch(from, to time.Time) string {
@@ -74,7 +79,9 @@ func (r *Report) span() (from, to time.Time) {
 	for _, b := range r.Benches {
 		for _, s := range b.Result.Series {
 			for i := range s.Runs {
-				take(s.Runs[i].Start, s.Runs[i].Start.Add(s.Runs[i].Duration))
+				if run := &s.Runs[i]; !run.Start.IsZero() { // a file may not tell it
+					take(run.Start, run.Start.Add(run.Duration*time.Duration(max(run.Executions, 1))))
+				}
 			}
 		}
 	}
