@@ -50,7 +50,7 @@ func (b *Bench) data() (benchJSON, error) {
 	}
 	for _, c := range b.Result.Comparisons(bench.Energy) {
 		j.Ratios = append(j.Ratios, ratioJSON{
-			harmless.Text(c.Command) + " : " + harmless.Text(c.Reference), number(c.Ratio), []*float64{number(c.Interval.Low), number(c.Interval.High)}, string(c.Verdict),
+			harmless.Text(c.Command) + " against " + harmless.Text(c.Reference), number(c.Ratio), []*float64{number(c.Interval.Low), number(c.Interval.High)}, string(c.Verdict),
 		})
 	}
 	return j, nil

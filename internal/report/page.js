@@ -502,11 +502,6 @@
 			const top = 8 + n * tall, middle = top + 36;
 			const g = add(svg, "g", { class: `c${n % 6}` });
 			add(g, "text", { class: "halo strong", x: 8, y: top + 11 }, short(c.label, width - 20));
-			const [, q1, median, q3] = c.box_J;
-			if (known(q1)) {
-				add(g, "rect", { class: "box", x: x(q1), y: middle - 14, width: Math.max(x(q3) - x(q1), 1), height: 28 });
-				add(g, "line", { class: "median", x1: x(median), x2: x(median), y1: middle - 14, y2: middle + 14 });
-			}
 			let path = "";
 			c.energy_J.forEach((v, i) => {
 				if (!known(v)) return;
@@ -515,6 +510,11 @@
 				else add(add(g, "path", { class: "dot", d }), "title", {}, `run ${i + 1}: ${v.toPrecision(6)} J`);
 			});
 			if (many) add(g, "path", { class: "dot", d: path });
+			const [, q1, median, q3] = c.box_J;
+			if (known(q1)) {
+				add(g, "rect", { class: "box", x: x(q1), y: middle - 14, width: Math.max(x(q3) - x(q1), 1), height: 28 });
+				add(g, "line", { class: "median", x1: x(median), x2: x(median), y1: middle - 14, y2: middle + 14 });
+			}
 			if (known(c.mean_J)) {
 				const y = middle + 24;
 				if (known(c.ci95_J[0])) add(g, "line", { class: "interval", x1: x(c.ci95_J[0]), x2: x(c.ci95_J[1]), y1: y, y2: y });
@@ -534,7 +534,7 @@
 		bench.ratios.forEach((r, n) => {
 			const y = 8 + n * tall + 24;
 			const g = add(svg, "g", { class: `c${n % 6}` });
-			const text = known(r.energy_ratio) ? `${r.label}: ${r.verdict || "too few runs to say"}` : `${r.label}: there is no ratio`;
+			const text = known(r.energy_ratio) ? `${r.label}: ${r.energy_ratio.toFixed(4)}, ${r.verdict || "too few runs to say"}` : `${r.label}: there is no ratio`;
 			add(g, "text", { class: "halo", x: 8, y: y - 12 }, short(text, width - 20));
 			if (known(r.ci95[0])) add(g, "line", { class: "interval", x1: x(r.ci95[0]), x2: x(r.ci95[1]), y1: y, y2: y });
 			if (known(r.energy_ratio)) add(g, "path", { class: "mean", d: shape(3, x(r.energy_ratio), y, 4) });

@@ -332,12 +332,6 @@ func (r *Recording) settle(h *measure.History, first time.Time, phases []measure
 	}
 }
 
-// Simulated reports whether no real energy was measured.
-func (r *Recording) Simulated() bool { return r.simulated }
-
-// Torn reports whether the recording ends in the midst of a line, which was left out.
-func (r *Recording) Torn() bool { return r.torn }
-
 // Meter returns what the recording says of its meter.
 func (r *Recording) Meter() record.Meter { return r.header.Meter }
 
