@@ -368,7 +368,7 @@
 			}
 			if (gap && !one) text += `: not measured (${gap.reason})`;
 			else if (found) add(this.over, "circle", { class: "peak", cx: Math.min(Math.max(this.x((this.p.start[found.at] + this.p.end[found.at]) / 2), this.box.left), this.box.right), cy: this.y(found.high), r: 3 });
-			const name = (list) => list.filter((p) => p.start_s - this.zero <= t && t < p.end_s - this.zero).map((p) => p.name).filter((n) => n);
+			const name = (list) => list.filter((p) => p.start_s - this.zero <= t && t < p.end_s - this.zero).map((p) => p.name).filter((n) => n).map((n) => n.length > 50 ? n.slice(0, 49) + "…" : n);
 			const phases = name(this.r.phases), jobs = name(this.r.jobs);
 			if (phases.length) text += ` · phase ${phases.join(", ")}`;
 			if (jobs.length) text += ` · ${jobs.join(", ")}`;
