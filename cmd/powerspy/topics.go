@@ -48,6 +48,7 @@ ends in .zst. A crash costs a second at most.
 more, but at once; powerspy convert FILE makes a table of it, as
 
 ` + indent(convertFormats) + `
+powerspy report FILE makes a page of it, with power over time and the figures.
 --from TIME, --to TIME and --phase NAME choose a part. TIME is a date and time,
 UNIX seconds, or 90s after the start. Examples:
 
@@ -55,6 +56,7 @@ UNIX seconds, or 90s after the start. Examples:
     powerspy measure --device run.jsonl.zst --interval 250ms --format csv
     powerspy convert run.jsonl.zst --to parquet -o run.parquet
     powerspy convert run.jsonl.zst --phase compile > compile.csv
+    powerspy report run.jsonl.zst -o report.html
 
 docs/recordings.md has the format.`
 }
