@@ -162,6 +162,17 @@ func (h *History) Reached() time.Time {
 	return h.reached
 }
 
+// Since returns from when on what was measured is remembered; zero before the first
+// window.
+func (h *History) Since() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.pieces) == 0 {
+		return time.Time{}
+	}
+	return h.origin.Add(h.pieces[0].start)
+}
+
 // Gaps returns the times between two moments that were not measured.
 func (h *History) Gaps(from, to time.Time) []meter.Gap {
 	h.mu.Lock()
@@ -228,7 +239,7 @@ func (h *History) tidy() {
 		n++ // longer than what is merged to
 	}
 	if h.Forget {
-		h.pieces = slices.Delete(h.pieces, 0, n)
+		h.pieces = h.pieces[n:] // which append moves now and then, not each time
 		h.gaps = slices.DeleteFunc(h.gaps, func(g meter.Gap) bool { return g.To.Sub(h.origin) < horizon })
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -69,7 +70,8 @@ func TestEnergy(t *testing.T) {
 		}
 		// Before anything was measured nothing is known.
 		b.json(path+"0&to=10.5", http.StatusOK, &got)
-		if got.Energy != nil || got.PowerMean != nil || got.PowerMin != nil || got.Coverage != 0 || got.Duration != 10.5 {
+		if got.Energy != nil || got.PowerMean != nil || got.PowerMin != nil || got.Coverage != 0 || got.Duration != 10.5 ||
+			len(got.Gaps) != 1 || got.Gaps[0].Reason != "nothing is remembered of it" || got.Gaps[0].End != got.End {
 			t.Errorf("got %+v", got)
 		}
 		for query, want := range map[string]string{
@@ -200,6 +202,87 @@ func TestMarks(t *testing.T) {
 	if len(list) != 2 {
 		t.Errorf("the later marks are %+v", list)
 	}
+}
+
+// Whoever sets marks without end is slowed, before they push what was measured out of
+// the memory.
+func TestTooManyMarks(t *testing.T) {
+	s, err := New(Config{Meters: []MeterConfig{live("sim")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func() int {
+		r := httptest.NewRequest("POST", "/api/v1/meters/sim/marks", strings.NewReader(`{"name":"x"}`))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{Unix, 0})))
+		return w.Code
+	}
+	done := 0
+	for set() == http.StatusCreated {
+		done++
+	}
+	if got := set(); done < marksAtOnce || done > 2*marksAtOnce || got != http.StatusTooManyRequests && got != http.StatusCreated {
+		t.Errorf("%d marks were set, then %d", done, got)
+	}
+}
+
+// An hour's windows, after as many before, take no more memory.
+func TestMemory(t *testing.T) {
+	s, err := New(Config{Meters: []MeterConfig{live("sim")}, Keep: 5 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := s.meters[0]
+	at := time.Unix(1772600707, 0)
+	hour := func() uint64 {
+		for range 60 {
+			events := measuretest.Windows(at, 3000, window, 100)
+			for i := range events {
+				m.up(&events[i].Window)
+				m.feed.event(&events[i])
+			}
+			at = at.Add(time.Minute)
+			m.feed.broke("the link broke")
+			m.marks.add(byMark{measure.Mark{Time: at, Name: "x"}, "me"})
+		}
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	first := hour()
+	if second := hour(); second > first+first/5 {
+		t.Errorf("%d bytes after an hour, %d after two", first, second)
+	}
+	if since := m.history.Since(); at.Sub(since) < 5*time.Minute || at.Sub(since) > 6*time.Minute {
+		t.Errorf("the last %v are remembered", at.Sub(since))
+	}
+}
+
+// A meter that hangs is told from one that is away.
+func TestSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		away, hung := live("away"), live("hung")
+		away.Open = func(context.Context, func(meter.Status)) (measure.Source, error) {
+			return nil, errors.New("no meter found")
+		}
+		hung.Open = func(ctx context.Context, _ func(meter.Status)) (measure.Source, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		b := start(t, Config{Meters: []MeterConfig{live("sim"), away}})
+		time.Sleep(5 * time.Minute)
+		if got := b.server.Silent(); got > time.Minute {
+			t.Errorf("silent for %v", got)
+		}
+		b.stop()
+		b = start(t, Config{Meters: []MeterConfig{live("sim"), hung}})
+		time.Sleep(10 * time.Minute)
+		if got := b.server.Silent(); got != 10*time.Minute {
+			t.Errorf("silent for %v", got)
+		}
+	})
 }
 
 // Marks are forgotten before they fill the memory.

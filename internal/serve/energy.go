@@ -72,6 +72,11 @@ func (m *Meter) span(from, to time.Time) *api.Span {
 	if sp.Covered > 0 {
 		j.Energy, j.Uncertainty = known(sp.Energy), known(sp.Uncertainty.Expanded())
 	}
+	if since := m.history.Since(); from.Before(since) {
+		j.Gaps = append(j.Gaps, api.Gap{
+			Start: record.Seconds{Time: from}, End: record.Seconds{Time: earlier(since, to)}, Reason: "nothing is remembered of it",
+		})
+	}
 	for _, g := range m.history.Gaps(from, to) {
 		j.Gaps = append(j.Gaps, api.Gap{Start: record.Seconds{Time: g.From}, End: record.Seconds{Time: g.To}, Reason: g.Reason})
 	}
@@ -86,6 +91,13 @@ func (m *Meter) span(from, to time.Time) *api.Span {
 		j.Gaps = append(j.Gaps, api.Gap{Start: record.Seconds{Time: reached}, End: record.Seconds{Time: to}, Reason: reason})
 	}
 	return j
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // known returns nil for what is no number.

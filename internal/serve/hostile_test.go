@@ -331,6 +331,9 @@ func TestListenUnix(t *testing.T) {
 	if _, err := ListenUnix(t.TempDir()+"/none/s", SocketConfig{Group: -1}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a directory: %v", err)
 	}
+	if _, err := ListenUnix(t.TempDir()+"/"+strings.Repeat("x", 50), SocketConfig{Group: -1}); err != nil && !strings.Contains(err.Error(), "too long") {
+		t.Errorf("a long path: %v", err)
+	}
 	if entries, err := os.ReadDir(path[:len(path)-2]); err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}

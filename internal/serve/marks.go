@@ -29,8 +29,15 @@ type marks struct {
 	list []byMark
 }
 
-// maxMarks is how many are remembered: those before go first.
-const maxMarks = 10000
+const (
+	// maxMarks is how many are remembered: those before go first.
+	maxMarks = 10000
+
+	// marksAtOnce is how many may come at once, and marksASecond how many more in
+	// each second.
+	marksAtOnce  = 1000
+	marksASecond = 20
+)
 
 func (l *marks) add(m byMark) {
 	l.mu.Lock()
@@ -121,6 +128,11 @@ func (s *Server) setMark(w http.ResponseWriter, r *http.Request, m *Meter) {
 	}
 	if err := k.Check(); err != nil {
 		refuse(w, http.StatusBadRequest, harmless.Text(err.Error()))
+		return
+	}
+	if !m.pace.Allow() {
+		w.Header().Set("Retry-After", "1")
+		refuse(w, http.StatusTooManyRequests, fmt.Sprintf("there are more than %d marks a second", marksASecond))
 		return
 	}
 	m.marks.add(k)

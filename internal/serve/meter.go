@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"powerspy2/internal/harmless"
 	"powerspy2/internal/output"
 	"powerspy2/internal/serve/api"
@@ -34,6 +36,7 @@ type Meter struct {
 	hub     *measure.Hub
 	history *measure.History
 	marks   marks
+	pace    *rate.Limiter // of marks
 	feed    *feed
 
 	mu      sync.Mutex
@@ -53,6 +56,7 @@ func newMeter(c MeterConfig, keep time.Duration, tool string, log func(line stri
 		config: c, tool: tool, log: log,
 		hub:     &measure.Hub{Keep: keep},
 		history: &measure.History{Keep: keep, Forget: true},
+		pace:    rate.NewLimiter(marksASecond, marksAtOnce),
 		state:   api.Connecting, since: time.Now(), heard: time.Now(),
 	}
 	m.feed = &feed{sinks: []measure.Sink{m.hub, m.history, m.readings()}, fresh: true}

@@ -21,6 +21,9 @@ type SocketConfig struct {
 	Group int         // of its file; -1: that of the process
 }
 
+// longestPath is the longest path of a Unix socket in bytes (unix(7)).
+const longestPath = 107
+
 // probeTime bounds asking whether somebody listens.
 const probeTime = time.Second
 
@@ -39,6 +42,9 @@ func ListenUnix(path string, c SocketConfig) (*Listener, error) {
 	}
 	defer os.RemoveAll(dir) // what is not moved is not needed
 	made := filepath.Join(dir, "s")
+	if len(made) > longestPath {
+		return nil, fmt.Errorf("its path is too long by %d bytes", len(made)-longestPath)
+	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok {
