@@ -1,0 +1,97 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+const pythonFolder = "../../scripts/python"
+
+// pythons returns all Pythons from 3.9 on that this machine has, by their versions.
+func pythons(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(os.Getenv("HOME"), ".pyenv/versions/*/bin/python3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths = append(paths, "python3", "/usr/bin/python3")
+	found := make(map[string]string)
+	for _, path := range paths {
+		out, err := exec.Command(path, "-c", `import sys; print("%d.%d" % sys.version_info[:2], sys.version_info >= (3, 9))`).Output()
+		if version, ok := strings.CutSuffix(strings.TrimSpace(string(out)), " True"); err == nil && ok {
+			found[version] = path
+		}
+	}
+	if len(found) == 0 {
+		t.Fatal("there is no python3 from 3.9 on")
+	}
+	return found
+}
+
+// servePython serves two simulated meters on a socket for the time of the test.
+func servePython(t *testing.T) (address string) {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "s")
+	start(t, "serve", "--listen", "unix:"+socket,
+		"-d", quickSim+",load=constant,watts=80", "-d", quickSim+",load=wave,low=40,watts=100")
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(socket); err == nil {
+			return "unix:" + socket
+		}
+		if time.Now().After(end) {
+			t.Fatal("no server")
+		}
+	}
+}
+
+// TestPython runs the tests of powerspy.py with every Python that is there.
+func TestPython(t *testing.T) {
+	address := servePython(t)
+	command, err := exec.LookPath("powerspy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, python := range pythons(t) {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(python, "-W", "error", "-B", filepath.Join(pythonFolder, "test_powerspy.py"))
+			cmd.Env = append(os.Environ(), "TEST_ADDRESS="+address, "TEST_COMMAND="+command, "HOME="+t.TempDir(), "XDG_CONFIG_HOME=")
+			out, err := cmd.CombinedOutput()
+			if err != nil || !regexp.MustCompile(`(?m)^Ran 1[0-9] tests in .*\n\nOK$`).Match(out) {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestPythonPage runs what python.md shows.
+func TestPythonPage(t *testing.T) {
+	address := servePython(t) + ":sim2"
+	page, err := os.ReadFile("../../docs/python.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`^[0-9.]+ \+- [0-9.]+ J, [0-9.]+ W in [0-9.]+ s\n$`,
+		`^powerspy: train: [0-9.]+ J \+- [0-9.]+ J in [0-9.]+ s \(mean [0-9.]+ W, coverage 100.00 %\)\n[0-9.]+\n([0-9.]+ s: [0-9.]+ W, lowest [0-9.]+ W, highest [0-9.]+ W\n)+$`,
+	}
+	blocks := strings.Split(string(page), "```python\n")[1:]
+	if len(blocks) != len(want) {
+		t.Fatalf("%d programs, want %d", len(blocks), len(want))
+	}
+	for i, block := range blocks {
+		program, _, _ := strings.Cut(block, "```")
+		cmd := exec.Command("python3", "-W", "error", "-B", "-c", program)
+		cmd.Env = append(os.Environ(), "POWERSPY_DEVICE="+address, "PYTHONPATH="+pythonFolder, "PYTHONUNBUFFERED=1")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !regexp.MustCompile(want[i]).Match(out) {
+			t.Errorf("program %d: %v\n%s", i+1, err, out)
+		}
+	}
+	typed(t, "sh", "../..", t.TempDir(), blockWith(t, "../../docs/python.md", "cp "))
+}
