@@ -11,7 +11,7 @@
 #
 # It installs what the tests need and this machine lacks: dbus-daemon, on which the tests of package
 # bluez run a private bus, systemd-analyze, which looks at the units, man, which reads the man page,
-# zstdcat, which reads recordings, python3 for the provider of the Green Metrics Tool, tmux, in which
+# zstdcat, which reads recordings, python3 for the provider of the Green Metrics Tool and powerspy.py, tmux, in which
 # `powerspy watch` draws, and Chromium, which looks at pages. npm fetches axe-core, which says what
 # keeps people from using those.
 set -euo pipefail

@@ -1,11 +1,18 @@
 package main
 
 import (
+	"encoding/pem"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -94,4 +101,49 @@ func TestPythonPage(t *testing.T) {
 		}
 	}
 	typed(t, "sh", "../..", t.TempDir(), blockWith(t, "../../docs/python.md", "cp "))
+}
+
+// A password goes to a server whose certificate is trusted, and to no other.
+func TestPythonTLS(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	take := func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		defer func() { got = nil }()
+		return got
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		mu.Lock()
+		defer mu.Unlock()
+		got = append(got, user+":"+password)
+		_, _ = io.WriteString(w, `[{"name":"rack1"}]`)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of who trusts it not
+	server.StartTLS()
+	defer server.Close()
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(authority, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := `import powerspy, sys
+address = sys.argv[1].replace("//", "//ann@")
+try:
+    powerspy.meters(address)
+except powerspy.PowerSpyError as err:
+    print(err)
+print(powerspy.meters(address, ca_file=sys.argv[2]))`
+	for version, python := range pythons(t) {
+		cmd := exec.Command(python, "-W", "error", "-B", "-c", program, server.URL, authority)
+		cmd.Env = append(os.Environ(), "PYTHONPATH="+pythonFolder, "POWERSPY_PASSWORD=secret")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !regexp.MustCompile(`^the certificate of https://127\.0\.0\.1:\d+ is not trusted: .*\n\[{'name': 'rack1'}\]\n$`).Match(out) {
+			t.Errorf("%s: %v\n%s", version, err, out)
+		}
+		if got := take(); !slices.Equal(got, []string{"ann:secret"}) {
+			t.Errorf("%s: the server got %q", version, got)
+		}
+	}
 }
