@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -44,7 +45,8 @@ Examples:
     powerspy serve --listen unix:/run/lab/power.sock --socket-group lab
     powerspy serve --listen 127.0.0.1:9797
     powerspy serve --listen :9797 --web.config.file web.yml
-    powerspy serve --record /var/lib/powerspy`,
+    powerspy serve --record /var/lib/powerspy
+    powerspy serve --mqtt mqtts://meter@broker --mqtt-password-file password`,
 		Flags: append([]*cli.Flag{
 			{Name: listenFlag, Takes: cli.Text{}, Repeats: true, Default: "a socket of yours", Usage: "listen on `ADDRESS`, unix:PATH or HOST:PORT; may be given again"},
 			{Name: keepFlag, Takes: cli.Duration{Examples: "10m, 1h, 24h"}, Default: "1h", Usage: "remember what was measured for `TIME`"},
@@ -54,7 +56,7 @@ Examples:
 			{Name: socketModeFlag, Category: network, Takes: fileMode{}, Default: "600; with a group 660", Usage: "permissions of the Unix sockets: `MODE`, octal"},
 			{Name: socketGroupFlag, Category: network, Takes: cli.Text{}, Usage: "the `GROUP` of the Unix sockets"},
 			pinFile(), pin(),
-		}, slices.Concat(streamFlags(), recoveryFlags(), a.manyDevices())...),
+		}, slices.Concat(exportFlags(), streamFlags(), recoveryFlags(), a.manyDevices())...),
 		Action: a.serve,
 	}
 }
@@ -90,6 +92,11 @@ func (a *app) serve(c *cli.Context) (err error) {
 	if cfg.Meters, err = sv.meters(deviceTexts(c)); err != nil {
 		return err
 	}
+	x, err := sv.exporters(c, cfg.Meters)
+	if err != nil {
+		return err
+	}
+	cfg.Sinks, cfg.Handlers = x.sinks, x.handlers()
 	path := c.String(webConfigFlag)
 	if path != "" {
 		if cfg.Web, err = serve.LoadWebConfig(path); err != nil {
@@ -107,7 +114,7 @@ func (a *app) serve(c *cli.Context) (err error) {
 	}
 	stop := sv.watch(c.Context, server, path, listeners)
 	defer stop()
-	return server.Run(c.Context, listeners...)
+	return x.during(c.Context, func(ctx context.Context) error { return server.Run(ctx, listeners...) })
 }
 
 // deviceTexts are what --device was given.
