@@ -11,8 +11,9 @@
 #
 # It installs what the tests need and this machine lacks: dbus-daemon, on which the tests of package
 # bluez run a private bus, systemd-analyze, which looks at the units, man, which reads the man page,
-# zstdcat, which reads recordings, python3 for the provider of the Green Metrics Tool and powerspy.py, tmux, in which
-# `powerspy watch` draws, and Chromium, which looks at pages. npm fetches axe-core, which says what
+# zstdcat, which reads recordings, python3 for the provider of the Green Metrics Tool and powerspy.py,
+# tmux, in which `powerspy watch` draws, Prometheus and the MQTT broker Mosquitto, which `powerspy
+# serve` tells of meters, and Chromium, which looks at pages. npm fetches axe-core, which says what
 # keeps people from using those.
 set -euo pipefail
 # shellcheck source=scripts/lib.bash
@@ -29,7 +30,8 @@ if is_help "${1-}"; then
 	exit
 fi
 
-need curl curl dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db zstdcat zstd chromium chromium npm npm tmux tmux
+need curl curl dbus-daemon dbus systemd-analyze systemd python3 python3 man man-db zstdcat zstd chromium chromium npm npm tmux tmux \
+	prometheus prometheus promtool prometheus mosquitto mosquitto mosquitto_sub mosquitto-clients openssl openssl
 axe=axe-core-$(sed -n 's/.*axeVersion = "\(.*\)"/\1/p' internal/integration/browser/axe.go)
 if [[ ! -f $(cache "$axe.tgz") ]]; then
 	say "fetching $axe"

@@ -20,7 +20,7 @@ func pages(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(list, "../../README.md", "../../scripts/green-metrics-tool/README.md")
+	return append(list, "../../README.md", "../../scripts/green-metrics-tool/README.md", "../../scripts/prometheus/README.md")
 }
 
 // Every command line that a page shows is one that the command takes.

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/x509"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -17,7 +13,6 @@ import (
 	"powerspy2/internal/serve/mqtt"
 	"powerspy2/internal/serve/otlp"
 	"powerspy2/internal/serve/totals"
-	"powerspy2/internal/shell"
 	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/record"
@@ -87,11 +82,18 @@ func (s *serving) exporters(c *cli.Context, meters []serve.MeterConfig) (*export
 	if cfg.Interval < time.Second/10 {
 		return nil, c.Usagef("--%s %v: less than 100ms", mqttIntervalFlag, cfg.Interval)
 	}
-	if cfg.Password, err = s.brokerPassword(c); err != nil {
-		return nil, err
+	cfg.Password = s.env.getenv(mqttPasswordVariable)
+	if c.IsSet(mqttPasswordFileFlag) {
+		name := c.String(mqttPasswordFileFlag)
+		if cfg.Password, err = s.firstLine(name, "password"); err != nil {
+			return nil, c.Usagef("--%s %s: %w", mqttPasswordFileFlag, name, err)
+		}
 	}
-	if cfg.CAs, err = authorities(c); err != nil {
-		return nil, err
+	if c.IsSet(mqttCAFlag) {
+		name := c.String(mqttCAFlag)
+		if cfg.CAs, err = authorities(name); err != nil {
+			return nil, c.Usagef("--%s %s: %w", mqttCAFlag, name, cause(err))
+		}
 	}
 	x.mqtt = mqtt.New(cfg)
 	return x, nil
@@ -110,63 +112,6 @@ func (s *serving) alias(t meter.Target) string {
 		return ""
 	}
 	return known.Target.Alias
-}
-
-// maxSecretFile bounds what is read of a file with a password or certificates, in
-// bytes.
-const maxSecretFile = 1 << 20
-
-// brokerPassword returns the password for the MQTT broker, "" if there is none.
-func (s *serving) brokerPassword(c *cli.Context) (string, error) {
-	if !c.IsSet(mqttPasswordFileFlag) {
-		return s.env.getenv(mqttPasswordVariable), nil
-	}
-	name := c.String(mqttPasswordFileFlag)
-	text, info, err := readBounded(name)
-	if err != nil {
-		return "", c.Usagef("--%s %s: %w", mqttPasswordFileFlag, name, cause(err))
-	}
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	password := string(bytes.TrimSuffix(line, []byte("\r")))
-	if password == "" {
-		return "", c.Usagef("--%s %s: the first line is empty; it has to be the password", mqttPasswordFileFlag, name)
-	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		s.progress.Line("other users may read the password in %s; `chmod 600 %[1]s` prevents that", shell.Quote(name))
-	}
-	return password, nil
-}
-
-// authorities returns those that the broker's certificate may be from; nil: those
-// of the system.
-func authorities(c *cli.Context) (*x509.CertPool, error) {
-	if !c.IsSet(mqttCAFlag) {
-		return nil, nil
-	}
-	name := c.String(mqttCAFlag)
-	pem, _, err := readBounded(name)
-	if err != nil {
-		return nil, c.Usagef("--%s %s: %w", mqttCAFlag, name, cause(err))
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, c.Usagef("--%s %s: there is no certificate in it (PEM)", mqttCAFlag, name)
-	}
-	return pool, nil
-}
-
-func readBounded(name string) ([]byte, os.FileInfo, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxSecretFile))
-	return text, info, err
 }
 
 // sinks returns what takes the events of a meter.
