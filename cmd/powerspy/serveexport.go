@@ -78,9 +78,12 @@ func (s *serving) exporters(c *cli.Context, meters []serve.MeterConfig) (*export
 	if err != nil {
 		return nil, c.Usagef("--%s: %w", mqttFlag, err)
 	}
-	cfg := mqtt.Config{URL: u, Version: x.tool, Tell: x.tell, Interval: c.Duration(mqttIntervalFlag)}
-	if cfg.Interval < time.Second/10 {
-		return nil, c.Usagef("--%s %v: less than 100ms", mqttIntervalFlag, cfg.Interval)
+	cfg := mqtt.Config{URL: u, Version: x.tool, Tell: x.tell}
+	if c.IsSet(mqttIntervalFlag) {
+		cfg.Interval = c.Duration(mqttIntervalFlag)
+		if err := meter.CheckInterval(cfg.Interval); err != nil {
+			return nil, err
+		}
 	}
 	cfg.Password = s.env.getenv(mqttPasswordVariable)
 	if c.IsSet(mqttPasswordFileFlag) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"powerspy2/powerspy/sim"
 )
 
 // A broker is a mosquitto that runs, for one user who is alice.
@@ -44,7 +46,9 @@ func newBroker(t *testing.T, dir, address string, secure bool) *broker {
 		}
 	}
 	b.process = start(t, nil, "mosquitto", "-c", path)
-	until(t, "mosquitto runs", func() bool { return strings.Contains(b.said.String(), "mosquitto version") && strings.Contains(b.said.String(), "running") })
+	until(t, "mosquitto runs", func() bool {
+		return strings.Contains(b.said.String(), "mosquitto version") && strings.Contains(b.said.String(), "running")
+	})
 	return b
 }
 
@@ -94,7 +98,7 @@ func (b *broker) subscribe(t *testing.T, topics ...string) func() []message {
 	}
 }
 
-// waits until a message came that is as it should be.
+// waitFor waits until a message came that is as it should be.
 func waitFor(t *testing.T, what string, seen func() []message, is func(message) bool) (found message) {
 	t.Helper()
 	until(t, what, func() bool {
@@ -119,7 +123,7 @@ func retained(is func(message) bool) func(message) bool {
 	return func(m message) bool { return m.retained && is(m) }
 }
 
-// last returns a condition that holds for the last state that was seen.
+// lastState waits until the last state that was seen is as it should be.
 func lastState(t *testing.T, what, topic, payload string, seen func() []message) {
 	t.Helper()
 	until(t, what, func() bool {
@@ -145,7 +149,7 @@ func TestMQTT(t *testing.T) {
 	if err := os.WriteFile(secret, []byte(password+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, meter := simulated(t, "watts=100")
+	_, meter := simulated(t, "load=constant,watts=100")
 	serving := func() *server {
 		return serve(t, nil, "--device", "tcp://"+meter, "--mqtt", "mqtts://alice@"+address, "--mqtt-ca-file", b.ca, "--mqtt-password-file", secret)
 	}
@@ -210,9 +214,9 @@ func TestMQTT(t *testing.T) {
 	b = newBroker(t, dir, address, true)
 	seen = b.subscribe(t, "powerspy/#")
 	lastState(t, "the state after the outage", topic+"/state", "online", seen)
-	until(t, "that the broker is back is told", func() bool { return strings.Contains(s.said.String(), "is back") })
+	until(t, "that the broker is back is told", func() bool { return strings.Contains(s.said.String(), "is back\n") })
 	said := s.said.String()
-	if strings.Count(said, "is away") != 1 || strings.Count(said, "is back") != 1 {
+	if strings.Count(said, "is away") != 1 || strings.Count(said, "is back\n") != 1 {
 		t.Errorf("told more than once:\n%s", said)
 	}
 	for _, text := range []string{said, b.said.String()} {
@@ -226,13 +230,14 @@ func TestMQTT(t *testing.T) {
 // the password from the environment.
 func TestMQTTOfAMeterThatIsAway(t *testing.T) {
 	b := newBroker(t, t.TempDir(), freePort(t), false)
-	m, meter := simulated(t, "")
+	m, meter := sim.New(sim.Config{}), freePort(t)
+	away := reachable(t, m, meter)
 	seen := b.subscribe(t, "powerspy/#")
 	serve(t, []string{"POWERSPY_MQTT_PASSWORD=" + password}, "--device", "tcp://"+meter, "--mqtt", "mqtt://alice@"+b.address)
 	topic := "powerspy/" + meter + "/state"
 	lastState(t, "online", topic, "online", seen)
-	m.Silence(true)
+	away()
 	lastState(t, "offline", topic, "offline", seen)
-	m.Silence(false)
+	defer reachable(t, m, meter)()
 	lastState(t, "online again", topic, "online", seen)
 }

@@ -59,7 +59,7 @@ func TestOTLP(t *testing.T) {
 		}
 	}))
 	defer r.Close()
-	_, meter := simulated(t, "watts=100")
+	_, meter := simulated(t, "load=constant,watts=100")
 	serve(t, []string{"OTEL_METRIC_EXPORT_INTERVAL=250"}, "--device", "tcp://"+meter, "--otlp", r.URL)
 	until(t, "some pushes", func() bool {
 		mu.Lock()

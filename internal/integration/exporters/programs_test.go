@@ -149,7 +149,16 @@ func simulated(t *testing.T, spec string) (*sim.Meter, string) {
 		t.Fatal(err)
 	}
 	m := sim.New(cfg)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	at := freePort(t)
+	t.Cleanup(reachable(t, m, at))
+	return m, at
+}
+
+// reachable makes a meter one that can be connected to at an address, until away is
+// called.
+func reachable(t *testing.T, m *sim.Meter, address string) (away func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,14 +166,12 @@ func simulated(t *testing.T, spec string) (*sim.Meter, string) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = m.Serve(ctx, l) // it ends with the test
+		_ = m.Serve(ctx, l) // until it is away
 	}()
-	t.Cleanup(func() {
+	return func() {
 		cancel()
-		_ = l.Close()
 		<-ended
-	})
-	return m, l.Addr().String()
+	}
 }
 
 // A server is `powerspy serve` of meters.

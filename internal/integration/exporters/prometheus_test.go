@@ -31,7 +31,7 @@ func TestPrometheusAgreesWithTheTruth(t *testing.T) {
 	meters := make(map[string]*sim.Meter, servers)
 	var targets []string
 	for i := range servers {
-		m, at := simulated(t, fmt.Sprintf("load=wave,watts=%d,low=%d,period=3s,seed=%d", 100+10*i, 50+i, i+1))
+		m, at := simulated(t, fmt.Sprintf("load=wave,watts=%d,low=%d,period=3s,link=exponential,seed=%d", 100+10*i, 50+i, i+1))
 		s := serve(t, nil, "--device", "tcp://"+at)
 		meters[s.address] = m
 		targets = append(targets, strconv.Quote(s.address))
@@ -261,4 +261,3 @@ func (p *prometheus) value(t *testing.T, expr string) float64 {
 	}
 	return list[0].Value.value
 }
-
