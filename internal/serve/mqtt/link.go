@@ -9,7 +9,7 @@ import (
 	"powerspy2/internal/harmless"
 )
 
-// A link tells whether the broker is there: once that it is away, whatever fails
+// A link reports the state of the broker: once that it is away, whatever fails
 // after that, and once that it is back. All meters share it.
 type link struct {
 	broker string
