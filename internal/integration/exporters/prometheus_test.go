@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/crypto/bcrypt"
+
 	"powerspy2/powerspy/sim"
 )
 
@@ -170,6 +172,37 @@ func TestDashboard(t *testing.T) {
 	if queries < 8 {
 		t.Errorf("only %d queries", queries)
 	}
+}
+
+// Prometheus scrapes a server that asks for a password, over TLS.
+func TestPrometheusLogsIn(t *testing.T) {
+	dir := t.TempDir()
+	certificate(t, dir)
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crt, web, secret := filepath.Join(dir, "server.crt"), filepath.Join(dir, "web.yml"), filepath.Join(dir, "password")
+	for path, text := range map[string]string{
+		web:    fmt.Sprintf("tls_server_config: {cert_file: %s, key_file: %s}\nbasic_auth_users: {prometheus: %q}\n", crt, filepath.Join(dir, "server.key"), hash),
+		secret: password,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := serve(t, nil, "--device", "sim:", "--web.config.file", web)
+	const job = `
+- job_name: %s
+  scheme: https
+  tls_config: {ca_file: %s}
+  static_configs: [{targets: [%q]}]
+`
+	p := newPrometheus(t, "global: {scrape_interval: 500ms, scrape_timeout: 500ms}\nscrape_configs:"+
+		fmt.Sprintf(job+"  basic_auth: {username: prometheus, password_file: %s}", "known", crt, s.address, secret)+
+		fmt.Sprintf(job, "unknown", crt, s.address))
+	until(t, "the server is scraped", func() bool { return len(p.query(t, `powerspy_up{job="known"} == 1`)) == 1 })
+	until(t, "without a password it is not", func() bool { return len(p.query(t, `up{job="unknown"} == 0`)) == 1 })
 }
 
 // A prometheus is one that runs.
