@@ -69,8 +69,9 @@ func (c *clock) shared() bool {
 	return c.same
 }
 
-// add takes in an exchange.
-func (c *clock) add(e exchange) {
+// add takes in an exchange, before which this machine's wall clock has gone on by so
+// much that the one which Go measures times by has not: it slept, or was set.
+func (c *clock) add(e exchange, slept time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if e.round < 0 {
@@ -79,8 +80,12 @@ func (c *clock) add(e exchange) {
 	c.same = false
 	if len(c.exchanges) > 0 {
 		ahead, bound := c.ahead(e.at)
-		if step := e.ahead - ahead; step.Abs() > bound+e.round/2+leastStep {
-			c.set += step
+		bound += e.round/2 + leastStep
+		if step := e.ahead - ahead; step.Abs() > bound {
+			// Where this machine slept the server's clock was not set.
+			if (step - slept).Abs() > bound {
+				c.set += step
+			}
 			c.exchanges = c.exchanges[:0]
 		}
 	}

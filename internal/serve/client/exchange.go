@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"powerspy2/internal/serve/api"
+	"powerspy2/powerspy/timebase"
 )
 
 const (
@@ -20,8 +21,8 @@ const (
 	exchangeEvery = 4 * time.Second
 )
 
-// exchange makes an exchange of times.
-func (c *Client) exchange(ctx context.Context, k *clock) (api.Time, error) {
+// exchange makes an exchange of times, and looks at this machine's wall clock.
+func (c *Client) exchange(ctx context.Context, k *clock, wall *timebase.WallClock) (api.Time, error) {
 	var sent, came time.Duration
 	trace := &httptrace.ClientTrace{
 		// Before the request is written, after the answer has come: what lies between
@@ -51,17 +52,28 @@ func (c *Client) exchange(ctx context.Context, k *clock) (api.Time, error) {
 		at:    sent + (came-sent)/2,
 		ahead: ((receive - sent) + (transmit - came)) / 2,
 		round: (came - sent) - (transmit - receive),
-	})
+	}, wall.Step(time.Now()))
 	return t, nil
+}
+
+// exchange makes one at a time.
+func (s *Source) exchange(ctx context.Context) (api.Time, error) {
+	select {
+	case s.exchanging <- struct{}{}:
+	case <-ctx.Done():
+		return api.Time{}, ctx.Err()
+	}
+	defer func() { <-s.exchanging }()
+	return s.client.exchange(ctx, s.clock, &s.slept)
 }
 
 // synchronise makes the exchanges that come first. The error is that of the first
 // one.
 func (s *Source) synchronise() (api.Time, error) {
 	begun := time.Now()
-	t, err := s.client.exchange(s.ctx, s.clock)
+	t, err := s.exchange(s.ctx)
 	for n := 1; err == nil && n < exchangesFirst && !s.clock.shared() && time.Since(begun) < firstTime; n++ {
-		if _, again := s.client.exchange(s.ctx, s.clock); again != nil {
+		if _, again := s.exchange(s.ctx); again != nil {
 			break // the stream will tell
 		}
 	}
@@ -78,7 +90,7 @@ func (s *Source) follow(ctx context.Context) {
 		case <-time.After(s.clock.pause()):
 		}
 		if !s.clock.shared() {
-			_, _ = s.client.exchange(ctx, s.clock)
+			_, _ = s.exchange(ctx)
 		}
 	}
 }

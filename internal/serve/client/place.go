@@ -30,6 +30,15 @@ func (p *placer) missing(w *meter.Window) (g meter.Gap, ok bool) {
 	return meter.Gap{From: p.local, To: start}, start.After(p.local)
 }
 
+// past reports whether a window lies in a time that is known already, as one does that
+// the server measured while this machine slept: its clock stood still then.
+func (p *placer) past(w *meter.Window) bool {
+	return !p.local.IsZero() && p.time(w.End).Before(p.local.Add(-muchTooEarly))
+}
+
+// muchTooEarly is more than corrections of the offset.
+const muchTooEarly = time.Second
+
 // start returns the place of the start of a window: it follows on what is known where
 // it would begin before the end of that, or less than half a window after it.
 func (p *placer) start(w *meter.Window) time.Time {

@@ -52,6 +52,9 @@ type Source struct {
 	place  placer
 	wall   timebase.WallClock // of this machine
 
+	exchanging chan struct{}      // has room for one
+	slept      timebase.WallClock // seen with each exchange
+
 	cancel   context.CancelFunc // ends follow
 	followed chan struct{}      // closed at its end
 
@@ -83,15 +86,16 @@ const (
 )
 
 // Open connects to a server, and returns when windows come. ctx
-// governs all of the Source. Errors are those of [Causes], the context's, and with
-// GiveUpAfter those that did not pass in so long.
+// governs all of the Source. Errors are *[meter.Error], with a cause of this
+// package where one fits, or the context's; with GiveUpAfter only those that did not
+// pass in so long, or never do.
 func Open(ctx context.Context, cfg Config) (*Source, error) {
 	return open(ctx, cfg, New(cfg.Login))
 }
 
 func open(ctx context.Context, cfg Config, c *Client) (*Source, error) {
 	s := &Source{
-		ctx: ctx, cfg: cfg, client: c, clock: newClock(),
+		ctx: ctx, cfg: cfg, client: c, clock: newClock(), exchanging: make(chan struct{}, 1),
 		since: time.Now(), first: cmp.Or(cfg.GiveUpAfter, meter.FirstReading),
 		target: meter.Target{Kind: meter.Served, Server: cfg.Server, Alias: cfg.Alias},
 	}
@@ -323,6 +327,9 @@ func (s *Source) window(w *meter.Window) {
 		// The server has set its windows back: they go by its clock again.
 		s.clock.renew(true)
 		s.place.server = time.Time{}
+	}
+	if s.place.past(w) {
+		return
 	}
 	s.fresh = true
 	if step := s.wall.Step(time.Now()); step != 0 {
