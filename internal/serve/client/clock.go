@@ -191,20 +191,17 @@ func (c *clock) pause() time.Duration {
 	return exchangeEvery
 }
 
-// error returns the standard uncertainty of the offset until the next exchange: that
-// of a rectangular distribution between the bounds.
-func (c *clock) error() time.Duration {
-	_, bound, _ := c.offset(c.now() + c.pause())
-	return time.Duration(float64(bound) / math.Sqrt(3))
-}
+// The error of the offset is up to the bound, as likely as any other: a rectangular
+// distribution. The errors at the two ends of a job are partly the same, as the same
+// exchange may tell both. Half of the variance is taken for that part, which common
+// returns as a standard uncertainty, until the next exchange, and half for that of
+// each single window, which own returns for one that ended at a time of this machine.
 
-// doubted returns by how much less is known of the offset at a time of this machine
-// than error tells: a standard uncertainty.
-func (c *clock) doubted(local time.Time) time.Duration {
-	_, bound, _ := c.offset(local.Sub(c.origin))
-	usual := float64(c.error())
-	if then := float64(bound) / math.Sqrt(3); then > usual {
-		return time.Duration(math.Sqrt(then*then - usual*usual))
-	}
-	return 0
+func (c *clock) common() time.Duration { return c.half(c.now() + c.pause()) }
+
+func (c *clock) own(local time.Time) time.Duration { return c.half(local.Sub(c.origin)) }
+
+func (c *clock) half(at time.Duration) time.Duration {
+	_, bound, _ := c.offset(at)
+	return time.Duration(math.Ceil(float64(bound) / math.Sqrt(2*3)))
 }

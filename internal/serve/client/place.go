@@ -60,8 +60,8 @@ func (p *placer) window(w *meter.Window) {
 	w.Start = p.start(w)
 	right := p.time(w.End)
 	w.End = w.Start.Add(min(max(right.Sub(w.Start), length-length/2), length+length/2))
-	if off := max(right.Sub(w.End).Abs(), p.clock.doubted(right)); off > 0 {
-		w.Error = time.Duration(min(math.Hypot(float64(w.Error), float64(off)), float64(time.Hour)))
+	if e := p.clock.own(right) + right.Sub(w.End).Abs(); e > 0 {
+		w.Error = time.Duration(min(math.Hypot(float64(w.Error), float64(e)), float64(time.Hour)))
 	}
 	p.server, p.local = server, w.End
 }

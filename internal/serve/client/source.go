@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -481,6 +480,7 @@ func (s *Source) Info() meter.Info {
 }
 
 // ClockError implements [measure.Remote]. It is 0 where the server is on this machine.
-func (s *Source) ClockError() time.Duration {
-	return time.Duration(math.Ceil(float64(s.clock.error())))
-}
+//
+// It is the part of the uncertainty that windows have in common; the part that is each
+// window's own is in its Error.
+func (s *Source) ClockError() time.Duration { return s.clock.common() }

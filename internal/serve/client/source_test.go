@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -96,7 +97,7 @@ func TestCutOff(t *testing.T) {
 				if text := statuses(events); !strings.Contains(text, "recovering: ") || !strings.Contains(text, "streaming: connected again") || strings.Contains(text, "stalled") || strings.ContainsRune(text, 0x1b) {
 					t.Errorf("statuses:\n%s", text)
 				}
-				bound := 1.01 * float64(s.ClockError()) * math.Sqrt(3)
+				bound := float64(s.ClockError()) * math.Sqrt(6)
 				for _, e := range events {
 					if e.Kind != meter.WindowEvent {
 						continue
@@ -185,7 +186,7 @@ func TestClocks(t *testing.T) {
 					continue
 				}
 				off := e.Window.End.Sub(w.truth(w.window(int(e.Window.Power)).End))
-				bound := float64(max(before, s.ClockError()))*math.Sqrt(3) + 3*float64(e.Window.Error)
+				bound := (float64(max(before, s.ClockError())) + float64(e.Window.Error)) * math.Sqrt(6)
 				if math.Abs(float64(off)) > bound {
 					t.Fatalf("after %v a window is off by %v, more than %v", time.Since(begun), off, time.Duration(bound))
 				}
@@ -201,6 +202,66 @@ func TestClocks(t *testing.T) {
 			}
 			if told := strings.Count(statuses(all), "the server's clock is"); told != map[bool]int{true: 1}[tt.ahead.Abs() > time.Second] {
 				t.Errorf("%v ahead: told %d times:\n%s", tt.ahead, told, statuses(all))
+			}
+		})
+	}
+}
+
+// TestEnergy: the energy of jobs agrees with the truth within its uncertainty, where
+// the server's clock is 37 s and 120 ppm off, and the network is cut meanwhile. The
+// load changes abruptly, also at both ends of a job.
+func TestEnergy(t *testing.T) {
+	const high, low = 300., 50. // W, for half a second each
+	energy := func(d time.Duration) float64 {
+		s := d.Seconds()
+		whole := math.Floor(s)
+		return whole*(high+low)/2 + high*min(s-whole, 0.5) + low*max(s-whole-0.5, 0)
+	}
+	for _, latency := range []func() time.Duration{between(100*time.Microsecond, 500*time.Microsecond), between(2*time.Millisecond, 25*time.Millisecond)} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.ahead, w.drift, w.latency = 37*time.Second, 120e-6, latency
+			w.power = func(from, to time.Duration) float64 { return (energy(to) - energy(from)) / (to - from).Seconds() }
+			watch := measure.StartWatch(t.Context(), w.must(t.Context(), Config{}), &measure.History{DelayKnown: true})
+			if err := watch.Flows(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			random := rand.New(rand.NewPCG(3, 4))
+			outside, jobs := 0, 80
+			for i := range jobs {
+				if i%20 == 10 {
+					w.cut(i%40 == 10)
+				}
+				time.Sleep(time.Duration(random.Int64N(int64(2 * time.Second))))
+				if i%2 == 0 {
+					// A job begins when the load does.
+					since := time.Since(w.begun)
+					time.Sleep(since.Truncate(time.Second) + time.Second - since)
+				}
+				from := time.Now()
+				time.Sleep(300*time.Millisecond + time.Duration(random.Int64N(int64(3*time.Second))))
+				to := time.Now()
+				if !watch.Settle(t.Context(), to, 20*time.Second) {
+					t.Fatal("the windows do not come")
+				}
+				s := watch.History.Span(from, to)
+				truth := energy(to.Sub(w.begun)) - energy(from.Sub(w.begun))
+				off := max(math.Abs(s.Energy-truth)-1e-5, 0) // J, of rounding
+				if off > s.Uncertainty.Expanded() {
+					outside++
+				}
+				if s.Coverage() < 1 || off > 2.5*s.Uncertainty.Expanded() {
+					t.Errorf("job %d: %.6f J, truly %.6f J, +- %.6f J; coverage %v", i, s.Energy, truth, s.Uncertainty.Expanded(), s.Coverage())
+				}
+				if most := 2 * high * 0.05; s.Uncertainty.Expanded() > most {
+					t.Errorf("job %d: +- %.3f J of %.3f J is more than %.3f J", i, s.Uncertainty.Expanded(), s.Energy, most)
+				}
+			}
+			if outside > jobs/20 {
+				t.Errorf("%d of %d energies are off by more than their uncertainty", outside, jobs)
+			}
+			if out, err := watch.Stop(); err != nil || out.Gaps > 0 {
+				t.Errorf("%+v, %v", out, err)
 			}
 		})
 	}

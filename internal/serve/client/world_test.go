@@ -35,6 +35,7 @@ type world struct {
 	latency  func() time.Duration
 	boot     string
 	instance string
+	power    func(from, to time.Duration) float64          // mean in W between two times since begun; nil: the number of the window
 	first    int                                           // window that it remembers
 	last     int                                           // the last window; 0: they go on
 	lines    []string                                      // that are told before the next window of each stream
@@ -90,9 +91,13 @@ func (w *world) truth(server time.Time) time.Time {
 // window returns window k.
 func (w *world) window(k int) meter.Window {
 	start := w.begun.Round(0).Add(w.ahead + time.Duration(k)*windowLength)
+	power := float64(k)
+	if w.power != nil {
+		power = w.power(w.truth(start).Sub(w.begun), w.truth(start.Add(windowLength)).Sub(w.begun))
+	}
 	return meter.Window{
 		Start: start, End: start.Add(windowLength), Length: windowLength, Error: time.Microsecond, Frequency: 50,
-		Measurement: powerspy.Measurement{Power: float64(k), Voltage: 230, Current: 1, VoltagePeak: 325, CurrentPeak: 2},
+		Measurement: powerspy.Measurement{Power: power, Voltage: 230, Current: 1, VoltagePeak: 325, CurrentPeak: 2},
 	}
 }
 
