@@ -160,7 +160,7 @@ func (s *session) watch(ctx context.Context, view *watchView, plan *watchPlan, r
 // watchConfig says what is shown of a meter.
 func (s *session) watchConfig(t meter.Target, view *watchView) watch.Config {
 	name := harmless.Text(cmp.Or(t.Alias, t.Name, t.Device()))
-	if t.Kind == meter.Simulated {
+	if t.IsSimulated() {
 		name += " (simulated)"
 	}
 	cfg := watch.Config{
