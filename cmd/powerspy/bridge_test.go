@@ -23,6 +23,7 @@ import (
 // A program that knows only a serial device or a port measures over a bridge,
 // one after the other, and the device is gone afterwards.
 func TestBridge(t *testing.T) {
+	t.Parallel()
 	link := filepath.Join(t.TempDir(), "meter")
 	if err := os.Symlink("/dev/pts/gone", link); err != nil { // of a bridge that was killed
 		t.Fatal(err)
@@ -62,6 +63,7 @@ func notThere(t *testing.T, link string) {
 // A second program is told and hung up, whatever it says; the first one is not
 // disturbed in its stream, and the next one is served.
 func TestBridgeSecondProgram(t *testing.T) {
+	t.Parallel()
 	link := filepath.Join(t.TempDir(), "meter")
 	for _, args := range [][]string{{"--tty", link}, {"--tcp", "0"}} {
 		p := start(t, append([]string{"bridge", "--device", quickSim + ",serial=1"}, args...)...)
@@ -183,6 +185,7 @@ func onlyFrames(r io.Reader, stop <-chan struct{}) error {
 // A program that looks at the device with stty, or closes it and opens it again
 // at once, is not sent away.
 func TestBridgeOpenedAgain(t *testing.T) {
+	t.Parallel()
 	link := filepath.Join(t.TempDir(), "meter")
 	for _, args := range [][]string{{"--tty", link}, {"--tcp", "0"}} {
 		p := start(t, append([]string{"bridge", "--device", quickSim + ",serial=1"}, args...)...)
@@ -379,6 +382,7 @@ func TestBridgeWithoutLocks(t *testing.T) {
 
 // On a terminal the phase of connecting is over once the bridge is connected.
 func TestBridgeOnTerminal(t *testing.T) {
+	t.Parallel()
 	person, cmd := startOnTerminal(t, "bridge", "--device", quickSim, "--tcp", "0")
 	person.until("as --device tcp://")
 	address := strings.TrimSpace(person.until("\r\n"))

@@ -41,6 +41,7 @@ func measures(t *testing.T, device string) {
 // Ctrl-C and SIGTERM in the middle of a file leave nothing of it, and a meter
 // that works; get-all goes on from there.
 func TestInterruptedTransfer(t *testing.T) {
+	t.Parallel()
 	// The link needs a moment to close, in which the next client waits.
 	device := serveSim(t, "delay=5ms,jitter=0s,stall=0,busy=wait,files=5000/200000/300")
 	const middle = "> <X120902 0003>"
@@ -104,6 +105,7 @@ func TestInterruptedTransfer(t *testing.T) {
 // A full disk, as far as a limit on the size of files shows it, in the middle of
 // a file.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	device := serveSim(t, "delay=0s,jitter=0s,stall=0,files=5000")
 	dir := t.TempDir()
 	for _, args := range [][]string{{"get", "120901.DAT", filepath.Join(dir, "got")}, {"get-all", dir}} {
@@ -121,6 +123,7 @@ func TestFullDisk(t *testing.T) {
 
 // A name that is not on the card makes no file, and the meter goes on.
 func TestNoSuchFile(t *testing.T) {
+	t.Parallel()
 	device := serveSim(t, "delay=0s,jitter=0s,stall=0,files=100")
 	dir := t.TempDir()
 	for _, args := range [][]string{{"get", "NONE00.DAT", filepath.Join(dir, "got")}, {"remove", "--yes", "NONE00.DAT"}} {
@@ -138,6 +141,7 @@ func TestNoSuchFile(t *testing.T) {
 
 // The bar of a transfer on a terminal, and that Ctrl-C clears it.
 func TestTransferThenCtrlC(t *testing.T) {
+	t.Parallel()
 	device := serveSim(t, "delay=50ms,jitter=0s,stall=0,files=0/1000000")
 	person, cmd := startOnTerminal(t, "files", "get", "--device", device, "120902.DAT", filepath.Join(t.TempDir(), "got"))
 	person.until("120902.DAT")
@@ -166,6 +170,7 @@ func TestAnotherLog(t *testing.T) {
 // A kill -9 in the middle of a file leaves half of it under a hidden name, which
 // the next run removes.
 func TestKilledTransfer(t *testing.T) {
+	t.Parallel()
 	device := serveSim(t, "delay=5ms,jitter=0s,stall=0,busy=wait,files=5000/200000")
 	dir := t.TempDir()
 	p := start(t, "files", "get-all", "-v", "--device", device, dir)

@@ -156,6 +156,7 @@ func shellWords(line string) []string {
 // A page that begins with a simulated meter works as it is typed, and prints
 // what it says. Here the meter has a quick link.
 func TestPagesWork(t *testing.T) {
+	t.Parallel()
 	ran := 0
 	for _, page := range pages(t) {
 		text, err := os.ReadFile(page)

@@ -23,6 +23,7 @@ const gmtProvider = "../../scripts/green-metrics-tool/powerspy2-machine-provider
 // TestProviderRun starts the provider as the tool does, on a meter whose link
 // breaks again and again, and ends it as the tool does.
 func TestProviderRun(t *testing.T) {
+	t.Parallel()
 	p := startProgram(t, "stdbuf", "-o0", "taskset", "-c", "0", gmtProvider,
 		"-i", "20", "-u", "uJ", "--device", quickSim+",load=constant,watts=100,noise=0.05,drop=300ms")
 	var last, step int64
@@ -62,6 +63,7 @@ func TestProviderRun(t *testing.T) {
 // rates, with one damaged frame in twenty and two seconds of silence: what it
 // wrote passes every check of the tool.
 func TestProviderHalfMinute(t *testing.T) {
+	t.Parallel()
 	for _, interval := range []time.Duration{100 * time.Millisecond, 250 * time.Millisecond, time.Second} {
 		t.Run(interval.String(), func(t *testing.T) {
 			t.Parallel()

@@ -84,6 +84,7 @@ func quiet(t *testing.T, p *process, stderr *os.File) {
 // A reader that has stopped keeps no signal from stopping the meter, and from
 // ending the command.
 func TestSignalWhileHeldUp(t *testing.T) {
+	t.Parallel()
 	outputs := map[string]func(t *testing.T) (stdout *os.File, args []string){
 		"pipe": func(t *testing.T) (*os.File, []string) {
 			var fds [2]int
@@ -124,6 +125,7 @@ func TestSignalWhileHeldUp(t *testing.T) {
 	for name, output := range outputs {
 		for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 			t.Run(name+"/"+s.String(), func(t *testing.T) {
+				t.Parallel()
 				stdout, args := output(t)
 				p, stderr := startOn(t, stdout, append([]string{"measure", "-v", "-d", quickSim, "-i", "20ms"}, args...)...)
 				if err := stdout.Close(); err != nil {
@@ -143,6 +145,7 @@ func TestSignalWhileHeldUp(t *testing.T) {
 
 // Nor does a reader of standard error that has stopped.
 func TestSignalWhileNobodyReadsErrors(t *testing.T) {
+	t.Parallel()
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

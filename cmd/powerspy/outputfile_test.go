@@ -37,6 +37,7 @@ func linesIn(b []byte) int { return bytes.Count(b, []byte("\n")) }
 // or not at all, so that every other time half a line is put in its place, as
 // a power failure leaves it.
 func TestKilledWhileWriting(t *testing.T) {
+	t.Parallel()
 	const files, kills = 4, 25
 	for seed := range uint64(files) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
@@ -154,6 +155,7 @@ func sizeOf(path string) int64 {
 // logrotate: files are moved away while readings come, and SIGHUP opens a new
 // one. No reading is lost or written twice.
 func TestRotation(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
 	p := start(t, "measure", "-v", "--device", quickSim, "--interval", "20ms", "--live", "--count", "100", "--output", path, "--sync", "50ms")

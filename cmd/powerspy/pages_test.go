@@ -44,6 +44,7 @@ func typed(t *testing.T, shell, dir, home, block string, vars ...string) string 
 
 // The job of first-measurement.md is measured, in the shells that people have.
 func TestFirstMeasurement(t *testing.T) {
+	t.Parallel()
 	block := blockWith(t, "../../docs/first-measurement.md", "run -- make")
 	for _, shell := range []string{"sh", "bash"} {
 		dir := t.TempDir()
@@ -61,6 +62,7 @@ func TestFirstMeasurement(t *testing.T) {
 
 // The load of simulator.md that a script changes is what is measured.
 func TestFollowedLoad(t *testing.T) {
+	t.Parallel()
 	out := typed(t, "sh", t.TempDir(), t.TempDir(), blockWith(t, "../../docs/simulator.md", "load=file:watts"))
 	if !strings.Contains(out, "highest 80.00 W") {
 		t.Error(out)

@@ -216,6 +216,7 @@ func TestInterruptedBeforeFirstReading(t *testing.T) {
 
 // The simulator as a program of its own, and the command that it says to try.
 func TestSimulatorServes(t *testing.T) {
+	t.Parallel()
 	link := filepath.Join(t.TempDir(), "meter")
 	for _, args := range [][]string{
 		{"sim", "--tcp", "delay=0s,jitter=0s,stall=0,serial=11,busy=wait"},
@@ -285,6 +286,7 @@ func TestTableOnTerminal(t *testing.T) {
 }
 
 func TestProgressThenCtrlC(t *testing.T) {
+	t.Parallel()
 	person, cmd := startOnTerminal(t, "info", "--device", silent(t))
 	if seen := person.until("(1s)"); !strings.HasPrefix(seen, clearLine+"| ") {
 		t.Errorf("progress: %q", seen)

@@ -46,57 +46,67 @@ func recordedWindows(t *testing.T, r io.Reader) (windows []meter.Window, headers
 // However often a command that records is killed: the recording lacks no more than
 // the last second of what was shown, and is read by us and by zstdcat.
 func TestKilledWhileRecording(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"run.jsonl", "run.jsonl.zst"} {
-		path := filepath.Join(t.TempDir(), name)
-		for kills := 1; kills <= 3; kills++ {
-			p := start(t, "measure", "-q", "--device", quickSim+",seed=1", "--interval", "20ms", "--record", path)
-			line := ""
-			for range 60 + rand.IntN(60) {
-				line = p.line()
-			}
-			if err := p.cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			for {
-				l, err := p.stdout.ReadString('\n')
-				if err != nil {
-					break
-				}
-				line = l
-			}
-			p.wait()
-			us, err := strconv.ParseInt(strings.Fields(line)[0], 10, 64)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			killWhileRecording(t, filepath.Join(t.TempDir(), name))
+		})
+	}
+}
+
+// killWhileRecording kills three commands that record into the same file, one
+// after the other.
+func killWhileRecording(t *testing.T, path string) {
+	for kills := 1; kills <= 3; kills++ {
+		p := start(t, "measure", "-q", "--device", quickSim+",seed=1", "--interval", "20ms", "--record", path)
+		line := ""
+		for range 60 + rand.IntN(60) {
+			line = p.line()
+		}
+		if err := p.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			l, err := p.stdout.ReadString('\n')
 			if err != nil {
-				t.Fatal(err)
+				break
 			}
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			windows, headers := recordedWindows(t, bytes.NewReader(text))
-			if headers != kills || len(windows) == 0 {
-				t.Fatalf("%d windows after %d headers, want %d", len(windows), headers, kills)
-			}
-			if lost := time.UnixMicro(us).Sub(windows[len(windows)-1].End); lost > record.Flush {
-				t.Errorf("%s: the last %v are missing", name, lost)
-			}
-			if name == "run.jsonl" {
-				continue
-			}
-			cat := exec.Command("zstdcat", path)
-			plain, err := cat.Output()
-			if err != nil {
-				t.Fatalf("zstdcat: %v", err)
-			}
-			if again, _ := recordedWindows(t, bytes.NewReader(plain)); len(again) != len(windows) {
-				t.Errorf("zstdcat has %d windows, we %d", len(again), len(windows))
-			}
+			line = l
+		}
+		p.wait()
+		us, err := strconv.ParseInt(strings.Fields(line)[0], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		windows, headers := recordedWindows(t, bytes.NewReader(text))
+		if headers != kills || len(windows) == 0 {
+			t.Fatalf("%d windows after %d headers, want %d", len(windows), headers, kills)
+		}
+		if lost := time.UnixMicro(us).Sub(windows[len(windows)-1].End); lost > record.Flush {
+			t.Errorf("the last %v are missing", lost)
+		}
+		if !strings.HasSuffix(path, ".zst") {
+			continue
+		}
+		cat := exec.Command("zstdcat", path)
+		plain, err := cat.Output()
+		if err != nil {
+			t.Fatalf("zstdcat: %v", err)
+		}
+		if again, _ := recordedWindows(t, bytes.NewReader(plain)); len(again) != len(windows) {
+			t.Errorf("zstdcat has %d windows, we %d", len(again), len(windows))
 		}
 	}
 }
 
 // Where the disk is full recording ends, which is told once; readings go on.
 func TestRecordingDiskFull(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "run.jsonl")
 	p := startProgram(t, "sh", "-c", `ulimit -f 60; exec powerspy measure -q -d `+quickSim+` -i 20ms -n 120 --record `+path)
 	for range 120 {
@@ -166,6 +176,7 @@ func recordHours(tb testing.TB, path string, hours float64) {
 
 // A recording of any size takes the same memory.
 func TestConvertTakesNoMemory(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "run.jsonl.zst")
 	recordHours(t, path, 0.5)
 	for _, to := range []string{"csv", "parquet"} {

@@ -70,6 +70,7 @@ func shells(t *testing.T) map[string][]string {
 // TestRunPassesSignals: SIGTERM and SIGHUP reach the command, whose status is kept;
 // powerspy reports. SIGINT does, too, where no terminal can have sent it.
 func TestRunPassesSignals(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, script string
 		signal       syscall.Signal
@@ -159,6 +160,7 @@ func drain(master *os.File) string {
 // TestRunCtrlC: Ctrl-C and Ctrl-\ on the terminal reach the command once, which may
 // survive them, and powerspy reports in any case.
 func TestRunCtrlC(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, script, key string
 		status            int
@@ -198,6 +200,7 @@ func TestRunCtrlC(t *testing.T) {
 // TestRunTerminal: a command on a terminal has one, also where its output is
 // looked at, of the same size.
 func TestRunTerminal(t *testing.T) {
+	t.Parallel()
 	for _, phases := range []string{"--phases=false", "--phases"} {
 		t.Run(phases, func(t *testing.T) {
 			t.Parallel()
@@ -220,6 +223,7 @@ func TestRunTerminal(t *testing.T) {
 // TestRunStops: a job that is stopped by Ctrl-Z goes on when it is continued, and
 // so does powerspy.
 func TestRunStops(t *testing.T) {
+	t.Parallel()
 	bash, err := exec.LookPath("bash")
 	if err != nil {
 		t.Skip("needs the job control of bash")
@@ -293,6 +297,7 @@ func TestRunInterruptedBefore(t *testing.T) {
 // TestRunLosesMeter: a command is not disturbed by a meter that falls silent, comes
 // back or does not, and the report does not pretend.
 func TestRunLosesMeter(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, fault string
 		back        bool

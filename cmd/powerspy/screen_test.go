@@ -56,6 +56,7 @@ func silent(t *testing.T) (device string) {
 
 // The line of progress is never wrapped, also after the window has become smaller.
 func TestProgressFitsTerminal(t *testing.T) {
+	t.Parallel()
 	person, cmd := startOnTerminal(t, "info", "--device", silent(t))
 	for _, columns := range []uint16{30, 20} {
 		resize(t, person, columns)
@@ -123,6 +124,7 @@ func TestTableFitsTerminal(t *testing.T) {
 // Readings of which a part is missing, and those with windows that the meter left
 // out, are marked.
 func TestTableMarks(t *testing.T) {
+	t.Parallel()
 	out, err := exec.Command("powerspy", "measure", "-q", "--format", "table", "--device", quickSim+",load=constant",
 		"--interval", "400ms", "--duration", "1s").Output()
 	if err != nil {

@@ -2,10 +2,12 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -24,6 +26,10 @@ func TestMain(m *testing.M) {
 		if err := os.Setenv(raceOptions, "atexit_sleep_ms=0"); err != nil {
 			panic(err)
 		}
+	}
+	// Most tests here wait for a simulated meter. Who sets -parallel has it so.
+	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err)
 	}
 	testscript.Main(tests{m}, map[string]func(){"powerspy": main, filepath.Base(gmtProvider): main})
 }
@@ -48,6 +54,7 @@ func (m tests) Run() int {
 const runtimeDir = "XDG_RUNTIME_DIR"
 
 func TestScript(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
