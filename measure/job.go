@@ -15,8 +15,8 @@ const Patience = 2 * time.Second
 // and gets a context that ends with ctx or when the measurement fails. src is
 // stopped and closed.
 //
-// The error is that of work, which is returned as it is, or what failed in
-// measuring: then the Span tells what was measured before. Look at its Coverage.
+// The error is that of work, as it is, or what failed in measuring, or both
+// joined. The Span tells what was measured all the same: look at its Coverage.
 func Energy(ctx context.Context, src Source, work func(context.Context) error) (Span, error) {
 	w := StartWatch(ctx, src, new(History))
 	if err := w.Flows(ctx); err != nil {
@@ -31,5 +31,8 @@ func Energy(ctx context.Context, src Source, work func(context.Context) error) (
 	to := time.Now()
 	w.Settle(w.Context(), to, Patience) // what is missing then is told by the coverage
 	_, err := w.Stop()
-	return w.History.Span(from, to), errors.Join(werr, err)
+	if err != nil {
+		werr = errors.Join(werr, err)
+	}
+	return w.History.Span(from, to), werr
 }

@@ -188,7 +188,7 @@ func TestEnergy(t *testing.T) {
 					time.Sleep(3 * time.Second)
 					return tt.work
 				})
-				if !errors.Is(err, tt.want) {
+				if err != tt.want { // as it is
 					t.Errorf("unexpected error: %v", err)
 				}
 				if s.Coverage() < 1 || math.Abs(s.Energy-300) > s.Uncertainty.Expanded()+0.5 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"powerspy2/bluez"
 	"powerspy2/powerspy"
@@ -45,7 +46,9 @@ type Error struct {
 }
 
 // Error says what failed and why.
-func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
+func (e *Error) Error() string {
+	return strings.TrimSuffix(e.Op, ":") + ": " + e.Err.Error() // a meter may be called "sim:"
+}
 
 // Unwrap lets errors.Is find both the kind and the cause.
 func (e *Error) Unwrap() []error {

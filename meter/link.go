@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 
+	"powerspy2/internal/patherr"
 	"powerspy2/internal/serial"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/sim"
@@ -71,7 +72,7 @@ func openSimulated(ctx context.Context, m *sim.Meter) (powerspy.Link, error) {
 
 // serialError says what it means that a serial line can't be opened.
 func serialError(op string, err error) error {
-	e := &Error{Op: op, Err: err}
+	e := &Error{Op: op, Err: patherr.Bare(err)}
 	switch {
 	case errors.Is(err, ErrInUse):
 		e.Kind = ErrNoAnswer

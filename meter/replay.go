@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"powerspy2/internal/oldlog"
+	"powerspy2/internal/patherr"
 	"powerspy2/powerspy"
 	"powerspy2/powerspy/timebase"
 )
@@ -70,7 +71,7 @@ func OpenReplay(ctx context.Context, path string, cfg StreamConfig) (*Replay, er
 func (r *Replay) open(path string) (err error) {
 	op := "open " + path
 	if r.file, err = os.Open(path); err != nil {
-		return &Error{Kind: ErrNotFound, Op: op, Err: err}
+		return &Error{Kind: ErrNotFound, Op: op, Err: patherr.Bare(err)}
 	}
 	if r.log, err = oldlog.NewReader(r.file); err != nil {
 		return r.unreadable(op, err)

@@ -38,9 +38,6 @@ func locate(ctx context.Context, cfg Config, h host) (*Route, error) {
 	return &Route{route: r, release: release}, nil
 }
 
-// Target returns where the meter was found.
-func (r *Route) Target() Target { return r.route.target }
-
 // Dial opens a link, on which nothing has been sent. A Bluetooth meter is
 // looked for first (see [powerspy2/rfcomm.Dial]), so that trying again and
 // again does the kernel no harm. A key that it forgot is healed by pairing

@@ -210,24 +210,33 @@ func refuse(ctx context.Context, b *bridge.Bridge, c conn) {
 
 // bridgeAddress reads --tcp; it is empty for a terminal.
 func bridgeAddress(c *cli.Context) (string, error) {
-	text := c.String("tcp")
-	switch {
-	case !c.IsSet("tcp"):
+	if !c.IsSet("tcp") {
 		return "", nil
-	case !strings.Contains(text, ":"):
-		text = "127.0.0.1:" + text
 	}
-	host, port, err := net.SplitHostPort(text)
-	if err == nil {
-		_, err = net.DefaultResolver.LookupPort(c.Context, "tcp", port)
-	}
-	if err != nil || port == "" {
-		return "", c.Usagef("invalid address %q for --tcp; use a PORT from 1 to 65535, or ADDRESS:PORT, for example 4567 or 127.0.0.1:4567", c.String("tcp"))
+	text, host, err := tcpAddress(c, c.String("tcp"))
+	if err != nil {
+		return "", err
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return "", c.Usagef("invalid address %q for --tcp: other machines could reach it, and use the meter; use a PORT, and `ssh -L` from elsewhere", c.String("tcp"))
 	}
 	return text, nil
+}
+
+// tcpAddress reads a PORT, of this machine alone, or an ADDRESS:PORT.
+func tcpAddress(c *cli.Context, text string) (address, host string, err error) {
+	address = text
+	if !strings.Contains(text, ":") {
+		address = "127.0.0.1:" + text
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.DefaultResolver.LookupPort(c.Context, "tcp", port)
+	}
+	if err != nil || port == "" {
+		return "", "", c.Usagef("invalid address %q for --tcp; use a PORT from 1 to 65535, or ADDRESS:PORT, for example 4567 or 127.0.0.1:4567", text)
+	}
+	return address, host, nil
 }
 
 func listenTCP(ctx context.Context, address string) (*front, error) {

@@ -38,6 +38,8 @@ func configAdvice(e *configError) string {
 		return fmt.Sprintf("ask an administrator to run `sudo chown %s %s`, or name a meter with --device", userName(), shell.Quote(file))
 	case e.err.Line > 0:
 		return fmt.Sprintf("correct that line, or name a meter with --device, or start again with `mv %s %s` and `powerspy setup`", shell.Quote(file), shell.Quote(file+".old"))
+	case errors.Is(e.err, config.ErrNotRegular):
+		return "name a meter with --device, or move it away"
 	}
 	return "name a meter with --device"
 }

@@ -31,7 +31,7 @@ func TestDoctorStream(t *testing.T) {
 			`^2 periods +2[45]\.\d\d .* x 11\.50 `,
 			`^5 periods +10\.00 +0\.0 % .* x 4\.60 `,
 			`^10 periods +5\.00 +0\.0 % .* x 2\.30 `,
-			`^[34]\.\d % of windows of 1 mains period are left out through sim:link=a,first=23: another adapter may do better `,
+			`^[34]\.\d % of windows of 1 mains period through sim:link=a,first=23 are left out: another adapter may do better `,
 			"^longer windows do better: of (2|5) mains periods .* \\(`powerspy measure --averaging (2|5)`\\)$",
 		}, 0},
 		{"link=b", []string{`^1 period +49\.\d\d +[01]\.\d % `}, 0},

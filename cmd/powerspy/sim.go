@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"powerspy2/internal/cli"
@@ -30,7 +31,7 @@ func (a *app) simCommand() *cli.Command {
 		Flags: []*cli.Flag{
 			{Name: "pty", Usage: "behind a pseudo-terminal, as a bound serial device is"},
 			{Name: "link", Takes: cli.File{}, Usage: "with --pty: make `PATH` a symbolic link to the pseudo-terminal"},
-			{Name: "tcp", Takes: cli.Text{}, Optional: true, Default: "a free port of 127.0.0.1", Usage: "on a TCP port, `HOST:PORT`"},
+			{Name: "tcp", Takes: cli.Text{}, Optional: true, Default: "a free port of 127.0.0.1", Usage: "on a TCP port, `[HOST:]PORT`"},
 			{Name: "rfcomm", Usage: "over Bluetooth, through BlueZ and an adapter of this machine"},
 			{Name: adapterFlag, Takes: cli.Text{}, Default: defaultAdapter, Usage: "with --rfcomm: the `ADAPTER` to be seen through"},
 			{Name: "channel", Takes: cli.Count{Min: 1, Max: 30}, Default: "1", Usage: "with --rfcomm: RFCOMM channel `N`, 1 to 30"},
@@ -73,8 +74,9 @@ start.`)
 func (a *app) sim(c *cli.Context) error {
 	args, tcp := c.Args(), c.String("tcp")
 	if c.IsSet("tcp") && tcp == "" && len(args) > 0 && !strings.Contains(args[0], "=") {
-		// --tcp HOST:PORT, as it would be written for any other flag.
-		if _, _, err := net.SplitHostPort(args[0]); err == nil {
+		// --tcp HOST:PORT or PORT, as it would be written for any other flag.
+		_, _, err := net.SplitHostPort(args[0])
+		if _, nerr := strconv.ParseUint(args[0], 10, 64); err == nil || nerr == nil {
 			tcp, args = args[0], args[1:]
 		}
 	}
@@ -120,8 +122,9 @@ func (a *app) simTCP(c *cli.Context, m *sim.Meter, address string) error {
 	if address == "" {
 		address = defaultPort
 	}
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		return c.Usagef("invalid address %q for --tcp; use for example 127.0.0.1:4567", address)
+	address, _, err := tcpAddress(c, address)
+	if err != nil {
+		return err
 	}
 	var lc net.ListenConfig
 	l, err := lc.Listen(c.Context, "tcp", address)

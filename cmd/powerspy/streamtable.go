@@ -102,7 +102,7 @@ func better(streams []field.Stream, through string) (advice []string) {
 	}
 	f := &shortest.Figures
 	if f.LeftOutShare > muchLeftOut && f.LeftOut >= fewLeftOut {
-		say("%s of windows of %s are left out through %s: another adapter may do better (one meter lost %s through three of them)",
+		say("%s of windows of %s through %s are left out: another adapter may do better (one meter lost %s through three of them)",
 			percent(f.LeftOutShare), fieldtest.Periods(shortest.Periods), through, lossOfOthers)
 	}
 	if f.LeftOutShare > someLeftOut && f.LeftOut >= fewLeftOut {

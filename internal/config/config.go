@@ -80,9 +80,16 @@ func Path(getenv func(string) string) (string, error) {
 	return filepath.Join(dir, "config.toml"), nil
 }
 
+// ErrNotRegular says that a pipe or a device is no configuration: reading it might
+// wait for ever.
+var ErrNotRegular = errors.New("not a regular file")
+
 // Load reads the configuration at path. A file that does not exist is an empty
-// configuration. What can't be understood is an *Error.
+// configuration. What can't be read or understood is an *Error.
 func Load(path string) (*Config, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, &Error{File: path, Err: ErrNotRegular}
+	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Config{}, nil

@@ -49,8 +49,6 @@ type belief struct {
 	p   []float64 // they add up to 1
 }
 
-func (b belief) high() int64 { return b.low + int64(len(b.p)) - 1 }
-
 // mode returns the likeliest slot.
 func (b belief) mode() int64 {
 	best := 0
