@@ -100,12 +100,12 @@ func history(t *testing.T, spec string, length time.Duration) (h *measure.Histor
 	return h, simulated, flows
 }
 
-// TestSpanAccuracy compares the energy of jobs that begin at random moments, soon
+// TestAccuracySpan compares the energy of jobs that begin at random moments, soon
 // after the first windows and later, with what they drew in truth: over links of
 // each kind and constant delays that nothing shows, the truth has to be within
 // the expanded uncertainty as often as that claims, which is not to be had by
 // claiming little.
-func TestSpanAccuracy(t *testing.T) {
+func TestAccuracySpan(t *testing.T) {
 	streams, each := 2, 3 // of each load, link and delay; jobs of each length in a stream
 	if *long {
 		streams = 25

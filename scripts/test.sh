@@ -3,7 +3,8 @@
 #
 # usage: scripts/test.sh [--race] [ARGUMENT of go test]...
 #
-#   --race    with the race detector, which takes some three times as long
+#   --race    with the race detector, which takes some three times as long; without arguments,
+#             TestAccuracy... of each package run without it
 #   --help    print this
 #
 # Without arguments it runs the tests of both modules, this one and internal/integration; the tests
@@ -20,9 +21,9 @@ set -euo pipefail
 . "$(dirname -- "$0")/lib.bash"
 cd "$ROOT"
 
-go_test=(go test -v -vet=off) # scripts/lint.sh looks
+go_test=(go test -v -vet=off) race=() # scripts/lint.sh looks
 if [[ ${1-} == --race ]]; then
-	go_test+=(-race)
+	race=(-race)
 	shift
 fi
 if is_help "${1-}"; then
@@ -47,13 +48,23 @@ status=0
 tests() {
 	local dir=$1
 	shift
-	(cd "$dir" && "${go_test[@]}" "$@") 2>&1 | tee -a "$log" |
+	(cd "$dir" && "${go_test[@]}" "${race[@]}" "$@") 2>&1 | tee -a "$log" |
 		grep --line-buffered -avE '^(=== (RUN|PAUSE|CONT|NAME)| *--- PASS|PASS$|ok .*\[no tests to run\]|\?)' || true
 	[[ ${PIPESTATUS[0]} == 0 ]] || status=1
 }
 
+# Simulations of hours, which take many times as long under the race detector: it finds what it can in
+# the other tests of their packages.
+readonly SIMULATIONS='^TestAccuracy'
+
 if (($#)); then
 	tests . "$@"
+elif ((${#race[@]})); then
+	tests . -skip "$SIMULATIONS" ./...
+	for module in "${MODULES[@]:1}"; do tests "$module" ./...; done
+	race=()
+	mapfile -t simulating < <(git grep -lE "^func ${SIMULATIONS#^}" -- '*_test.go' ":!${MODULES[1]}" | xargs -n 1 dirname | sort -u)
+	tests . -run "$SIMULATIONS" "${simulating[@]/#/./}"
 else
 	for module in "${MODULES[@]}"; do tests "$module" ./...; done
 fi

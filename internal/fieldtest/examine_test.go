@@ -61,7 +61,7 @@ func save(t *testing.T, f *field.File) (path string) {
 
 // A field test, read back into a simulator, whose field test has the same
 // findings.
-func TestRoundTrip(t *testing.T) {
+func TestAccuracyRoundTrip(t *testing.T) {
 	for name, spec := range map[string]string{
 		"a":           "link=a,files=0/5000/2046/20000",
 		"b":           "link=b,first=cleared,load=wave,noise=0.01,files=0/7",
