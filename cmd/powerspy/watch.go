@@ -124,7 +124,11 @@ func (s *session) watch(ctx context.Context, view *watchView, plan *watchPlan, r
 	if err := rec.Begin(src); err != nil {
 		return errors.Join(err, stopAndClose(ctx, src))
 	}
-	seen := watch.NewSeen(view.interval, src.Info().Resolution())
+	var clock time.Duration
+	if r, ok := src.(measure.Remote); ok {
+		clock = r.ClockError()
+	}
+	seen := watch.NewSeen(view.interval, src.Info().Resolution(), clock)
 	board.open(seen)
 	type result struct {
 		out measure.Outcome

@@ -58,7 +58,7 @@ func TestWatchBoard(t *testing.T) {
 	var recorded []measure.Mark
 	b := &board{progress: p, marks: func(m measure.Mark) { recorded = append(recorded, m) }}
 	b.report(meter.Status{Phase: meter.Noticed, Text: "before"})
-	seen := watch.NewSeen(time.Second, 0)
+	seen := watch.NewSeen(time.Second, 0, 0)
 	model := watch.New(watch.Config{}, seen)
 	model.Update(tea.WindowSizeMsg{Width: 100, Height: 30})
 	shown := func() string { return ansi.Strip(model.View().Content) }

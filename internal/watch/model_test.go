@@ -35,7 +35,7 @@ type bench struct {
 func newBench(cfg Config) *bench {
 	b := &bench{now: began}
 	cfg.Name, cfg.Now = "PowerSpy 4567", func() time.Time { return b.now }
-	seen := NewSeen(time.Second, 0.002)
+	seen := NewSeen(time.Second, 0.002, 0)
 	cfg.Mark = func(m measure.Mark) {
 		b.marks = append(b.marks, m)
 		seen.Mark(m)
@@ -337,6 +337,24 @@ func TestMarksOfNobody(t *testing.T) {
 	b.types("mhere<enter>")
 	if got := b.seen.marksIn(began); len(got) != 1 || got[0].Name != "here" {
 		t.Errorf("marks: %v", got)
+	}
+}
+
+// What another machine's clock is off counts in the uncertainty.
+func TestClock(t *testing.T) {
+	uncertain := func(clock time.Duration) float64 {
+		b := newBench(Config{})
+		b.seen = NewSeen(time.Second, 0.002, clock)
+		b.size(80, 24)
+		b.passes(40*time.Second, load) // with a step at half a minute
+		b.now = began.Add(20 * time.Second)
+		b.types("r")
+		b.now = began.Add(40 * time.Second)
+		b.View()
+		return b.counted.Uncertainty.Standard()
+	}
+	if near, far := uncertain(0), uncertain(200*time.Millisecond); far < near+1 {
+		t.Errorf("uncertainties of %.3g J, and %.3g J with another clock", near, far)
 	}
 }
 

@@ -49,9 +49,10 @@ type Seen struct {
 var _ measure.Sink = (*Seen)(nil)
 
 // NewSeen returns a Seen whose digits are means over an interval, for a meter that
-// counts power in steps of so many W: [meter.Info.Resolution].
-func NewSeen(interval time.Duration, resolution float64) *Seen {
-	s := &Seen{history: measure.History{Keep: keepWindows, Resolution: resolution}}
+// counts power in steps of so many W ([meter.Info.Resolution]), and whose clock is
+// so uncertain ([measure.Remote]; 0: it is this machine's).
+func NewSeen(interval time.Duration, resolution float64, clock time.Duration) *Seen {
+	s := &Seen{history: measure.History{Keep: keepWindows, Resolution: resolution, ClockError: clock}}
 	s.readings = measure.Every{Interval: interval, Out: func(e *measure.Event) error {
 		if e.Kind == measure.ReadingEvent {
 			s.reading = e.Reading
