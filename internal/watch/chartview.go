@@ -3,6 +3,7 @@ package watch
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -121,10 +122,10 @@ func markNames(marks []measure.Mark, start time.Time, each time.Duration, cells 
 		return true
 	}
 	const longestName = 20
-	for i := len(marks) - 1; i >= 0; i-- {
-		x := int(marks[i].Time.Sub(start) / each)
-		name := fit(marks[i].Name, longestName)
-		if marks[i].End {
+	for _, mark := range slices.Backward(marks) {
+		x := int(mark.Time.Sub(start) / each)
+		name := fit(mark.Name, longestName)
+		if mark.End {
 			name = "end"
 		}
 		if !put(x, "^"+name) {
