@@ -77,7 +77,7 @@ func (r *Report) HTML(w io.Writer) error {
 		return err
 	}
 	p := page{
-		Title: harmless.Text(r.title()), Intro: r.intro(), Style: template.CSS(styleText), Script: template.JS(scriptText), Data: template.JS(data), //nolint:gosec // our own, and encoded
+		Title: harmless.Text(r.title()), Intro: r.intro(), Style: template.CSS(styleText), Script: template.JS(scriptText), Data: template.JS(data),
 		Policy: policy(), Tool: harmless.Text(r.Tool), Made: r.moment(r.Made),
 	}
 	for i, recording := range r.Recordings {

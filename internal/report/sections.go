@@ -343,7 +343,7 @@ func meterText(m meterJSON) string {
 	if m.Simulated {
 		return "simulated meter"
 	}
-	return fmt.Sprintf("%s, serial number %d", m.Name, m.Serial)
+	return fmt.Sprintf("%s, serial number %d", harmless.Text(m.Name), m.Serial)
 }
 
 func (r *Report) jobSection(j *Job, index int) section {

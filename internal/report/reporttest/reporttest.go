@@ -54,7 +54,7 @@ func Record(path string, fill func(w *record.Writer) error) error {
 	err = w.Begin(record.Header{
 		Start: Start, Frequency: 50, Tool: "v1.0.0", Host: "lab",
 		Meter: record.Meter{
-			Name: "PowerSpy <b>4567</b>", Device: "00:0B:CE:07:00:01", Address: [6]byte{0, 0x0b, 0xce, 7, 0, 1}, Serial: 4567, Hardware: 3, Firmware: 4,
+			Name: "PowerSpy <b>4567</b>" + Invisible, Device: "00:0B:CE:07:00:01", Address: [6]byte{0, 0x0b, 0xce, 7, 0, 1}, Serial: 4567, Hardware: 3, Firmware: 4,
 			Calibrations: powerspy.Calibrations{Factory: calibration, Current: calibration},
 		},
 	})
@@ -130,8 +130,8 @@ func Bench(runs int) *bench.Result {
 	random := rand.New(rand.NewPCG(2, 2))
 	r := &bench.Result{
 		Order: bench.Interleaved, Tool: "v1.0.0", Host: "lab", Baseline: &bench.Baseline{Power: 40, Uncertainty: 0.1},
-		Meter:    bench.Meter{Name: "PowerSpy <b>4567</b>", Serial: 4567, Hardware: 3, Firmware: 4, Calibration: "2024-05-17"},
-		Warnings: []string{"the machine was not calm: <load> 2.1"},
+		Meter:    bench.Meter{Name: "PowerSpy <b>4567</b>" + Invisible, Serial: 4567, Hardware: 3, Firmware: 4, Calibration: "2024-05-17"},
+		Warnings: []string{"the machine was not calm: <load> 2.1" + Invisible},
 	}
 	for i, name := range []string{"gzip -9", "gzip -8", Hostile + Invisible} {
 		s := bench.Series{Command: bench.Command{Name: name}}
