@@ -15,7 +15,7 @@ const (
 
 	// MaxRuns, of all commands together, and MaxCommands bound memory: a run takes
 	// about 250 bytes.
-	MaxRuns     = 1_000_000
+	MaxRuns     = 200_000
 	MaxCommands = 10_000
 )
 
