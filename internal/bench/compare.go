@@ -262,25 +262,19 @@ func welch(u, v, n, m float64) float64 {
 func runsFor(difference, one, systematic float64, freedom func(runs float64) float64) int {
 	const power, most = 0.8, 1e7
 	difference = math.Log1p(difference)
-	enough := func(n float64) bool {
+	normal := difference / (factor(math.Inf(1)) + student(math.Inf(1), power))
+	left := normal*normal - systematic*systematic
+	n := max(math.Ceil(one*one/left), 2) // Student's distribution asks for some more
+	if !(left > 0 && n < most) {
+		return 0
+	}
+	for {
 		u, f := combine(one/math.Sqrt(n), freedom(n), systematic)
-		return (factor(f)+student(f, power))*u <= difference
-	}
-	high := 2.
-	for ; !enough(high); high *= 2 {
-		if high > most {
-			return 0
+		if (factor(f)+student(f, power))*u <= difference {
+			return int(n)
 		}
+		n++
 	}
-	low := high / 2
-	for high-low > 1 {
-		if middle := math.Floor((low + high) / 2); middle < 2 || !enough(middle) {
-			low = middle
-		} else {
-			high = middle
-		}
-	}
-	return int(high)
 }
 
 // Best returns the index of the series with the lowest mean, -1: none has one.

@@ -101,9 +101,6 @@ func (l *lab) carryOut(t testing.TB, p bench.Plan) bench.Outcome {
 	return o
 }
 
-// benches is how many times each case is simulated.
-const benches = 400
-
 // A tally counts what of many benches.
 type tally struct{ held, less, more, none int }
 
@@ -123,6 +120,16 @@ func (c *tally) add(r bench.Comparison, truth float64) {
 
 func percent(n int) float64 { return 100 * float64(n) / benches }
 
+// rate checks in how many percent of the benches something was so.
+func rate(t *testing.T, what string, n int, low, high float64) {
+	t.Helper()
+	if p := percent(n); p < low-slack || p > high+slack {
+		t.Errorf("%s: %.1f %%, want %g to %g %%", what, p, low, high)
+	} else {
+		t.Logf("%s: %.1f %%", what, p)
+	}
+}
+
 func (c *tally) String() string {
 	return fmt.Sprintf("the interval holds the truth in %.1f %%; less %.1f %%, more %.1f %%, no difference %.1f %%",
 		percent(c.held), percent(c.less), percent(c.more), percent(c.none))
@@ -132,7 +139,7 @@ func (c *tally) String() string {
 func many(t *testing.T, seed uint64, p bench.Plan, q bench.Quantity, truth float64, of func(seed uint64) *lab) (c tally) {
 	t.Helper()
 	for i := range uint64(benches) {
-		o := of(1000*seed + i).carryOut(t, p)
+		o := of(1000*seed+i).carryOut(t, p)
 		c.add(bench.Compare(&o.Series[1], &o.Series[0], q, p.Order.Rounds()), truth)
 	}
 	return c
