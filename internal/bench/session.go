@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"math"
+	"time"
 )
 
 // A session is one time that a plan is carried out.
@@ -125,7 +126,6 @@ func (s *session) run(ctx context.Context, step Step) error {
 // step carries out a run or a warm-up with what belongs to it. A run may have been
 // executed although there is an error.
 func (s *session) step(ctx context.Context, step Step) (r Run, executed bool, err error) {
-	start := s.clock.Now()
 	s.tell(step)
 	if s.done > 0 && s.Plan.CoolDown > 0 {
 		if err := s.clock.Sleep(ctx, s.Plan.CoolDown); err != nil {
@@ -135,6 +135,7 @@ func (s *session) step(ctx context.Context, step Step) (r Run, executed bool, er
 	if err := ctx.Err(); err != nil {
 		return Run{}, false, err
 	}
+	start := s.clock.Now()
 	if err := s.Executor.Prepare(ctx, step); err != nil {
 		return Run{}, false, err
 	}
@@ -174,6 +175,9 @@ func (s *session) tell(step Step) {
 	p := Progress{Step: step, Done: s.done, Total: s.done, Left: left(s.paces, steps)}
 	for _, n := range steps {
 		p.Total += n
+	}
+	if s.done > 0 {
+		p.Left += time.Duration(p.Total-p.Done) * s.Plan.CoolDown
 	}
 	e := &s.energies[step.Command]
 	p.Mean, p.Half = e.value(), e.half()
