@@ -131,7 +131,7 @@ func logRatios(s, reference *Series, q Quantity) (logs []float64, reason string)
 			continue
 		}
 		if v <= 0 || to <= 0 {
-			return nil, "a run has a " + q.String() + " of 0 or less, and so no logarithm"
+			return nil, "the " + q.String() + " of a run is 0 or less, which has no logarithm"
 		}
 		logs = append(logs, math.Log(v/to))
 	}

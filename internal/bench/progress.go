@@ -78,9 +78,9 @@ type pace struct {
 	spent time.Duration
 }
 
-// left returns how long so many steps of each command may take: one that had none
-// is taken for the mean of the others.
-func left(paces []pace, steps []int) time.Duration {
+// left returns how long so many steps of each command may take, with a rest before
+// each: a command that had none is taken for the mean of the others.
+func left(paces []pace, steps []int, rest time.Duration) time.Duration {
 	var all pace
 	for _, p := range paces {
 		all.steps += p.steps
@@ -94,7 +94,7 @@ func left(paces []pace, steps []int) time.Duration {
 		if p.steps == 0 {
 			p = all
 		}
-		seconds += float64(steps[i]) * p.spent.Seconds() / float64(p.steps)
+		seconds += float64(steps[i]) * (p.spent.Seconds()/float64(p.steps) + rest.Seconds())
 	}
 	return time.Duration(min(seconds, math.MaxInt64/1e9-1) * float64(time.Second))
 }

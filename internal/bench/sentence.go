@@ -20,7 +20,7 @@ func (c *Comparison) Sentence() string {
 		i, unit := c.DifferenceInterval, c.Quantity.Unit()
 		of := fmt.Sprintf("%s %s (95 %% interval %s to %s %s, %s)", signed(c.Difference, i), unit, signed(i.Low, i), signed(i.High, i), unit, Probability(c.P))
 		if c.Verdict == NoDifference {
-			return fmt.Sprintf("%s: no difference of %s to %s found: %s", a, what, b, of)
+			return fmt.Sprintf("%s and %s: no difference in %s found: %s", a, b, what, of)
 		}
 		return fmt.Sprintf("%s: %s %s than %s: %s", a, c.Verdict, what, b, of)
 	}
@@ -28,8 +28,8 @@ func (c *Comparison) Sentence() string {
 	low, high, ratio := percent(c.Interval.Low), percent(c.Interval.High), percent(c.Ratio)
 	i := Interval{low, high}
 	if c.Verdict == NoDifference {
-		text := fmt.Sprintf("%s: no difference of %s to %s found: %s %% (95 %% interval %s to %s %%, %s)",
-			a, what, b, signed(ratio, i), signed(low, i), signed(high, i), Probability(c.P))
+		text := fmt.Sprintf("%s and %s: no difference in %s found: %s %% (95 %% interval %s to %s %%, %s)",
+			a, b, what, signed(ratio, i), signed(low, i), signed(high, i), Probability(c.P))
 		if c.RunsFor1 > c.Runs {
 			text += fmt.Sprintf("; about %d runs of each would tell 1 %%", c.RunsFor1)
 		}

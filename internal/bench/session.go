@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"math"
-	"time"
 )
 
 // A session is one time that a plan is carried out.
@@ -172,12 +171,9 @@ func (s *session) tell(step Step) {
 		return
 	}
 	steps := s.left(step)
-	p := Progress{Step: step, Done: s.done, Total: s.done, Left: left(s.paces, steps)}
+	p := Progress{Step: step, Done: s.done, Total: s.done, Left: left(s.paces, steps, s.Plan.CoolDown)}
 	for _, n := range steps {
 		p.Total += n
-	}
-	if s.done > 0 {
-		p.Left += time.Duration(p.Total-p.Done) * s.Plan.CoolDown
 	}
 	e := &s.energies[step.Command]
 	p.Mean, p.Half = e.value(), e.half()
