@@ -28,12 +28,14 @@ var (
 // Read reads a result. Keys that it does not know are skipped; statistics and
 // comparisons are not read, since they follow from the runs. Errors match
 // ErrOther, ErrVersion or ErrSize, or are those of r.
-func Read(r io.Reader) (Result, error) {
-	text, err := io.ReadAll(io.LimitReader(r, MaxFile+1))
+func Read(r io.Reader) (Result, error) { return read(r, MaxFile) }
+
+func read(r io.Reader, most int64) (Result, error) {
+	text, err := io.ReadAll(io.LimitReader(r, most+1))
 	switch {
 	case err != nil:
 		return Result{}, err
-	case len(text) > MaxFile:
+	case int64(len(text)) > most:
 		return Result{}, ErrSize
 	}
 	// The version first: of another one, the rest may have any form.

@@ -227,18 +227,35 @@ func TestReadRefuses(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
-	if _, err := bench.Read(io.LimitReader(spaces{}, bench.MaxFile+100)); !errors.Is(err, bench.ErrSize) {
+	text := file("1", "{"+run+"}", "")
+	if _, err := bench.ReadUpTo(strings.NewReader(text), int64(len(text))); err != nil {
+		t.Errorf("just small enough: %v", err)
+	}
+	if _, err := bench.ReadUpTo(strings.NewReader(text+" "), int64(len(text))); !errors.Is(err, bench.ErrSize) {
 		t.Errorf("too large: %v", err)
 	}
 }
 
-type spaces struct{}
-
-func (spaces) Read(b []byte) (int, error) {
-	for i := range b {
-		b[i] = ' '
+// TestLargest: the largest result that there may be is not too large to be read.
+func TestLargest(t *testing.T) {
+	const runs = 1000
+	l := newLab(1, 300)
+	l.class, l.late, l.idle, l.idleOff = 0.01, 0.1, 30, 0.1
+	l.length = []float64{math.Pi}
+	o := l.carryOut(t, plan(1, runs, bench.Interleaved))
+	r := bench.Result{Reference: -1, Series: o.Series, Baseline: &bench.Baseline{Power: 30, Uncertainty: 0.1}}
+	for i := range r.Series[0].Runs {
+		x := &r.Series[0].Runs[i]
+		x.MaxRSS, x.User, x.System, x.Windows = 1<<40, x.Duration/3, x.Duration/7, 123456
+		x.Uncertainty.Edges, x.Uncertainty.LeftOut = x.Energy/1e4, x.Energy/1e5
 	}
-	return len(b), nil
+	var b bytes.Buffer
+	if err := r.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	if size := b.Len() / runs; size*bench.MaxRuns > bench.MaxFile {
+		t.Errorf("a run takes %d bytes", size)
+	}
 }
 
 // FuzzRead: what can be read can be summed up, compared, exported and written, and is

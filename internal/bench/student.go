@@ -14,7 +14,10 @@ const manyFreedoms = 1e6
 
 // student returns the quantile p of Student's distribution.
 func student(freedom, p float64) float64 {
-	if freedom > manyFreedoms {
+	switch {
+	case math.IsNaN(freedom): // of numbers beyond float64
+		return math.NaN()
+	case freedom > manyFreedoms:
 		return distuv.UnitNormal.Quantile(p)
 	}
 	return distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(p)
@@ -28,7 +31,7 @@ func factor(freedom float64) float64 { return student(freedom, (1+level)/2) }
 // where it would be, in either direction.
 func probability(errors, freedom float64) float64 {
 	switch {
-	case math.IsNaN(errors):
+	case math.IsNaN(errors) || math.IsNaN(freedom):
 		return math.NaN()
 	case math.IsInf(errors, 0):
 		return 0
