@@ -192,7 +192,7 @@ func TestVerdict(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	verdicts := map[bench.Verdict]int{}
 	methods := map[bench.Method]int{}
-	for range 5000 {
+	for range 2000 {
 		n := 2 + rnd.IntN(8)
 		of := func(name string) *bench.Series {
 			mean, spread := 3*rnd.Float64(), math.Exp(3*rnd.NormFloat64()-2)

@@ -371,14 +371,13 @@ func TestEngineMany(t *testing.T) {
 	const runs = 10_000
 	l := newLab(6, 300)
 	p := plan(1, runs, bench.Interleaved)
-	p.Precision, p.MinRuns = 1e-6, 10
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	o := l.carryOut(t, p)
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if n := len(o.Series[0].Runs); n != runs || len(o.Missed) != 1 {
+	if n := len(o.Series[0].Runs); n != runs {
 		t.Errorf("%d runs", n)
 	}
 	if size := int64(after.HeapAlloc) - int64(before.HeapAlloc); size > runs*500 {

@@ -89,7 +89,7 @@ var same = cmp.Options{cmpopts.EquateNaNs(), cmpopts.EquateApprox(1e-12, 0), cmp
 // shows nothing invisible.
 func TestResult(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for range 300 {
+	for range 60 {
 		r := random(rnd)
 		var b bytes.Buffer
 		if err := r.Write(&b); err != nil {
