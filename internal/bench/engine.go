@@ -107,6 +107,10 @@ func (e *Engine) Run(ctx context.Context) (Outcome, error) {
 		// What failed, failed because of that: a command gets the Ctrl-C itself.
 		s.outcome.Interrupted, err = true, nil
 	}
+	// What was carried out is kept, also where the bench was ended early.
+	if merr := s.collect(context.WithoutCancel(ctx), true, false); err == nil {
+		err = merr
+	}
 	for command, ready := range s.ready {
 		if !ready {
 			continue

@@ -60,6 +60,9 @@ func (d *diary) Conclude(ctx context.Context, s bench.Step) error {
 	return d.step(ctx, "conclude", s)
 }
 
+// Measure: Execute knows it all.
+func (d *diary) Measure(context.Context, *bench.Run, bool) (bool, error) { return true, nil }
+
 func (d *diary) Execute(ctx context.Context, s bench.Step) (bench.Run, error) {
 	if err := d.step(ctx, "run", s); err != nil {
 		return bench.Run{}, err
@@ -192,6 +195,82 @@ func TestEngineRepeats(t *testing.T) {
 				t.Errorf("%d have a time", n)
 			}
 		})
+	}
+}
+
+// late is an executor that knows what the meter says of a run only after some more
+// runs, or when it is waited for.
+type late struct {
+	*lossy
+	by     int // runs
+	waits  int
+	known  map[time.Time]bench.Run
+	starts []time.Time
+}
+
+func (l *late) Execute(ctx context.Context, s bench.Step) (bench.Run, error) {
+	r, err := l.lossy.Execute(ctx, s)
+	l.known[r.Start] = r
+	l.starts = append(l.starts, r.Start)
+	r.Coverage, r.Energy = 0, math.NaN()
+	return r, err
+}
+
+func (l *late) Measure(_ context.Context, r *bench.Run, wait bool) (bool, error) {
+	if wait {
+		l.waits++
+	} else if i := slices.Index(l.starts, r.Start); i+l.by >= len(l.starts) {
+		return false, nil
+	}
+	k := l.known[r.Start]
+	r.Coverage, r.Energy = k.Coverage, k.Energy
+	return true, nil
+}
+
+// TestEngineLate: runs go on while the meter's word on earlier ones is still to come;
+// what has to be repeated is when that is known, and the end waits for all.
+func TestEngineLate(t *testing.T) {
+	p := plan(2, 3, bench.Interleaved)
+	for _, tt := range []struct {
+		lost, want string
+	}{
+		{"", "run a0, run b0, run b1, run a1, run a2, run b2"},
+		{"a0", "run a0, run b0, run b1, run a0+, run a1, run a2, run b2"},
+		{"b2 a2", "run a0, run b0, run b1, run a1, run a2, run b2, run a2+, run b2+"},
+		{"a2 a2+", "run a0, run b0, run b1, run a1, run a2, run b2, run a2+, run a2++"},
+	} {
+		d := &diary{skip: true, clock: &fakeClock{begin}}
+		l := &late{lossy: &lossy{diary: d, lost: strings.Fields(tt.lost)}, by: 2, known: map[time.Time]bench.Run{}}
+		e := bench.Engine{Plan: p, Executor: l, Clock: d.clock}
+		o, err := e.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.want(t, "setup a, setup b, "+tt.want+", cleanup a, cleanup b")
+		for i := range o.Series {
+			if n := bench.Summarize(&o.Series[i], bench.Energy).Runs; n != 3 {
+				t.Errorf("%q: %d runs of command %d are whole", tt.lost, n, i)
+			}
+		}
+		if most := 2 + 2*len(strings.Fields(tt.lost)); l.waits > most {
+			t.Errorf("%q: %d runs were waited for", tt.lost, l.waits)
+		}
+	}
+	// A precision waits only where it may be reached.
+	p.Precision, p.MaxRuns = 0.01, 5
+	d := &diary{skip: true, clock: &fakeClock{begin}}
+	l := &late{lossy: &lossy{diary: d}, by: 2, known: map[time.Time]bench.Run{}}
+	e := bench.Engine{Plan: p, Executor: l, Clock: d.clock}
+	if o, err := e.Run(t.Context()); err != nil || len(o.Missed) > 0 || len(o.Series[0].Runs) != 3 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	// What was carried out when a bench fails is measured all the same.
+	d = &diary{skip: true, clock: &fakeClock{begin}, fail: "run a2"}
+	l = &late{lossy: &lossy{diary: d, lost: []string{"a1"}}, by: 9, known: map[time.Time]bench.Run{}}
+	e = bench.Engine{Plan: p, Executor: l, Clock: d.clock}
+	o, err := e.Run(t.Context())
+	if !errors.Is(err, errBroken) || len(o.Series[0].Runs) != 2 || o.Series[0].Runs[0].Energy != 100 || o.Series[0].Runs[1].Whole() {
+		t.Errorf("%+v, %v", o, err)
 	}
 }
 

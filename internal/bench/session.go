@@ -18,6 +18,10 @@ type session struct {
 	last     Step
 	done     int
 
+	executed []int        // runs of each command that are done, but for those to be repeated
+	pending  []unmeasured // in the order in which they were carried out
+	again    []Step       // to be repeated
+
 	// hopeless: repeating did not help the last run, so it is not tried again until
 	// one is whole at once.
 	hopeless bool
@@ -27,7 +31,7 @@ func newSession(e *Engine) *session {
 	n := len(e.Plan.Commands)
 	s := &session{
 		Engine: e, clock: e.Clock, ready: make([]bool, n),
-		energies: make([]running, n), paces: make([]pace, n), warmups: make([]int, n),
+		energies: make([]running, n), paces: make([]pace, n), warmups: make([]int, n), executed: make([]int, n),
 	}
 	if s.clock == nil {
 		s.clock = systemClock{}
@@ -74,12 +78,24 @@ func (s *session) group(ctx context.Context, commands []int) error {
 			s.warmups[commands[i]]++
 		}
 	}
-	for round := 0; round < p.MinRuns || round < p.MaxRuns && !s.enough(commands); round++ {
+	for round := range p.MaxRuns {
+		if round >= p.MinRuns {
+			if enough, err := s.enough(ctx, commands); err != nil || enough {
+				if err != nil {
+					return err
+				}
+				break
+			}
+		}
 		for _, i := range p.Order.round(len(commands), round, p.Seed) {
-			if err := s.run(ctx, Step{Command: commands[i], Round: round}); err != nil {
+			s.again = append(s.again, Step{Command: commands[i], Round: round})
+			if err := s.carry(ctx); err != nil {
 				return err
 			}
 		}
+	}
+	if err := s.settleUp(ctx); err != nil {
+		return err
 	}
 	for _, command := range commands {
 		if err := s.cleanup(ctx, command); err != nil {
@@ -89,8 +105,17 @@ func (s *session) group(ctx context.Context, commands []int) error {
 	return nil
 }
 
-// enough says whether the commands need no more runs.
-func (s *session) enough(commands []int) bool {
+// enough says whether the commands need no more runs. It goes by what is known by now,
+// and waits for the rest only where that is enough.
+func (s *session) enough(ctx context.Context, commands []int) (bool, error) {
+	if !s.precise(commands) {
+		return false, nil
+	}
+	err := s.settleUp(ctx)
+	return s.precise(commands), err
+}
+
+func (s *session) precise(commands []int) bool {
 	for _, command := range commands {
 		if p := s.Plan.Precision; p > 0 && !s.energies[command].reached(p) {
 			return false
@@ -99,27 +124,72 @@ func (s *session) enough(commands []int) bool {
 	return true
 }
 
-// run carries out a run, again where it was not measured as a whole.
-func (s *session) run(ctx context.Context, step Step) error {
-	series := &s.outcome.Series[step.Command]
-	for {
+// An unmeasured run is one of which it is not known what the meter says.
+type unmeasured struct {
+	step Step
+	run  Run
+}
+
+// mostPending bounds how many runs wait for the meter.
+const mostPending = 1000
+
+// carry carries out the runs of s.again, to which those come that have to be repeated.
+func (s *session) carry(ctx context.Context) error {
+	for len(s.again) > 0 {
+		step := s.again[0]
+		s.again = s.again[1:]
 		r, executed, err := s.step(ctx, step)
-		if !executed {
+		if executed {
+			r.Round, r.Executions = step.Round, max(r.Executions, 1)
+			s.pending = append(s.pending, unmeasured{step, r})
+			s.executed[step.Command]++
+		}
+		if err != nil {
 			return err
 		}
-		if err == nil && !r.Whole() && step.Attempt < s.Plan.Repeats && !s.hopeless {
-			series.Repeated++
-			step.Attempt++
-			continue
+		if err := s.collect(ctx, len(s.pending) > mostPending, true); err != nil {
+			return err
 		}
-		s.hopeless = !r.Whole()
-		r.Round, r.Executions = step.Round, max(r.Executions, 1)
-		series.Runs = append(series.Runs, r)
-		if v := Energy.Value(&r); !math.IsNaN(v) {
-			s.energies[step.Command].add(v)
-		}
-		return err
 	}
+	return nil
+}
+
+// settleUp waits until all runs so far are known, and repeats those that have to be.
+func (s *session) settleUp(ctx context.Context) error {
+	for {
+		if err := s.collect(ctx, true, true); err != nil || len(s.again) == 0 {
+			return err
+		}
+		if err := s.carry(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// collect asks what the meter says of the runs that wait for it, in their order.
+func (s *session) collect(ctx context.Context, wait, repeat bool) error {
+	for len(s.pending) > 0 {
+		r, step := &s.pending[0].run, s.pending[0].step
+		known, err := s.Executor.Measure(ctx, r, wait)
+		if err != nil || !known {
+			return err
+		}
+		series := &s.outcome.Series[step.Command]
+		if repeat && !r.Whole() && step.Attempt < s.Plan.Repeats && !s.hopeless {
+			series.Repeated++
+			s.executed[step.Command]--
+			step.Attempt++
+			s.again = append(s.again, step)
+		} else {
+			s.hopeless = !r.Whole()
+			series.Runs = append(series.Runs, *r)
+			if v := Energy.Value(r); !math.IsNaN(v) {
+				s.energies[step.Command].add(v)
+			}
+		}
+		s.pending = s.pending[1:]
+	}
+	return nil
 }
 
 // step carries out a run or a warm-up with what belongs to it. A run may have been
@@ -194,7 +264,7 @@ func (s *session) left(now Step) []int {
 		if p.Order.Rounds() {
 			runs[i] = most // a round has one of each
 		}
-		runs[i] = max(runs[i]-len(s.outcome.Series[i].Runs), 0)
+		runs[i] = max(runs[i]-s.executed[i], 0)
 		if !p.Order.Rounds() && i < now.Command {
 			runs[i] = 0
 		}
