@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"powerspy2/internal/figures"
 )
 
 // A Sort is the order of commands in a table.
@@ -206,20 +208,15 @@ func ratioText(c *Comparison) string {
 }
 
 // digits writes v to the second digit of what it is uncertain by; where that is not
-// known, to four digits. "" for no number.
+// known, with three digits. "" for no number.
 func digits(v, off float64) string {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
+	switch off = math.Abs(off); {
+	case number(v) == nil:
 		return ""
+	case off > 0 && !math.IsInf(off, 0):
+		return fmt.Sprintf("%.*f", figures.Decimals(v, off), v)
 	}
-	size, count := math.Abs(off), 2
-	if !(size > 0) || math.IsInf(size, 0) {
-		size, count = math.Abs(v), 4
-	}
-	decimals := 0
-	if size > 0 {
-		decimals = min(max(count-1-int(math.Floor(math.Log10(size))), 0), 6)
-	}
-	return fmt.Sprintf("%.*f", decimals, v)
+	return figures.Significant(v)
 }
 
 // markup is how a format writes a table.
