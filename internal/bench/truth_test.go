@@ -33,6 +33,10 @@ func TestTruth(t *testing.T) {
 			p := plan(2, tt.runs, tt.order)
 			c := many(t, uint64(i), p, bench.Energy, ratio, func(seed uint64) *lab { return newLab(seed, 300, 300*ratio) })
 			rate(t, "the interval holds the truth", c.held, 92, 98)
+			if slack == 0 && tt.order == bench.Interleaved {
+				onPage(t, fmt.Sprintf("| %g %% | %d | %.0f %% | %.0f %% | %.0f %% | %.0f %% |", 100*tt.difference, tt.runs,
+					percent(c.less), percent(c.more), percent(c.none), percent(c.held)))
+			}
 			switch {
 			case tt.difference < 0:
 				rate(t, "less", c.less, tt.found, 100)
@@ -61,7 +65,12 @@ func TestOrder(t *testing.T) {
 		together := many(t, uint64(10+i), plan(2, runs, bench.Interleaved), bench.Energy, ratio, of)
 		drawn := many(t, uint64(12+i), plan(2, runs, bench.Random), bench.Energy, ratio, of)
 		apart := many(t, uint64(14+i), plan(2, runs, bench.Sequential), bench.Energy, ratio, of)
-		t.Logf("a true difference of %g %%\ninterleaved: %v\nrandom: %v\nsequential: %v", 100*difference, &together, &drawn, &apart)
+		for order, c := range map[bench.Order]*tally{bench.Interleaved: &together, bench.Random: &drawn, bench.Sequential: &apart} {
+			if slack == 0 { // as many benches as the page is about
+				onPage(t, fmt.Sprintf("| %g %% | %v | %.0f %% | %.0f %% | %.0f %% | %.0f %% |", 100*difference, order,
+					percent(c.less), percent(c.more), percent(c.none), percent(c.held)))
+			}
+		}
 		for _, c := range []*tally{&together, &drawn} {
 			rate(t, "rounds: the interval holds the truth", c.held, 92, 99)
 			if difference != 0 {
