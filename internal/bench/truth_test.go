@@ -104,7 +104,7 @@ func TestDriftTold(t *testing.T) {
 		}
 		return n
 	}
-	rate(t, "told without a drift", told(0, 20, bench.Interleaved), 0, 4)
+	rate(t, "told without a drift", told(0, 20, bench.Interleaved), 0, 5)
 	rate(t, "told of 5 %", told(0.05, 21, bench.Interleaved), 90, 100)
 	rate(t, "told of 5 %, of which each command has seen half", told(0.05, 22, bench.Sequential), 20, 60)
 }
