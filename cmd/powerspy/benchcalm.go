@@ -31,8 +31,8 @@ func (s *session) watchCalm(ctx context.Context, r *benchRunner, idle *baseline.
 	if r.plan.calm == 0 {
 		return warnings, nil
 	}
-	before := processTimes("/proc")
 	began := time.Now()
+	before := processTimes("/proc")
 	s.progress.Working(fmt.Sprintf("watching the machine for %v", r.plan.calm))
 	defer s.progress.End()
 	select {
