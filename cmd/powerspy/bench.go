@@ -90,7 +90,7 @@ Examples:
 			{Name: stepFlag, Aliases: []string{"D"}, Category: parameters, Takes: text, Default: "1", Usage: "of --parameter-scan: in steps of `DELTA`"},
 			{Name: listFlag, Aliases: []string{"L"}, Category: parameters, Takes: text, Values: 2, Repeats: true, Usage: "put words with commas between them in the place of {VAR}: `VAR VALUES`"},
 
-			{Name: shellFlag, Aliases: []string{"S"}, Category: commands, Takes: cli.Text{Suggest: func() []string { return []string{"default", "none", "bash --norc"} }}, Default: "default, which is sh", Usage: "run commands by `SHELL`; none does without"},
+			{Name: shellFlag, Aliases: []string{"S"}, Category: commands, Takes: cli.Text{Suggest: func() []string { return []string{"default", "none", "bash --norc"} }}, Default: "sh", Usage: "run commands by `SHELL`; none does without"},
 			{Name: noShellFlag, Aliases: []string{"N"}, Category: commands, Usage: "run commands without a shell, as --shell none"},
 			{Name: ignoreFlag, Aliases: []string{"i"}, Category: commands, Takes: exitCodes{}, Optional: true, Usage: "go on when a command fails; with `CODES` after =, such as -i=1,2, only with those"},
 			{Name: nameFlag, Aliases: []string{"n"}, Category: commands, Takes: text, Repeats: true, Usage: "call the command `NAME`; once for each"},

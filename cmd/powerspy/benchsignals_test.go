@@ -141,16 +141,16 @@ func TestBenchInterruptedBefore(t *testing.T) {
 // back; where it never comes back, what there is is told.
 func TestBenchLosesMeter(t *testing.T) {
 	for _, tt := range []struct {
-		name, fault string
-		status      int
+		name, fault, runs string
+		status            int
 	}{
-		{"and back", "away=500ms/500ms", 0},
-		{"for good", "away=2s", 3},
+		{"and back", "away=500ms/500ms", "4", 0},
+		{"for good", "away=2s", "99", 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "bench.json")
-			cmd := exec.Command("powerspy", "bench", "-q", "-d", quickSim+",load=constant,watts=100,"+tt.fault, "--calm", "0", "-w", "0", "-r", "4",
+			cmd := exec.Command("powerspy", "bench", "-q", "-d", quickSim+",load=constant,watts=100,"+tt.fault, "--calm", "0", "-w", "0", "-r", tt.runs,
 				"--give-up-after", "2s", "--export-json", file, "sleep 0.2")
 			out, err := cmd.CombinedOutput()
 			if got := cmd.ProcessState.ExitCode(); got != tt.status {
