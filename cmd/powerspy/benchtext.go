@@ -107,7 +107,7 @@ func (s *benchStyle) series(b *strings.Builder, p *benchPlan, r *bench.Result, i
 		line("energy", "%s", s.quantity(&energy))
 		if r.Baseline != nil {
 			net := bench.Summarize(series, bench.Net)
-			line("net", "%s above %s", s.quantity(&net), figures.WithUncertainty(r.Baseline.Power, 2*r.Baseline.Uncertainty, "W"))
+			line("net", "%s, above %s", s.quantity(&net), figures.WithUncertainty(r.Baseline.Power, 2*r.Baseline.Uncertainty, "W"))
 		}
 		line("power", "%s", spread(&power))
 	}

@@ -114,6 +114,7 @@ func TestResult(t *testing.T) {
 func TestHyperfine(t *testing.T) {
 	r := bench.Result{Reference: -1, Series: []bench.Series{*series("a", 10, 12, 14), *series("b", 20), {Command: bench.Command{Name: "never run"}}}}
 	r.Series[0].Parameters = map[string]string{"n": "1"}
+	r.Series[0].Runs[1].MaxRSS = 1 << 20
 	r.Series[1].Runs[0].ExitCode = bench.Killed
 	var b bytes.Buffer
 	if err := r.Write(&b); err != nil {
@@ -168,6 +169,9 @@ func TestHyperfine(t *testing.T) {
 	if a.Command != "a" || a.Mean != 3 || a.Stddev == nil || *a.Stddev != 0 || a.Median != 3 || a.Min != 3 || a.Max != 3 || !slices.Equal(a.Times, []float64{3, 3, 3}) ||
 		len(a.Memory) != 3 || len(a.Codes) != 3 || *a.Codes[0] != 0 || a.Parameters["n"] != "1" {
 		t.Errorf("hyperfine's keys: %+v", a)
+	}
+	if len(c.Memory) != 0 {
+		t.Errorf("memory that is not known: %v", c.Memory)
 	}
 	if e := a.Energy; e.Mean != 12 || *e.Stddev != 2 || math.Abs(e.CI95[1]-12-2*4.302653/math.Sqrt(3)) > 1e-5 || !slices.Equal(e.Values, []float64{10, 12, 14}) || len(e.Uncertainty) != 3 {
 		t.Errorf("energies: %+v", e)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ type seriesJSON struct {
 	Min        *float64          `json:"min"`
 	Max        *float64          `json:"max"`
 	Times      []float64         `json:"times"`
-	Memory     []int64           `json:"memory_usage_byte"`
+	Memory     []int64           `json:"memory_usage_byte,omitempty"`
 	ExitCodes  []*int            `json:"exit_codes"`
 	Parameters map[string]string `json:"parameters,omitempty"`
 
@@ -250,6 +251,9 @@ func seriesOf(s *Series, net bool) seriesJSON {
 		p.Time = append(p.Time, u.Time)
 		p.Resolution = append(p.Resolution, u.Resolution)
 		p.Meter = append(p.Meter, u.Meter)
+	}
+	if slices.Max(j.Memory) == 0 {
+		j.Memory = nil // not known of any
 	}
 	j.User, j.System = number(user.value()), number(system.value())
 	return j
