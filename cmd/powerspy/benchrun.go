@@ -166,7 +166,7 @@ func (r *benchRunner) Measure(ctx context.Context, run *bench.Run, wait bool) (b
 	w := r.meter.watch
 	if wait {
 		// Also for the last runs of a bench that was told to end.
-		w.Settle(context.WithoutCancel(ctx), run.End, measure.Patience)
+		w.Settle(context.WithoutCancel(ctx), run.End, measure.Patience+r.tap.lag())
 	} else if w.Context().Err() == nil && w.History.Reached().Before(run.End) {
 		return false, nil
 	}
@@ -204,7 +204,7 @@ const awayFor = 3 * time.Second
 // awaitMeter waits for a meter that is lost: a run would not be measured.
 func (r *benchRunner) awaitMeter(ctx context.Context) error {
 	w := r.meter.watch
-	if since := time.Since(w.History.Reached()); since > awayFor && w.Context().Err() == nil {
+	if since := time.Since(w.History.Reached()); since > awayFor+r.tap.lag() && w.Context().Err() == nil {
 		r.progress.say("waiting for the meter")
 		if err := w.History.Wait(ctx, time.Now()); err != nil {
 			return err
