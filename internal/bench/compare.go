@@ -10,17 +10,17 @@ import (
 type Method string
 
 const (
-	// NoMethod: there are too few runs.
+	// NoMethod is that of too few runs.
 	NoMethod Method = ""
 
-	// ByRounds: from the log-ratios of the two runs of each round, by Student's t.
+	// ByRounds goes by the log-ratios of the two runs of each round, by Student's t.
 	// What changes from round to round meets both, and cancels.
 	ByRounds Method = "rounds"
 
-	// ByMeans: from the means, by the delta method and Welch's degrees of freedom.
+	// ByMeans goes by the ratio of the means, with the delta method and Welch's degrees of freedom.
 	ByMeans Method = "means"
 
-	// ByDifference: from the difference of the means, by Welch's degrees of freedom.
+	// ByDifference goes by the difference of the means, with Welch's degrees of freedom.
 	// There is no ratio, since the reference is not clearly above 0.
 	ByDifference Method = "difference"
 )
@@ -28,6 +28,7 @@ const (
 // A Verdict is what a comparison says. It comes from its interval.
 type Verdict string
 
+// The verdicts.
 const (
 	Less         Verdict = "less"
 	More         Verdict = "more"

@@ -39,18 +39,6 @@ type Executor interface {
 	Cleanup(ctx context.Context, command int) error
 }
 
-// Idle is an Executor's part that does nothing, to be embedded.
-type Idle struct{}
-
-func (Idle) Setup(context.Context, int) error     { return nil }
-func (Idle) Prepare(context.Context, Step) error  { return nil }
-func (Idle) Settle(context.Context, Step) error   { return nil }
-func (Idle) Conclude(context.Context, Step) error { return nil }
-func (Idle) Cleanup(context.Context, int) error   { return nil }
-
-// Measure is that of an executor whose Execute knows all of a run.
-func (Idle) Measure(context.Context, *Run, bool) (bool, error) { return true, nil }
-
 // An Engine carries out a plan.
 type Engine struct {
 	Plan     Plan

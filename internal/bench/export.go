@@ -15,6 +15,7 @@ import (
 // A Sort is the order of commands in a table.
 type Sort int
 
+// The orders of tables.
 const (
 	SortAuto    Sort = iota // comparisons by mean energy, exports as the commands were given
 	SortCommand             // as the commands were given

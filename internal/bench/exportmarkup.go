@@ -30,7 +30,7 @@ func markdownName(s string) string {
 }
 
 // AsciiDoc writes a table for AsciiDoc.
-func (t *Table) AsciiDoc(w io.Writer) error {
+func (t *Table) AsciiDoc(w io.Writer) error { //nolint:staticcheck // the format is spelled so
 	head, _ := t.rows()
 	columns := "<" + strings.Repeat(",>", max(len(head)-1, 0))
 	return t.write(w, &markup{

@@ -5,6 +5,7 @@ import "math"
 // A Quantity is what a run has one value of.
 type Quantity int
 
+// The quantities.
 const (
 	Energy Quantity = iota // of an execution, J
 	Net                    // energy above the baseline, J

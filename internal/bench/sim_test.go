@@ -24,10 +24,20 @@ func (c *fakeClock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// quiet is the part of an executor that has nothing to do.
+type quiet struct{}
+
+func (quiet) Setup(context.Context, int) error                        { return nil }
+func (quiet) Prepare(context.Context, bench.Step) error               { return nil }
+func (quiet) Settle(context.Context, bench.Step) error                { return nil }
+func (quiet) Measure(context.Context, *bench.Run, bool) (bool, error) { return true, nil }
+func (quiet) Conclude(context.Context, bench.Step) error              { return nil }
+func (quiet) Cleanup(context.Context, int) error                      { return nil }
+
 // A lab is an executor whose truth is known. Its energies are those of commands on a
 // machine with a spread from run to run.
 type lab struct {
-	bench.Idle
+	quiet
 	clock  *fakeClock
 	rnd    *rand.Rand
 	truth  []float64 // mean energies, J

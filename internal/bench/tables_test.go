@@ -142,7 +142,7 @@ func TestNastyNames(t *testing.T) {
 	if n := strings.Count(text, "|"); n != 2+10*(1+len(nasty)) {
 		t.Errorf("AsciiDoc: %d bars", n)
 	}
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		if name, ok := strings.CutPrefix(line, "| `"); ok {
 			name = reference.ReplaceAllString(strings.TrimSuffix(name, "`"), "")
 			if strings.ContainsAny(name, "`|{}<>[]:_*#^~\"'+=\\&;") {
