@@ -64,8 +64,8 @@ is a command that failed (see -i), 7 that runs are missing after all.
 Examples:
 
     powerspy bench 'gzip -9 -c /bin/sh' 'xz -9 -c /bin/sh'
-    powerspy bench -r 30 --settle 2% --export-json sort.json 'sort in' 'sort -S1G in'
-    powerspy bench -L threads 1,2,4 -n '{threads} threads' 'make -B -j{threads}'
+    powerspy bench -r 30 --export-json sort.json 'sort in' 'sort -S1G in'
+    powerspy bench -L n 1,2,4 -n '{n} threads' 'make -B -j{n}'
     powerspy bench -N --min-time 3s --precision 1% -M 100 'sha256sum in'
     powerspy bench --compare monday.json friday.json`,
 		Flags: slices.Concat([]*cli.Flag{
