@@ -52,6 +52,9 @@ func (a *app) bench(c *cli.Context) error {
 	}
 	_, terr := io.WriteString(told, style.text(p, r))
 	eerr := a.export(p, r)
+	if err != nil && eerr != nil {
+		a.env.warn("%s", sentence(eerr))
+	}
 	for _, e := range []error{err, eerr, terr} {
 		if e != nil {
 			return e
