@@ -103,7 +103,7 @@ Examples:
 			{Name: "sort", Category: results, Takes: cli.Choice(bench.Sorts()), Default: "auto", Usage: "`HOW` results are sorted: auto, command, mean-time or energy"},
 			{Name: "time-unit", Aliases: []string{"u"}, Category: results, Takes: cli.Choice{"microsecond", "millisecond", "second"}, Usage: "tell times in `UNIT`: microsecond, millisecond or second"},
 			{Name: styleFlag, Category: results, Takes: cli.Choice{"auto", "basic", "full", "nocolor", "color", "none"}, Default: "auto", Usage: "`STYLE` of what is told: auto, basic, full, nocolor, color or none"},
-		}, exportFlags(results), []*cli.Flag{
+		}, benchExports(results), []*cli.Flag{
 			{Name: compareFlag, Category: results, Takes: cli.File{}, Values: 2, Usage: "run nothing: compare two exports in JSON, `OLD NEW`"},
 			aboveIdle(), accuracyClass(), linkDelay(),
 			recordTo(), pinFile(), pin(), giveUp(),

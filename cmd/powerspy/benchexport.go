@@ -33,8 +33,8 @@ func writeBenchPage(t *bench.Table, w io.Writer) error {
 
 func (k *exportKind) flag() string { return "export-" + k.name }
 
-// exportFlags are the flags of exports.
-func exportFlags(category string) []*cli.Flag {
+// benchExports are the flags of exports.
+func benchExports(category string) []*cli.Flag {
 	var list []*cli.Flag
 	for _, k := range exportKinds {
 		list = append(list, &cli.Flag{Name: k.flag(), Category: category, Takes: cli.File{}, Usage: "write the results as " + k.what + " to `FILE`; - is standard output"})
