@@ -92,7 +92,7 @@ func (a *app) program() *cli.Program {
 		Unexpected:  meantAsDevice,
 	}
 	p.Commands = slices.Concat(
-		[]*cli.Command{a.measureCommand(), a.watchCommand(), a.serveCommand(), a.runCommand(), a.baselineCommand(), a.markCommand(), a.convertCommand(), a.reportCommand(), a.setupCommand(), a.scanCommand(), a.metersCommand(), a.infoCommand(), a.doctorCommand(), a.fieldtestCommand(), a.recoverCommand()},
+		[]*cli.Command{a.measureCommand(), a.watchCommand(), a.serveCommand(), a.runCommand(), a.benchCommand(), a.baselineCommand(), a.markCommand(), a.convertCommand(), a.reportCommand(), a.setupCommand(), a.scanCommand(), a.metersCommand(), a.infoCommand(), a.doctorCommand(), a.fieldtestCommand(), a.recoverCommand()},
 		under("Functions of the meter", a.captureCommand(), a.clockCommand(), a.eepromCommand(), a.filesCommand(), a.logCommand()),
 		under("Other programs", a.gmtCommand(), a.bridgeCommand(), a.simCommand()),
 		under("This program", p.CompletionCommand(a.writeText, toFile()...), p.ManCommand(a.writeText, toFile()...), a.versionCommand(), p.HelpCommand()),

@@ -22,6 +22,8 @@ type watchPlan struct {
 	recovery meter.Recovery
 	accuracy float64 // 0: not counted
 	baseline baselineSource
+	keep     time.Duration  // as of a History
+	sinks    []measure.Sink // that get the windows, too
 }
 
 const (
@@ -107,12 +109,12 @@ func (s *session) watchMeter(ctx context.Context, p *watchPlan, rec *recorder) (
 		return nil, errors.Join(err, stopAndClose(ctx, src))
 	}
 	m := &jobMeter{src: src, rec: rec}
-	sinks := rec.Sinks()
+	sinks := append(rec.Sinks(), p.sinks...)
 	if p.baseline.measure > 0 {
 		m.idle = baseline.NewCollector(p.baseline.measure)
 		sinks = append(sinks, m.idle)
 	}
-	m.watch = measure.StartWatch(ctx, src, &measure.History{Accuracy: p.accuracy, DelayKnown: p.stream.Delay > 0}, sinks...)
+	m.watch = measure.StartWatch(ctx, src, &measure.History{Keep: p.keep, Accuracy: p.accuracy, DelayKnown: p.stream.Delay > 0}, sinks...)
 	if err := m.watch.Flows(ctx); err != nil {
 		m.stop(s)
 		return nil, err

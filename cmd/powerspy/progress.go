@@ -96,6 +96,28 @@ func (p *progress) Transfer(text string, total int64) (done func(int64)) {
 	}
 }
 
+// Steps begins a phase of some steps, of which set is to be told how many are done,
+// how many there are, and what is going on. Only a terminal is told of it.
+func (p *progress) Steps() (set func(done, total int, text string)) {
+	p.End()
+	if p.quiet || !p.terminal {
+		return func(int, int, string) {}
+	}
+	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(io.Discard),
+		progressbar.OptionSetTheme(progressbar.ThemeASCII), progressbar.OptionSetWidth(barWidth),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionSetElapsedTime(false), progressbar.OptionShowCount())
+	bar.StartWithoutRender()
+	what := ""
+	p.begin(false, func() string { return strings.TrimSpace(strings.TrimLeft(bar.String(), "\r")) + " " + what })
+	return func(done, total int, text string) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		bar.ChangeMax(max(total, 1))
+		_ = bar.Set(min(done, max(total, 1))) // fails for no steps, which have no bar
+		what = text
+	}
+}
+
 // barWidth leaves room for the rest of a line of 80 columns.
 const barWidth = 16
 

@@ -2,9 +2,7 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 )
 
 // An Executor carries out what a plan consists of. Its calls come one after the
@@ -41,26 +39,6 @@ type Executor interface {
 	Cleanup(ctx context.Context, command int) error
 }
 
-// Idle is an Executor's part that does nothing, to be embedded.
-type Idle struct{}
-
-func (Idle) Setup(context.Context, int) error     { return nil }
-func (Idle) Prepare(context.Context, Step) error  { return nil }
-func (Idle) Settle(context.Context, Step) error   { return nil }
-func (Idle) Conclude(context.Context, Step) error { return nil }
-func (Idle) Cleanup(context.Context, int) error   { return nil }
-
-// Measure is that of an executor whose Execute knows all of a run.
-func (Idle) Measure(context.Context, *Run, bool) (bool, error) { return true, nil }
-
-// A Clock is where an engine gets its time.
-type Clock interface {
-	Now() time.Time
-
-	// Sleep returns after d, or with the error of ctx.
-	Sleep(ctx context.Context, d time.Duration) error
-}
-
 // An Engine carries out a plan.
 type Engine struct {
 	Plan     Plan
@@ -71,24 +49,6 @@ type Engine struct {
 	Progress func(Progress)
 
 	Clock Clock // nil: the system's
-}
-
-// Progress is how far a bench is.
-type Progress struct {
-	Step  Step // that comes next; of the last call: that came last
-	Ended bool
-
-	// Done of Total runs, warm-ups included. With a precision, Total is what the
-	// scatter so far lets expect.
-	Done, Total int
-
-	// Left is the time that the rest may take, 0 as long as there is no telling.
-	Left time.Duration
-
-	// Mean is the mean energy of the command of Step so far in J, and Half half of
-	// its 95 % interval, by the scatter of its runs; not a number as long as there is
-	// none.
-	Mean, Half float64
 }
 
 // An Outcome is what came of a plan.
@@ -126,5 +86,27 @@ func (e *FailedError) Error() string {
 // Plan.Check, of the executor, a *FailedError. The end of ctx is none: the outcome
 // says so.
 func (e *Engine) Run(ctx context.Context) (Outcome, error) {
-	return Outcome{}, errors.New("not carried out")
+	if err := e.Plan.Check(); err != nil {
+		return Outcome{}, err
+	}
+	s := newSession(e)
+	err := s.carryOut(ctx)
+	if ctx.Err() != nil {
+		// What failed, failed because of that: a command gets the Ctrl-C itself.
+		s.outcome.Interrupted, err = true, nil
+	}
+	// What was carried out is kept, also where the bench was ended early.
+	if merr := s.collect(context.WithoutCancel(ctx), true, false); err == nil {
+		err = merr
+	}
+	for command, ready := range s.ready {
+		if !ready {
+			continue
+		}
+		if cleanup := s.cleanup(ctx, command); err == nil {
+			err = cleanup
+		}
+	}
+	s.finish()
+	return s.outcome, err
 }

@@ -13,9 +13,9 @@ const (
 	DefaultMaxRuns = 100 // with a precision
 	DefaultRepeats = 3
 
-	// MaxRuns, of all commands together, and MaxCommands bound memory: a run takes
-	// about 250 bytes.
-	MaxRuns     = 1_000_000
+	// MaxRuns, of all commands together, and MaxCommands bound memory and the file of
+	// a result: a run takes about 250 bytes in the one and 1000 in the other.
+	MaxRuns     = 100_000
 	MaxCommands = 10_000
 )
 

@@ -1,14 +1,6 @@
 package bench
 
-import (
-	"errors"
-	"io"
-	"time"
-)
-
-// Version is that of the file of a result. It changes when a reader may no longer
-// skip what it does not know.
-const Version = 1
+import "time"
 
 // A Result is a bench with all that is to be known about it.
 type Result struct {
@@ -16,7 +8,7 @@ type Result struct {
 	Reference int // index of the series that others are compared with; -1: the one with the lowest mean energy
 
 	Order       Order
-	Seed        uint64
+	Seed        uint64        // of the random order
 	Precision   float64       // that was asked for; 0: none
 	MinTime     time.Duration // that a run had to last; 0: none
 	Interrupted bool
@@ -24,7 +16,7 @@ type Result struct {
 	Baseline   *Baseline // nil: none
 	Meter      Meter
 	Accuracy   float64       // the meter's class, relative; 0: not given
-	Delay      time.Duration // constant delay of frames
+	Delay      time.Duration // constant delay of frames, where it was given
 	DelayKnown bool          // Delay was given
 	Tool       string        // version of the program
 	Host       string        // name of its machine; may be empty
@@ -48,20 +40,27 @@ type Meter struct {
 	Simulated   bool    `json:"simulated"`
 }
 
-// Errors of Read.
-var (
-	ErrOther   = errors.New("it is not the result of a bench")
-	ErrVersion = errors.New("it is of another version")
-	ErrSize    = errors.New("it is too large")
-)
+// Compared returns the index of the series that others are compared with: Reference,
+// or the one with the lowest mean energy. -1: there is none.
+func (r *Result) Compared() int {
+	if r.Reference >= 0 && r.Reference < len(r.Series) {
+		return r.Reference
+	}
+	return Best(r.Series, Energy)
+}
 
-// Comparisons compares each series with the reference, which is left out. There is
-// none of fewer than two series.
-func (r *Result) Comparisons(q Quantity) []Comparison { return nil }
-
-// Write writes a result as hyperfine's JSON, with energies beside its times.
-func (r *Result) Write(w io.Writer) error { return nil }
-
-// Read reads a result. Errors match ErrOther, ErrVersion or ErrSize, or are those of
-// r.
-func Read(r io.Reader) (Result, error) { return Result{}, ErrOther }
+// Comparisons compares each series that has runs with that of Compared, which is
+// left out.
+func (r *Result) Comparisons(q Quantity) []Comparison {
+	reference := r.Compared()
+	if reference < 0 {
+		return nil
+	}
+	var list []Comparison
+	for i := range r.Series {
+		if i != reference && len(r.Series[i].Runs) > 0 {
+			list = append(list, Compare(&r.Series[i], &r.Series[reference], q, r.Order.Rounds()))
+		}
+	}
+	return list
+}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"powerspy2/internal/harmless"
 )
 
 // Errors of [Start].
@@ -51,17 +53,17 @@ func Find(program string) (path string, err error) {
 		// found.
 		for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 			if info, err := os.Stat(filepath.Join(dir, program)); err == nil && info.Mode().IsRegular() && program != "" {
-				return "", fmt.Errorf("%s: %w: %w", program, ErrNotExecutable, syscall.EACCES)
+				return "", fmt.Errorf("%s: %w: %w", harmless.Text(program), ErrNotExecutable, syscall.EACCES)
 			}
 		}
-		return "", fmt.Errorf("%s: %w", program, ErrNotFound)
+		return "", fmt.Errorf("%s: %w", harmless.Text(program), ErrNotFound)
 	case errors.Is(err, os.ErrNotExist):
-		return "", fmt.Errorf("%s: %w", program, ErrNotFound)
+		return "", fmt.Errorf("%s: %w", harmless.Text(program), ErrNotFound)
 	}
 	if e, ok := errors.AsType[*exec.Error](err); ok {
 		err = e.Err
 	}
-	return "", fmt.Errorf("%s: %w: %w", program, ErrNotExecutable, err)
+	return "", fmt.Errorf("%s: %w: %w", harmless.Text(program), ErrNotExecutable, err)
 }
 
 // A Job is a command that was started.
@@ -119,7 +121,7 @@ func started(program string, err error) error {
 	default:
 		return err
 	}
-	return fmt.Errorf("%s: %w: %w", program, kind, err)
+	return fmt.Errorf("%s: %w: %w", harmless.Text(program), kind, err)
 }
 
 // PID returns the process of the command.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"powerspy2/internal/bench"
+	"powerspy2/internal/cli"
+	"powerspy2/internal/harmless"
+)
+
+// benchCompare compares two results of different days.
+func (a *app) benchCompare(c *cli.Context) error {
+	if len(c.Args()) > 0 {
+		return c.Usagef("--%s takes two files, and no command", compareFlag)
+	}
+	files := cli.Values(c, compareFlag)
+	var results [2]bench.Result
+	for i, name := range files {
+		r, err := readBench(name.(string))
+		if err != nil {
+			return err
+		}
+		results[i] = r
+	}
+	_, err := io.WriteString(a.env.stdout, daysText(files[0].(string), files[1].(string), bench.CompareDays(&results[0], &results[1])))
+	return err
+}
+
+// readBench reads the result of a bench.
+func readBench(name string) (bench.Result, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return bench.Result{}, err
+	}
+	defer f.Close() // it was only read
+	r, err := bench.Read(f)
+	if err != nil {
+		return r, advise(fmt.Errorf("%s: %w", name, err), "give a file of `powerspy bench --export-json FILE`")
+	}
+	return r, nil
+}
+
+// daysText tells what became of the commands from the first result to the second.
+func daysText(first, second string, d bench.Days) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s against %s\n", harmless.Text(second), harmless.Text(first))
+	for _, list := range [][]bench.Comparison{d.Comparisons, d.Net, d.Time} {
+		for _, c := range list {
+			c.Reference = "the one of " + first // the names are the same
+			fmt.Fprintf(&b, "  %s\n", c.Sentence())
+		}
+	}
+	for _, name := range d.Missing {
+		fmt.Fprintf(&b, "  %s: only one of them has it\n", harmless.Text(name))
+	}
+	for _, text := range d.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", text)
+	}
+	return b.String()
+}

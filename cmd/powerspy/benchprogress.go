@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"powerspy2/internal/bench"
+	"powerspy2/internal/figures"
+	"powerspy2/internal/harmless"
+	"powerspy2/measure"
+	"powerspy2/meter"
+)
+
+// A benchProgress tells how far a bench is, on a terminal.
+type benchProgress struct {
+	progress *progress
+	commands []benchCommand
+	set      func(done, total int, text string) // nil: there is no bar
+	last     bench.Progress
+}
+
+// begin begins to show the bar.
+func (b *benchProgress) begin() { b.set = b.progress.Steps() }
+
+// end takes it away.
+func (b *benchProgress) end() {
+	b.progress.End()
+	b.set = nil
+}
+
+// tell takes the progress of an engine.
+func (b *benchProgress) tell(p bench.Progress) {
+	b.last = p
+	what := ""
+	if p.Step.Attempt > 0 {
+		what = "again"
+	}
+	if p.Step.Warmup {
+		what = "warm-up"
+	}
+	b.show(what)
+}
+
+// say shows what the next run waits for.
+func (b *benchProgress) say(text string) { b.show(text) }
+
+func (b *benchProgress) show(what string) {
+	if b.set == nil {
+		return
+	}
+	p := &b.last
+	text := ""
+	add := func(format string, args ...any) {
+		if text != "" {
+			text += ", "
+		}
+		text += fmt.Sprintf(format, args...)
+	}
+	if p.Left > 0 {
+		add("%v left", p.Left.Round(time.Second))
+	}
+	if what != "" {
+		add("%s", what)
+	}
+	name := harmless.Text(b.commands[p.Step.Command].name)
+	switch {
+	case math.IsNaN(p.Mean):
+		add("%s", name)
+	case math.IsNaN(p.Half):
+		add("mean %s J: %s", figures.Significant(p.Mean), name)
+	default:
+		add("mean %s: %s", figures.WithUncertainty(p.Mean, p.Half, "J"), name)
+	}
+	b.set(p.Done, p.Total, text)
+}
+
+// benchEvents is a sink that tells a person what goes on beside windows.
+type benchEvents struct {
+	progress *progress
+	gaps     *gapTeller
+}
+
+var _ measure.Sink = (*benchEvents)(nil)
+
+// Event implements measure.Sink.
+func (b *benchEvents) Event(e *meter.Event) error {
+	switch e.Kind {
+	case meter.GapEvent:
+		b.gaps.add(&e.Gap)
+	case meter.StatusEvent:
+		b.gaps.flush(false)
+		b.progress.Line("%s", e.Status.Text)
+	}
+	return nil
+}
+
+// End implements measure.Sink.
+func (b *benchEvents) End() error { b.gaps.flush(true); return nil }
