@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -63,7 +64,11 @@ func (s *serving) exporters(c *cli.Context, meters []serve.MeterConfig) (*export
 	if c.IsSet(otlpFlag) {
 		if err := otlp.CheckURL(x.otlp); err != nil {
 			// Without the URL, which may have a password in it.
-			return nil, c.Usagef("--%s: %w", otlpFlag, err)
+			err = c.Usagef("--%s: %w", otlpFlag, err)
+			if errors.Is(err, otlp.ErrUserInfo) {
+				err = advise(err, "give it in $OTEL_EXPORTER_OTLP_HEADERS, such as Authorization=Basic%20...")
+			}
+			return nil, err
 		}
 	}
 	if !c.IsSet(mqttFlag) {
@@ -76,7 +81,11 @@ func (s *serving) exporters(c *cli.Context, meters []serve.MeterConfig) (*export
 	}
 	u, err := mqtt.ParseURL(c.String(mqttFlag))
 	if err != nil {
-		return nil, c.Usagef("--%s: %w", mqttFlag, err)
+		err = c.Usagef("--%s: %w", mqttFlag, err)
+		if errors.Is(err, mqtt.ErrPassword) {
+			err = advise(err, "give it by --"+mqttPasswordFileFlag+" FILE or $"+mqttPasswordVariable)
+		}
+		return nil, err
 	}
 	cfg := mqtt.Config{URL: u, Version: x.tool, Tell: x.tell}
 	if c.IsSet(mqttIntervalFlag) {
