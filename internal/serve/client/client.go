@@ -143,11 +143,16 @@ func (c *Client) Meters(ctx context.Context) ([]api.Meter, error) {
 
 // Meter returns the meter that is named, or the only one.
 func (c *Client) Meter(ctx context.Context) (api.Meter, error) {
+	return c.named(ctx, c.login.Server.Meter)
+}
+
+// named is Meter for another name.
+func (c *Client) named(ctx context.Context, name string) (api.Meter, error) {
 	list, err := c.Meters(ctx)
 	if err != nil {
 		return api.Meter{}, err
 	}
-	m, err := choose(list, c.login.Server.Meter)
+	m, err := choose(list, name)
 	return m, explain(c.op("connect to"), err)
 }
 

@@ -152,8 +152,14 @@ func (s *Source) begin() error {
 			return going
 		})
 	}
+	if late := time.Since(s.place.local); late > muchTooLate || late < -muchTooEarly {
+		s.say(meter.Noticed, "the server's times are %.0f s apart from its clock, which was set since it began to measure: it has to be started again", late.Abs().Seconds())
+	}
 	return s.check()
 }
+
+// muchTooLate is more than it takes a window to get here.
+const muchTooLate = 10 * time.Second
 
 // check compares the server's windows with those that are wanted.
 func (s *Source) check() error {
@@ -180,7 +186,7 @@ func periods(n int) string {
 // connect finds the meter at the server, compares clocks, and begins a stream where
 // the last one ended.
 func (s *Source) connect() error {
-	m, err := s.client.Meter(s.ctx)
+	m, err := s.client.named(s.ctx, s.target.Server.Meter) // the same one as before, if there was one
 	if err != nil {
 		return err
 	}
@@ -205,7 +211,6 @@ func (s *Source) connect() error {
 	s.stream, s.instance, s.fresh = stream, t.Instance, false
 	s.target.Server.Meter, s.target.Name = m.Name, harmless.Text(m.Name)
 	s.told(&stream.header)
-	s.next = 0
 	s.compare()
 	return nil
 }
@@ -307,7 +312,7 @@ func (s *Source) take(l *record.Line) {
 			s.window(&e.Window)
 		case meter.GapEvent:
 			s.clock.renew(false)
-			if s.place.gap(&e.Gap) {
+			if !s.place.local.IsZero() && s.place.gap(&e.Gap) {
 				e.Gap.Reason = harmless.Text(e.Gap.Reason)
 				s.queue = append(s.queue, *e)
 			}
@@ -343,7 +348,7 @@ func (s *Source) window(w *meter.Window) {
 	}
 	s.place.window(w)
 	s.queue = append(s.queue, meter.Event{Kind: meter.WindowEvent, Window: *w})
-	s.broken, s.reason = nil, nil
+	s.broken, s.reason, s.next = nil, nil, 0
 	s.since, s.first = time.Now(), s.cfg.GiveUpAfter
 	s.stream.within(s.first)
 }
@@ -371,6 +376,9 @@ func (s *Source) ended(err error) {
 		s.broken = broke(err)
 		s.reason = s.broken
 		s.say(meter.Recovering, "%s: connecting again", why(s.broken))
+		if !s.fresh {
+			s.pause = s.backOff() // it ends each time
+		}
 	}
 }
 
@@ -393,7 +401,7 @@ func broke(err error) error {
 // mend does one thing to end an outage.
 func (s *Source) mend() {
 	if s.ctx.Err() != nil {
-		s.end(fmt.Errorf("measure with %s: %w", s.target, s.ctx.Err()))
+		s.end(fmt.Errorf("measure with %s: %w", s.target, s.ctx.Err()), s.broken)
 		return
 	}
 	if s.first > 0 && time.Since(s.since) >= s.first {
@@ -414,7 +422,7 @@ func (s *Source) mend() {
 		s.say(meter.Streaming, "connected again")
 	case s.ctx.Err() != nil:
 	case IsFinal(err):
-		s.end(err)
+		s.end(err, s.broken)
 	default:
 		s.reason = err
 		s.pause = s.backOff()
@@ -422,7 +430,7 @@ func (s *Source) mend() {
 	}
 }
 
-func (s *Source) giveUp(reason error) { s.end(s.gaveUp(reason)) }
+func (s *Source) giveUp(reason error) { s.end(s.gaveUp(reason), cmp.Or(s.broken, reason)) }
 
 // gaveUp says that no windows came in time.
 func (s *Source) gaveUp(reason error) error {
@@ -433,10 +441,10 @@ func (s *Source) gaveUp(reason error) error {
 	return &meter.Error{Kind: kind, Op: "measure with " + s.target.String(), Err: fmt.Errorf("gave up after %v: %w", s.first.Round(time.Second), reason)}
 }
 
-// end ends the source. What was missed until now is a gap.
-func (s *Source) end(err error) {
-	if now := time.Now(); !s.place.local.IsZero() && s.broken != nil && now.After(s.place.local) {
-		s.queue = append(s.queue, meter.Event{Kind: meter.GapEvent, Gap: meter.Gap{From: s.place.local, To: now, Reason: why(s.broken)}})
+// end ends the source. What was missed until now is a gap, for a reason.
+func (s *Source) end(err, reason error) {
+	if now := time.Now(); !s.place.local.IsZero() && reason != nil && now.After(s.place.local) {
+		s.queue = append(s.queue, meter.Event{Kind: meter.GapEvent, Gap: meter.Gap{From: s.place.local, To: now, Reason: why(reason)}})
 	}
 	s.failed = err
 }

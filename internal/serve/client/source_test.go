@@ -365,7 +365,7 @@ func TestGivenUp(t *testing.T) {
 					Kind: meter.StatusEvent, Status: meter.Status{Time: time.Now(), Phase: meter.Stalled, Text: "the link broke"},
 				}}))
 			})
-		}, "gave up after 30s: the link broke", false},
+		}, "gave up after 30s: the link broke", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -583,6 +583,37 @@ func only(end string, handler func(http.ResponseWriter, *http.Request) bool) fun
 	return func(w http.ResponseWriter, r *http.Request) bool {
 		return strings.HasSuffix(r.URL.Path, end) && handler(w, r)
 	}
+}
+
+// TestUselessServer: one that ends each stream at once is not asked again and again
+// without a pause, and what it measured before its clock was set is noticed.
+func TestUselessServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.set = time.Hour
+		s := w.must(t.Context(), Config{GiveUpAfter: time.Minute})
+		go func() {
+			time.Sleep(2 * time.Second)
+			w.do(func() {
+				w.meters = append(w.meters, "another") // which was not meant
+				w.last = 1
+				for range 1000 {
+					w.lines = append(w.lines, "nonsense\n")
+				}
+				w.streams = 0
+			})
+		}()
+		events, err := w.watch(s, 0)
+		if err == nil || !strings.Contains(err.Error(), "gave up after 1m0s") {
+			t.Errorf("it ended with %v", err)
+		}
+		if w.streams < 10 || w.streams > 50 {
+			t.Errorf("%d streams were begun", w.streams)
+		}
+		if text := statuses(events); !strings.Contains(text, "the server's times are 3601 s apart from its clock") {
+			t.Errorf("statuses:\n%s", text)
+		}
+	})
 }
 
 // TestBusyServer: one that refuses for a while after the connection broke.
