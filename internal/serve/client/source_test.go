@@ -54,10 +54,10 @@ func TestCutOff(t *testing.T) {
 			time.Sleep(20 * time.Second)
 			w.do(func() { w.refuse = false })
 		},
-		"8 minutes": func(w *world) {
+		"3 minutes": func(w *world) {
 			w.do(func() { w.refuse = true })
 			w.cut(false)
-			time.Sleep(8 * time.Minute)
+			time.Sleep(3 * time.Minute)
 			w.do(func() { w.refuse = false })
 		},
 		"again and again": func(w *world) {
@@ -80,8 +80,8 @@ func TestCutOff(t *testing.T) {
 					trouble(w)
 				}()
 				windows := 50 * 60
-				if name == "8 minutes" {
-					windows += 50 * 60 * 8
+				if name == "3 minutes" {
+					windows += 50 * 60 * 3
 				}
 				events, err := w.watch(s, windows)
 				<-done
@@ -175,7 +175,7 @@ func TestClocks(t *testing.T) {
 			begun := time.Now()
 			worst := 0.
 			var all []meter.Event
-			for time.Since(begun) < 10*time.Minute {
+			for time.Since(begun) < 4*time.Minute {
 				before := s.ClockError()
 				e, err := s.Next()
 				if err != nil {
@@ -227,7 +227,7 @@ func TestEnergy(t *testing.T) {
 				t.Fatal(err)
 			}
 			random := rand.New(rand.NewPCG(3, 4))
-			outside, jobs := 0, 80
+			outside, jobs := 0, 50
 			for i := range jobs {
 				if i%20 == 10 {
 					w.cut(i%40 == 10)
