@@ -11,6 +11,9 @@
 //		&measure.Every{Interval: time.Second, Out: show},
 //		&measure.Every{Interval: time.Minute, Out: store})
 //
+// A [Hub] is a sink through which any number of readers get the same events, each
+// at its own pace.
+//
 // A new way to get windows is a Source, a new use of them a [Sink]. Package
 // measuretest has a Source for tests.
 package measure
