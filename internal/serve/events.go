@@ -157,7 +157,7 @@ func (s *stream) run(ctx context.Context) error {
 			continue
 		}
 		item, err := s.reader.Next(ctx)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return s.end()
 		}
 		if err != nil {
