@@ -21,7 +21,10 @@ import (
 
 	xhtml "golang.org/x/net/html"
 
+	"github.com/google/go-cmp/cmp"
+
 	"powerspy2/internal/baseline"
+	"powerspy2/internal/bench"
 	"powerspy2/internal/picture"
 	"powerspy2/internal/report"
 	"powerspy2/internal/report/reporttest"
@@ -364,6 +367,45 @@ func TestJob(t *testing.T) {
 	} {
 		if _, err := report.ReadJob(strings.NewReader(bad), "x"); !errors.Is(err, report.ErrNoJob) {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// TestBench: a result that was written and read again gives the page that it would
+// have given before, and stands in the data as it was written.
+func TestBench(t *testing.T) {
+	made := reporttest.Bench(10)
+	var file bytes.Buffer
+	if err := made.Write(&file); err != nil {
+		t.Fatal(err)
+	}
+	again, err := bench.Read(bytes.NewReader(file.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, data := page(t, &report.Report{Benches: []report.Bench{{Result: made}}})
+	other, _ := page(t, &report.Report{Benches: []report.Bench{{Result: &again}}})
+	const script = `<script type="application/json"`
+	before, _, _ := strings.Cut(text, script)
+	after, _, _ := strings.Cut(other, script)
+	if diff := cmp.Diff(strings.Split(before, "\n"), strings.Split(after, "\n")); diff != "" {
+		t.Errorf("the page of what was read again (-want +got):\n%s", diff)
+	}
+	b := data["benches"].([]any)[0].(map[string]any)
+	var want any
+	if err := json.Unmarshal(file.Bytes(), &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, b["result"]); diff != "" {
+		t.Errorf("the data (-want +got):\n%s", diff)
+	}
+	drawn := b["commands"].([]any)[0].(map[string]any)
+	if n := len(drawn["energy_J"].([]any)); n != 10 || math.Abs(drawn["mean_J"].(float64)-507) > 10 {
+		t.Errorf("unexpected figures %v", drawn)
+	}
+	for _, want := range []string{"in interleaved order", "30 times", "no difference found", "systematic part", "serial number 4567", "Net energies are above a baseline of 40.00 W"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is missing", want)
 		}
 	}
 }
