@@ -1,12 +1,11 @@
 package report
 
 import (
-	"crypto/sha256"
 	_ "embed" // of the page's parts
-	"encoding/base64"
 	"html/template"
 	"io"
 
+	"powerspy2/internal/chart"
 	"powerspy2/internal/harmless"
 )
 
@@ -15,9 +14,12 @@ var (
 	//go:embed page.html
 	pageText string
 	//go:embed page.css
-	styleText string
+	ownStyle string
 	//go:embed page.js
-	scriptText string
+	ownScript string
+
+	styleText  = chart.Style + ownStyle
+	scriptText = chart.Script + ownScript
 )
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
@@ -78,7 +80,7 @@ func (r *Report) HTML(w io.Writer) error {
 	}
 	p := page{
 		Title: harmless.Text(r.title()), Intro: r.intro(), Style: template.CSS(styleText), Script: template.JS(scriptText), Data: template.JS(data),
-		Policy: policy(), Tool: harmless.Text(r.Tool), Made: r.moment(r.Made),
+		Policy: chart.Policy(scriptText, styleText, ""), Tool: harmless.Text(r.Tool), Made: r.moment(r.Made),
 	}
 	for i, recording := range r.Recordings {
 		p.Sections = append(p.Sections, r.recordingSection(recording, i))
@@ -90,16 +92,6 @@ func (r *Report) HTML(w io.Writer) error {
 		p.Sections = append(p.Sections, r.jobSection(j, i))
 	}
 	return pageTemplate.Execute(w, &p)
-}
-
-// policy is the page's own Content Security Policy: nothing but its inline parts
-// and what they draw.
-func policy() string {
-	hash := func(text string) string {
-		sum := sha256.Sum256([]byte(text))
-		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-	}
-	return "default-src 'none'; script-src " + hash(scriptText) + "; style-src " + hash(styleText) + "; img-src data:; base-uri 'none'; form-action 'none'"
 }
 
 // data returns the embedded data.
