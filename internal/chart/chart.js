@@ -338,7 +338,7 @@ const chart = (() => {
 			const x = Math.min(Math.max(this.x((this.p.start[i] + this.p.end[i]) / 2), this.box.left), this.box.right), y = this.y(this.seen.high);
 			add(svg, "circle", { class: "peak", cx: x, cy: y, r: 3.5 });
 			const end = x > (this.box.left + this.box.right) / 2;
-			add(svg, "text", { class: "halo strong highest", x: end ? x - 7 : x + 7, y: y + 4, "text-anchor": end ? "end" : "start" }, watts(this.seen.high));
+			add(svg, "text", { class: "halo strong highest", x: end ? x + 3 : x - 3, y: y - 7, "text-anchor": end ? "end" : "start" }, watts(this.seen.high));
 		}
 
 		// look moves the view, within what was measured.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"powerspy2/internal/serve/api"
+	"powerspy2/internal/serve/page"
 	"powerspy2/meter"
 	"powerspy2/record"
 )
@@ -17,6 +18,7 @@ import (
 // routes returns what answers requests.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", page.Handler())
 	mux.HandleFunc("GET "+api.Meters, s.listMeters)
 	mux.HandleFunc("GET "+api.Clock, s.clock)
 	mux.HandleFunc("GET "+api.OpenAPI, s.describeAPI)

@@ -308,7 +308,7 @@ func TestUnknown(t *testing.T) {
 		status       int
 		want, allow  string
 	}{
-		{"GET", "/", 404, "/api/v1/openapi.json", ""},
+		{"GET", "/api", 404, "/api/v1/openapi.json", ""},
 		{"GET", "/api/v1/meters/", 404, "nothing at this path", ""},
 		{"GET", "/api/v2/meters", 404, "nothing at this path", ""},
 		{"GET", "/api/v1/meters/%3Cscript%3E/energy", 404, "no meter of this name", ""},
