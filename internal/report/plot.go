@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 	"time"
 
 	"gonum.org/v1/plot"
@@ -198,8 +199,8 @@ func (t *trace) plot(p *plot.Plot, shift float64) error {
 			return nil
 		}
 		outline := append(plotter.XYs{}, highs...)
-		for i := len(lows) - 1; i >= 0; i-- {
-			outline = append(outline, lows[i])
+		for _, low := range slices.Backward(lows) {
+			outline = append(outline, low)
 		}
 		area, err := plotter.NewPolygon(outline)
 		if err != nil {

@@ -237,34 +237,34 @@ func pictureKey(rec *Recording) string {
 	return strings.Join(list, " ")
 }
 
-func (rec *Recording) figuresTable() table {
-	t := &rec.total
+func (r *Recording) figuresTable() table {
+	t := &r.total
 	u := t.Uncertainty.Expanded()
 	rows := [][]string{
 		{"Energy", plusMinus(t.Energy, u, "J")},
 		{"", wattHours(t.Energy, u)},
 	}
-	if rec.baseline != nil {
-		rows = append(rows, []string{"Net energy", plusMinus(rec.net, 2*rec.netError, "J")}, []string{"Baseline", plusMinus(rec.baseline.Power, 2*rec.baseline.Uncertainty, "W")})
+	if r.baseline != nil {
+		rows = append(rows, []string{"Net energy", plusMinus(r.net, 2*r.netError, "J")}, []string{"Baseline", plusMinus(r.baseline.Power, 2*r.baseline.Uncertainty, "W")})
 	}
 	rows = append(rows,
 		[]string{"Mean power", watts(t.Power())},
-		[]string{"Median power", watts(rec.summary.Median())},
-		[]string{"Lowest power of a window", watts(rec.low)},
-		[]string{"Highest power of a window", watts(rec.high)},
-		[]string{"Standard deviation of windows", watts(rec.summary.Deviation())},
+		[]string{"Median power", watts(r.summary.Median())},
+		[]string{"Lowest power of a window", watts(r.low)},
+		[]string{"Highest power of a window", watts(r.high)},
+		[]string{"Standard deviation of windows", watts(r.summary.Deviation())},
 		[]string{"Duration", figures.Duration(t.Duration)},
-		[]string{"Measured of it", fmt.Sprintf("%s (coverage %.4f)", figures.Duration(t.Covered), rec.coverage())},
-		[]string{"Windows", fmt.Sprintf("%s measured, %s left out by the meter and bridged", grouped(rec.windows), grouped(rec.bridged))},
-		[]string{"Gaps", grouped(rec.gapsCount)},
-		[]string{"Mains", fmt.Sprintf("%.1f V, %.3f Hz", math.Sqrt(rec.voltage/rec.weight), rec.summary.Frequency())},
+		[]string{"Measured of it", fmt.Sprintf("%s (coverage %.4f)", figures.Duration(t.Covered), r.coverage())},
+		[]string{"Windows", fmt.Sprintf("%s measured, %s left out by the meter and bridged", grouped(r.windows), grouped(r.bridged))},
+		[]string{"Gaps", grouped(r.gapsCount)},
+		[]string{"Mains", fmt.Sprintf("%.1f V, %.3f Hz", math.Sqrt(r.voltage/r.weight), r.summary.Frequency())},
 	)
 	rows[1][0] = "Energy in watt-hours"
 	return table{Caption: "Figures", Columns: []string{"Quantity", "Value"}, Rows: rows}
 }
 
-func (rec *Recording) totalsTable() table {
-	totals := slices.SortedStableFunc(slices.Values(rec.totals), measure.ByEnergy)
+func (r *Recording) totalsTable() table {
+	totals := slices.SortedStableFunc(slices.Values(r.totals), measure.ByEnergy)
 	t := table{Caption: "Phases, by their energy", Columns: []string{"Phase", "Times", "Duration", "Energy", "Share", "Mean power"}}
 	for i := range totals {
 		if i == shownPhases {
@@ -275,8 +275,8 @@ func (rec *Recording) totalsTable() table {
 		energy, share := "not measured", "–"
 		if p.Covered > 0 {
 			energy = plusMinus(p.Energy, p.Uncertainty.Expanded(), "J")
-			if rec.total.Energy != 0 {
-				share = fmt.Sprintf("%.1f %%", 100*p.Energy/rec.total.Energy)
+			if r.total.Energy != 0 {
+				share = fmt.Sprintf("%.1f %%", 100*p.Energy/r.total.Energy)
 			}
 		}
 		t.Rows = append(t.Rows, []string{harmless.Text(p.Name), fmt.Sprint(p.Times), figures.Duration(p.Duration), energy, share, watts(p.Power())})
