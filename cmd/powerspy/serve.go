@@ -37,6 +37,7 @@ machine draws tells what it does. A port of the loopback can be read by all user
 of this machine. On SIGHUP the web configuration is read again.
 
 --record DIR keeps every window, in a file for each meter and day.
+Over TCP a browser is shown a live page.
 
 Examples:
 

@@ -28,7 +28,7 @@
 	async function ask(url, options) {
 		const answer = await fetch(url, { cache: "no-store", ...options });
 		const value = await answer.json();
-		if (!answer.ok) throw new Error(value.error || `the server answered ${answer.status}`);
+		if (!answer.ok) throw Object.assign(new Error(value.error || `the server answered ${answer.status}`), { said: true });
 		return value;
 	}
 
@@ -83,11 +83,13 @@
 			this.zero = Math.floor(now());
 			this.series = new Series(true);
 			this.detail = null; // windows of some seconds, that were asked for
+			this.recent = []; // readings of the last second, as they came
 			this.gaps = [];
 			this.marks = [];
 			this.end = null; // of the last reading or gap, UNIX seconds
 			this.from = null; // from when the stream goes on
 			this.heard = performance.now();
+			this.settled = Infinity; // until when what is remembered comes in, on performance's clock
 			this.delay = 1000; // ms until the next attempt
 			this.closed = new AbortController();
 			this.counter = Counter.from(storage.get(`energy.${name}`)) || new Counter(now());
@@ -117,6 +119,7 @@
 				}, this.closed.signal);
 			} catch { /* the stream tells */ }
 			this.from = this.end === null ? start - hour : this.end + 1e-3; // times of readings are rounded down
+			this.settled = performance.now() + silence * 1e3;
 			this.listen();
 		}
 
@@ -178,7 +181,8 @@
 			});
 			this.counter.add(start, r.end_s, energy);
 			this.end = r.end_s;
-			this.last = r;
+			this.recent = this.recent.filter((k) => k.end_s > r.end_s - 1);
+			this.recent.push(r);
 			this.dirty = true;
 		}
 
@@ -228,8 +232,11 @@
 			return list;
 		}
 
-		// silent reports whether readings should have come.
-		silent() { return this.end !== null && now() - this.end > silence; }
+		// late reports whether the last reading is old.
+		late() { return this.end === null || now() - this.end > silence; }
+
+		// silent reports whether that is a gap: readings should have come.
+		silent() { return this.end !== null && this.late() && performance.now() > this.settled; }
 
 		// points returns what is drawn between two times.
 		points(from, to) {
@@ -276,7 +283,7 @@
 	// What is shown.
 
 	let meters = []; // as the server lists them
-	let reachable = true;
+	let unreachable = ""; // why the server can't be asked
 	let shown = null; // the Meter
 	let picture = null;
 	let drawnAt = 0, drawnDirty = false;
@@ -295,7 +302,8 @@
 
 	// state returns how a meter is, in a word and in words.
 	function state(m) {
-		if (!reachable || m.lost) return { state: "lost", words: "the server does not answer; it is tried again" };
+		if (unreachable) return { state: "lost", words: `${unreachable}; it is tried again` };
+		if (m.lost) return { state: "lost", words: "the stream of readings broke; it is opened again" };
 		const listed = meters.find((l) => l.name === m.name);
 		if (!listed) return { state: "lost", words: "the server has no such meter any more" };
 		if (listed.state === "away") return { state: "away", words: `away: ${listed.reason}` };
@@ -336,7 +344,7 @@
 		const badge = byID("state");
 		text(badge.firstElementChild, s.words);
 		badge.dataset.state = s.state;
-		const live = m.series.n > 0 && !m.silent();
+		const live = m.series.n > 0 && !m.late();
 		document.querySelector(".now").classList.toggle("stale", !live);
 		if (!live) {
 			text(byID("watts"), "–");
@@ -345,10 +353,11 @@
 			return;
 		}
 		const average = (field) => m.series.average(field, m.end - m.zero - 1.001);
-		const power = average("mean"), apparent = average("apparent"), r = m.last, listed = meters.find((l) => l.name === m.name);
+		const power = average("mean"), apparent = average("apparent"), listed = meters.find((l) => l.name === m.name);
+		const peak = (key) => Math.max(...m.recent.map((r) => r[key]));
 		text(byID("watts"), short(power));
-		figure("volts", `${average("volts").toFixed(2)} V`, `peak ${r.voltage_peak_V.toFixed(1)} V`);
-		figure("amps", `${average("amps").toFixed(4)} A`, `peak ${r.current_peak_A.toFixed(3)} A`);
+		figure("volts", `${average("volts").toFixed(2)} V`, `peak ${peak("voltage_peak_V").toFixed(1)} V`);
+		figure("amps", `${average("amps").toFixed(4)} A`, `peak ${peak("current_peak_A").toFixed(3)} A`);
 		figure("factor", apparent > 0 ? (power / apparent).toFixed(3) : "–", `${apparent.toFixed(2)} VA`);
 		figure("hertz", `${average("hertz").toFixed(3)} Hz`, listed && listed.window_s ? `windows of ${length(listed.window_s)}` : "");
 		document.title = `${short(power)} W – ${m.name}`;
@@ -419,7 +428,7 @@
 	// say lets a screen reader tell: how the meter is as soon as that changes, its power now and then.
 	let said = { state: "", power: 0, at: 0 };
 	function say() {
-		const s = state(shown), power = shown.series.n && !shown.silent() ? shown.series.average("mean", shown.end - shown.zero - 1.001) : NaN;
+		const s = state(shown), power = shown.series.n && !shown.late() ? shown.series.average("mean", shown.end - shown.zero - 1.001) : NaN;
 		const passed = performance.now() - said.at;
 		const news = s.words !== said.state && passed > 5e3 || passed > 30e3 && Math.abs(power - said.power) > 0.05 * Math.abs(said.power);
 		if (!news) return;
@@ -444,7 +453,7 @@
 		}
 		meters.forEach((m, i) => {
 			const a = list.children[i].firstElementChild;
-			text(a.lastElementChild, !reachable ? "?" : m.state === "up" && m.last_reading ? `${short(m.last_reading.power_W)} W` : m.state);
+			text(a.lastElementChild, unreachable ? "?" : m.state === "up" && m.last_reading ? `${short(m.last_reading.power_W)} W` : m.state);
 			if (shown && m.name === shown.name) a.setAttribute("aria-current", "page");
 			else a.removeAttribute("aria-current");
 		});
@@ -460,6 +469,7 @@
 		shown = new Meter(found.name);
 		said = { state: "", power: 0, at: 0 };
 		byID("main").hidden = false;
+		byID("waiting").hidden = true;
 		text(byID("meter"), found.name);
 		text(byID("said"), "");
 		if (picture) {
@@ -479,10 +489,11 @@
 		polling = true;
 		try {
 			meters = await ask(address("api/v1/meters"), { signal: AbortSignal.timeout(8000) });
-			reachable = true;
+			unreachable = "";
 			choose();
-		} catch {
-			reachable = false;
+		} catch (e) {
+			unreachable = e.said ? e.message : "the server does not answer";
+			text(byID("waiting"), unreachable);
 		}
 		polling = false;
 		showMeters();
@@ -550,6 +561,13 @@
 		byID(id).value = storage.get(id) || "";
 		byID(id).addEventListener("input", () => { storage.set(id, byID(id).value); if (shown) showEnergy(); });
 	}
+	// Another page of this browser counts and costs the same.
+	addEventListener("storage", (e) => {
+		for (const id of ["price", "currency"]) if (e.key === `powerspy.${id}`) byID(id).value = e.newValue || "";
+		const other = shown && e.key === `powerspy.energy.${shown.name}` && Counter.from(e.newValue);
+		if (other && other.since > shown.counter.since) shown.counter = other;
+		if (shown) showEnergy();
+	});
 	byID("minutes").addEventListener("toggle", () => { if (shown) showMinutes(); });
 	addEventListener("hashchange", () => { choose(); showMeters(); });
 	addEventListener("pagehide", () => { if (shown) shown.store(); });
