@@ -171,6 +171,17 @@ func TestLive(t *testing.T) {
 	if peaks != 1 {
 		t.Errorf("the peak of one window is in %d rows", peaks)
 	}
+	asked := func() (n int) {
+		for _, r := range p.Requests() {
+			if strings.Contains(r, "/events?from=") {
+				n++
+			}
+		}
+		return n
+	}
+	if n := asked(); n > 2 {
+		t.Errorf("windows were asked for %d times", n)
+	}
 	if pressed := browser.Eval[string](p, `document.querySelector("[data-do=live]").getAttribute("aria-pressed")`); pressed != "false" {
 		t.Errorf("the view of long ago is live: %s", pressed)
 	}

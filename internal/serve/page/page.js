@@ -244,20 +244,22 @@
 			return d && d.from <= from + 1e-6 && to <= d.to + 1e-6 ? d.series : this.series;
 		}
 
-		// look asks for the windows of a view that is short and stands still.
+		// look asks for the windows of a view that is short, stands still and is over, once.
 		look(from, to) {
 			clearTimeout(this.detailTimer);
-			if (to - from > 30 || this.points(from, to) !== this.series) return;
+			const same = this.asked && Math.abs(this.asked.from - from) + Math.abs(this.asked.to - to) < 1e-4;
+			if (same || to - from > 30 || this.end === null || this.zero + to > this.end || this.points(from, to) !== this.series) return;
 			this.detailTimer = setTimeout(() => this.fetchDetail(from, to), 300);
 		}
 
 		async fetchDetail(from, to) {
 			if (this.asking) this.asking.abort();
+			this.asked = { from, to };
 			const asking = this.asking = new AbortController();
 			const end = () => asking.abort();
 			this.closed.signal.addEventListener("abort", end);
 			const margin = Math.min(to - from, 15);
-			const d = { from: from - margin, to: Math.min(to + margin, (this.end || 0) - this.zero - 0.1), series: new Series(false) };
+			const d = { from: from - margin, to: Math.min(to + margin, this.end - this.zero), series: new Series(false) };
 			try {
 				await lines(`${meterAddress(this.name, "events")}?from=${(this.zero + d.from).toFixed(6)}`, 1.5, (line) => {
 					if (line.type !== "reading") return line.type === "gap" && line.start_s - this.zero > d.to;
@@ -274,7 +276,8 @@
 			}
 			// What the server has forgotten is still here, merged.
 			if (asking.signal.aborted || d.series.n === 0) return;
-			d.from = Math.max(d.from, d.series.start[0]);
+			const first = d.series.start[0], forgotten = this.series.sum(d.from, first);
+			if (forgotten && forgotten.covered > 0.5) d.from = first;
 			this.detail = d;
 			this.dirty = true;
 		}
@@ -379,7 +382,7 @@
 
 	// showEnergy shows what was counted, and what it costs.
 	function showEnergy() {
-		const c = shown.counter, passed = Math.max(c.upto, now()) - c.since;
+		const c = shown.counter, passed = Math.max(c.upto, now(), c.since) - c.since;
 		text(byID("since"), passed < 86400 ? clock(c.since, 1) : new Date(c.since * 1e3).toLocaleString());
 		text(byID("joules"), joules(c.energy));
 		text(byID("hours"), hours(c.energy));
