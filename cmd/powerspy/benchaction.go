@@ -147,7 +147,7 @@ func (s *session) carryOut(ctx context.Context, a *app, run *benchRunner, style 
 	r := &bench.Result{
 		Series: outcome.Series, Reference: p.reference, Order: p.plan.Order, Seed: p.plan.Seed,
 		Precision: p.plan.Precision, MinTime: p.minTime, Interrupted: outcome.Interrupted,
-		Meter: bench.Meter(*meterOf(run.meter.src)), Accuracy: p.accuracy, Delay: p.stream.Delay, DelayKnown: p.stream.Delay > 0,
+		Meter: *meterOf(run.meter.src), Accuracy: p.accuracy, Delay: p.stream.Delay, DelayKnown: p.stream.Delay > 0,
 		Tool: versionText(), Warnings: warnings,
 	}
 	r.Host, _ = os.Hostname() // a machine without a name has none to tell

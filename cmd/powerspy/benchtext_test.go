@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"powerspy2/internal/bench"
+	"powerspy2/internal/result"
 	"powerspy2/measure"
 )
 
@@ -80,7 +81,7 @@ Comparison of energy
 		}
 	}
 	// Of one run nothing is invented.
-	one := &bench.Result{Reference: 0, Meter: bench.Meter{Simulated: true}, Interrupted: true, Series: []bench.Series{
+	one := &bench.Result{Reference: 0, Meter: result.Meter{Simulated: true}, Interrupted: true, Series: []bench.Series{
 		{Command: bench.Command{Name: "a"}, Runs: []bench.Run{madeRun(0, 0.05, 60)}}, {Command: bench.Command{Name: "b"}, Runs: []bench.Run{madeRun(0, 0.1, 60)}},
 	}}
 	got = (&benchStyle{color: true}).text(&benchPlan{unit: time.Second}, one)

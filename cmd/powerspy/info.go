@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/result"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 )
@@ -119,7 +120,7 @@ func writeInfoJSON(w io.Writer, info meter.Info) error {
 	for _, cal := range calibrations(info) {
 		jc := jsonCalibration{
 			Name: cal.name, InForce: cal.inForce, Sane: cal.Sane(),
-			Voltage: number(cal.Voltage), Current: number(cal.Calibration.Current),
+			Voltage: result.Number(cal.Voltage), Current: result.Number(cal.Calibration.Current),
 		}
 		if cal.Date.Valid() {
 			date := cal.Date.String()

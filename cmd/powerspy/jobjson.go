@@ -5,42 +5,32 @@ import (
 	"io"
 	"math"
 	"strconv"
-	"time"
 
+	"powerspy2/internal/result"
 	"powerspy2/internal/shell"
 	"powerspy2/measure"
 )
 
 // The report for programs: JSON, one object, and CSV.
 
-// unixTime is a moment as UNIX seconds with six decimals.
-type unixTime time.Time
-
-func (t unixTime) MarshalJSON() ([]byte, error) { return []byte(unixText(time.Time(t))), nil }
-
-func unixText(t time.Time) string {
-	us := t.UnixMicro()
-	return strconv.FormatInt(us/1e6, 10) + "." + strconv.FormatInt(1e6+us%1e6, 10)[1:]
-}
-
 // resultJSON is the object of a job. Its keys are a contract.
 type resultJSON struct {
-	Version     int       `json:"version"`
-	Command     []string  `json:"command"`
-	ExitCode    *int      `json:"exit_code"`
-	Signal      *int      `json:"signal"`
-	Start       unixTime  `json:"start_s"`
-	End         unixTime  `json:"end_s"`
-	Duration    float64   `json:"duration_s"`
-	Energy      *float64  `json:"energy_J"`
-	Uncertainty *float64  `json:"energy_uncertainty_J"`
-	Parts       partsJSON `json:"energy_uncertainty_parts_J"`
-	Coverage    float64   `json:"coverage"`
-	Windows     int       `json:"windows"`
-	Bridged     int       `json:"bridged"`
-	PowerMean   *float64  `json:"power_mean_W"`
-	PowerMin    *float64  `json:"power_min_W"`
-	PowerMax    *float64  `json:"power_max_W"`
+	Version     int           `json:"version"`
+	Command     []string      `json:"command"`
+	ExitCode    *int          `json:"exit_code"`
+	Signal      *int          `json:"signal"`
+	Start       result.Moment `json:"start_s"`
+	End         result.Moment `json:"end_s"`
+	Duration    float64       `json:"duration_s"`
+	Energy      *float64      `json:"energy_J"`
+	Uncertainty *float64      `json:"energy_uncertainty_J"`
+	Parts       result.Parts  `json:"energy_uncertainty_parts_J"`
+	Coverage    float64       `json:"coverage"`
+	Windows     int           `json:"windows"`
+	Bridged     int           `json:"bridged"`
+	PowerMean   *float64      `json:"power_mean_W"`
+	PowerMin    *float64      `json:"power_min_W"`
+	PowerMax    *float64      `json:"power_max_W"`
 
 	Baseline       *float64  `json:"baseline_W"`
 	Net            *float64  `json:"net_energy_J"`
@@ -53,21 +43,12 @@ type resultJSON struct {
 	System *float64 `json:"system_s"`
 	MaxRSS *int64   `json:"max_rss_byte"`
 
-	Gaps        []gapJSON   `json:"gaps"`
-	Phases      []phaseJSON `json:"phases"`
-	PhaseTotals []totalJSON `json:"phase_totals"`
-	Warnings    []string    `json:"warnings"`
-	Meter       *meterJSON  `json:"meter"`
-	Tool        toolJSON    `json:"tool"`
-}
-
-// partsJSON are standard uncertainties.
-type partsJSON struct {
-	Edges      float64 `json:"edges"`
-	LeftOut    float64 `json:"left_out"`
-	Time       float64 `json:"time"`
-	Resolution float64 `json:"resolution"`
-	Meter      float64 `json:"meter"`
+	Gaps        []result.Gap   `json:"gaps"`
+	Phases      []result.Span  `json:"phases"`
+	PhaseTotals []result.Total `json:"phase_totals"`
+	Warnings    []string       `json:"warnings"`
+	Meter       *result.Meter  `json:"meter"`
+	Tool        result.Tool    `json:"tool"`
 }
 
 type costJSON struct {
@@ -82,57 +63,9 @@ type perJSON struct {
 	Uncertainty float64 `json:"energy_uncertainty_J"`
 }
 
-type gapJSON struct {
-	Start  unixTime `json:"start_s"`
-	End    unixTime `json:"end_s"`
-	Reason string   `json:"reason"`
-}
-
-type phaseJSON struct {
-	Name        string   `json:"name"`
-	Start       unixTime `json:"start_s"`
-	End         unixTime `json:"end_s"`
-	Duration    float64  `json:"duration_s"`
-	Energy      *float64 `json:"energy_J"`
-	Uncertainty *float64 `json:"energy_uncertainty_J"`
-	Coverage    float64  `json:"coverage"`
-	PowerMean   *float64 `json:"power_mean_W"`
-}
-
-type totalJSON struct {
-	Name        string   `json:"name"`
-	Times       int      `json:"times"`
-	Duration    float64  `json:"duration_s"`
-	Energy      *float64 `json:"energy_J"`
-	Uncertainty *float64 `json:"energy_uncertainty_J"`
-	PowerMean   *float64 `json:"power_mean_W"`
-}
-
-type meterJSON struct {
-	Name        string  `json:"name"`
-	Address     *string `json:"address"`
-	Serial      uint16  `json:"serial"`
-	Hardware    uint8   `json:"hardware"`
-	Firmware    uint8   `json:"firmware"`
-	Calibration string  `json:"calibration"` // its date, ISO 8601
-	Simulated   bool    `json:"simulated"`
-}
-
-type toolJSON struct {
-	Version string `json:"version"`
-}
-
-// where returns v, or nil where it was not measured.
-func where(measured bool, v float64) *float64 {
-	if !measured {
-		return nil
-	}
-	return number(v)
-}
-
-func meterOf(src measure.Source) *meterJSON {
+func meterOf(src measure.Source) *result.Meter {
 	t, info := src.Target(), src.Info()
-	m := &meterJSON{
+	m := &result.Meter{
 		Name: meterName(t), Serial: info.Identity.Serial, Hardware: info.Identity.Hardware, Firmware: info.Identity.Firmware,
 		Simulated: t.IsSimulated(),
 	}
@@ -150,49 +83,42 @@ func writeJobJSON(w io.Writer, r *jobResult) error {
 	s, u := &r.span, &r.span.Uncertainty
 	ok := r.measured()
 	o := resultJSON{
-		Version: 1, Command: append([]string{}, r.plan.command...), Start: unixTime(r.from), End: unixTime(r.to), Duration: s.Duration().Seconds(),
-		Energy: where(ok, s.Energy), Uncertainty: where(ok, u.Expanded()), Parts: partsJSON(*u),
+		Version: 1, Command: append([]string{}, r.plan.command...), Start: result.Moment(r.from), End: result.Moment(r.to), Duration: s.Duration().Seconds(),
+		Energy: result.Where(ok, s.Energy), Uncertainty: result.Where(ok, u.Expanded()), Parts: result.Parts(*u),
 		Coverage: s.Coverage(), Windows: s.Windows, Bridged: s.Bridged,
-		PowerMean: where(ok, s.Power()), PowerMin: where(ok, s.PowerMin), PowerMax: where(ok, s.PowerMax),
-		Gaps: []gapJSON{}, Phases: []phaseJSON{}, PhaseTotals: []totalJSON{}, Warnings: append([]string{}, r.warnings...),
-		Tool: toolJSON{versionText()},
+		PowerMean: result.Where(ok, s.Power()), PowerMin: result.Where(ok, s.PowerMin), PowerMax: result.Where(ok, s.PowerMax),
+		Gaps: []result.Gap{}, Phases: []result.Span{}, PhaseTotals: []result.Total{}, Warnings: append([]string{}, r.warnings...),
+		Tool: result.Tool{Version: versionText()},
 	}
 	if j := r.job; j != nil {
 		o.ExitCode = new(j.Status())
 		if j.Signal != 0 {
 			o.Signal = new(int(j.Signal))
 		}
-		o.User, o.System, o.MaxRSS = number(j.User.Seconds()), number(j.System.Seconds()), &j.MaxRSS
+		o.User, o.System, o.MaxRSS = result.Number(j.User.Seconds()), result.Number(j.System.Seconds()), &j.MaxRSS
 	}
 	if r.base != nil {
-		o.Baseline, o.Net, o.NetUncertainty = number(r.base.Power), where(ok, r.net), where(ok, r.netExpanded())
+		o.Baseline, o.Net, o.NetUncertainty = result.Number(r.base.Power), result.Where(ok, r.net), result.Where(ok, r.netExpanded())
 	}
 	if p := r.plan; ok {
 		if p.cost != nil {
 			o.Cost = &costJSON{p.cost.of(s.Energy), p.cost.text}
 		}
 		if p.carbon != nil {
-			o.Carbon = number(p.carbon.of(s.Energy))
+			o.Carbon = result.Number(p.carbon.of(s.Energy))
 		}
 		if p.per != nil {
 			o.Per = &perJSON{p.per.count, p.per.unit, s.Energy / p.per.count, u.Expanded() / p.per.count}
 		}
 	}
 	for _, g := range r.gaps {
-		o.Gaps = append(o.Gaps, gapJSON{unixTime(g.from), unixTime(g.to), g.reason})
+		o.Gaps = append(o.Gaps, result.Gap{Start: result.Moment(g.from), End: result.Moment(g.to), Reason: g.reason})
 	}
 	for _, p := range r.phases {
-		ok := p.Covered > 0
-		o.Phases = append(o.Phases, phaseJSON{
-			p.Name, unixTime(p.From), unixTime(p.To), p.Duration().Seconds(),
-			where(ok, p.Energy), where(ok, p.Uncertainty.Expanded()), p.Coverage(), where(ok, p.Power()),
-		})
+		o.Phases = append(o.Phases, result.SpanOf(p.Name, &p.Span))
 	}
 	for _, t := range r.totals {
-		ok := t.Covered > 0
-		o.PhaseTotals = append(o.PhaseTotals, totalJSON{
-			t.Name, t.Times, t.Duration.Seconds(), where(ok, t.Energy), where(ok, t.Uncertainty.Expanded()), where(ok, t.Power()),
-		})
+		o.PhaseTotals = append(o.PhaseTotals, result.TotalOf(t.Name, &t))
 	}
 	if r.meter.src != nil {
 		o.Meter = meterOf(r.meter.src)
@@ -220,7 +146,7 @@ func writeCSV(w io.Writer, r *jobResult) error {
 			energy, u = math.NaN(), math.NaN()
 		}
 		return []string{
-			kind, name, unixText(s.From), unixText(s.To), cell(s.Duration().Seconds(), 6), cell(energy, 6), cell(u, 6), cell(s.Coverage(), 6),
+			kind, name, result.Moment(s.From).String(), result.Moment(s.To).String(), cell(s.Duration().Seconds(), 6), cell(energy, 6), cell(u, 6), cell(s.Coverage(), 6),
 			cell(s.Power(), 6), cell(s.PowerMin, 6), cell(s.PowerMax, 6),
 		}
 	}

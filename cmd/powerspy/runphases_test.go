@@ -141,7 +141,7 @@ func TestRunPhases(t *testing.T) {
 			if out != "__PRINTED__\n" {
 				t.Errorf("it printed %q", out)
 			}
-			r := result(t, filepath.Join(dir, "run.json"))
+			r := runResult(t, filepath.Join(dir, "run.json"))
 			drawn := levels(t, filepath.Join(dir, "log"), level{power: 30})
 			var names []string
 			for _, p := range r.Phases {
@@ -181,7 +181,7 @@ func TestRunNet(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	r := result(t, filepath.Join(dir, "run.json"))
+	r := runResult(t, filepath.Join(dir, "run.json"))
 	want := drew(levels(t, filepath.Join(dir, "log"), level{power: 50}), r.Start, r.End) - 50*(r.End-r.Start)
 	if off := math.Abs(*r.Net - want); off > *r.NetU+0.01 || want < 25 {
 		t.Errorf("%g J +- %g J above the idle machine, drew %g J", *r.Net, *r.NetU, want)

@@ -17,8 +17,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// result reads a report in JSON.
-func result(t *testing.T, file string) (r struct {
+// runResult reads a report in JSON.
+func runResult(t *testing.T, file string) (r struct {
 	ExitCode int      `json:"exit_code"`
 	Signal   *int     `json:"signal"`
 	Start    float64  `json:"start_s"`
@@ -110,7 +110,7 @@ func TestRunPassesSignals(t *testing.T) {
 				if got := cmd.ProcessState.ExitCode(); got != tt.status {
 					t.Errorf("status %d, want %d: %v", got, tt.status, err)
 				}
-				if r := result(t, file); r.ExitCode != tt.status || r.Energy == nil || r.Coverage < 1 {
+				if r := runResult(t, file); r.ExitCode != tt.status || r.Energy == nil || r.Coverage < 1 {
 					t.Errorf("%+v", r)
 				}
 			})
@@ -245,7 +245,7 @@ echo "status $?"`, quickSim, file)
 	if !strings.Contains(seen, "ready\r\n") || !strings.Contains(seen, "TSTP\r\n") || !strings.HasSuffix(seen, "status 5\r\n") {
 		t.Errorf("%q", seen)
 	}
-	if r := result(t, file); r.ExitCode != 5 || r.Duration < 0.5 {
+	if r := runResult(t, file); r.ExitCode != 5 || r.Duration < 0.5 {
 		t.Errorf("%+v", r)
 	}
 	// A command that only itself is stopped.
@@ -314,7 +314,7 @@ func TestRunLosesMeter(t *testing.T) {
 			if got := cmd.ProcessState.ExitCode(); got != 3 {
 				t.Errorf("status %d: %v", got, err)
 			}
-			r := result(t, file)
+			r := runResult(t, file)
 			if r.Coverage >= 1 || r.Coverage <= 0 || len(r.Gaps) == 0 || r.Energy == nil {
 				t.Fatalf("%+v", r)
 			}

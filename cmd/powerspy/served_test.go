@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"powerspy2/internal/gmt/gmttest"
+	"powerspy2/internal/result"
 	"powerspy2/internal/serve/api"
 )
 
@@ -163,7 +164,7 @@ func TestMeterAtAServer(t *testing.T) {
 					Duration    float64           `json:"duration_s"`
 					Coverage    float64           `json:"coverage"`
 					Gaps        []json.RawMessage `json:"gaps"`
-					Meter       meterJSON         `json:"meter"`
+					Meter       result.Meter      `json:"meter"`
 				}
 				if err := json.Unmarshal(text, &r); err != nil {
 					t.Fatal(err)

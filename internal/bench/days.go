@@ -23,7 +23,7 @@ func CompareDays(first, second *Result) Days {
 	var d Days
 	d.Warnings = differences(first, second)
 	common := shared{
-		meter:    first.Meter.same(&second.Meter),
+		meter:    first.Meter.Same(&second.Meter),
 		baseline: first.Baseline != nil && second.Baseline != nil && *first.Baseline == *second.Baseline,
 	}
 	// Several commands may have the same name: the first is compared with the first.
@@ -66,11 +66,6 @@ func CompareDays(first, second *Result) Days {
 		seen[name]++
 	}
 	return d
-}
-
-// same says whether it is the same meter with the same calibration.
-func (m *Meter) same(n *Meter) bool {
-	return m.Serial == n.Serial && m.Hardware == n.Hardware && m.Calibration == n.Calibration && m.Simulated == n.Simulated
 }
 
 // differences says what differs between two results besides their commands.

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"powerspy2/internal/bench"
+	"powerspy2/internal/result"
 )
 
 func TestCompareDays(t *testing.T) {
 	day := func(factor float64, names ...string) *bench.Result {
-		r := &bench.Result{Reference: -1, Host: "desk", Meter: bench.Meter{Name: "PowerSpy", Serial: 7, Calibration: "2025-11-03"}}
+		r := &bench.Result{Reference: -1, Host: "desk", Meter: result.Meter{Name: "PowerSpy", Serial: 7, Calibration: "2025-11-03"}}
 		for _, name := range names {
 			r.Series = append(r.Series, *series(name, 100*factor, 102*factor, 98*factor, 101*factor, 99*factor))
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"powerspy2/internal/figures"
+	"powerspy2/internal/result"
 )
 
 // A Sort is the order of commands in a table.
@@ -212,7 +213,7 @@ func ratioText(c *Comparison) string {
 // known, with three digits. "" for no number.
 func digits(v, off float64) string {
 	switch off = math.Abs(off); {
-	case number(v) == nil:
+	case result.Number(v) == nil:
 		return ""
 	case off > 0 && !math.IsInf(off, 0):
 		return fmt.Sprintf("%.*f", figures.Decimals(v, off), v)

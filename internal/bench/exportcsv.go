@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/result"
 )
 
 // CSV writes hyperfine's columns, times in s, and the energies behind them. A cell
@@ -83,7 +84,7 @@ func (t *Table) CSV(w io.Writer) error {
 }
 
 func numeral(v float64) string {
-	if number(v) == nil {
+	if result.Number(v) == nil {
 		return ""
 	}
 	return strconv.FormatFloat(v, 'g', -1, 64)

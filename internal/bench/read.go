@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"powerspy2/internal/result"
 	"powerspy2/measure"
 )
 
@@ -144,7 +145,7 @@ func (j *seriesJSON) series(base *Baseline) (Series, error) {
 	seen := make(map[int]bool, n)
 	for i, took := range j.Times {
 		r := Run{
-			Round: rounds(i, i), Start: time.Time(starts(i, seconds{})), Executions: max(executions(i, 1), 1),
+			Round: rounds(i, i), Start: time.Time(starts(i, result.Moment{})), Executions: max(executions(i, 1), 1),
 			Duration: duration(took), User: duration(user(i, of(j.User))), System: duration(system(i, of(j.System))), MaxRSS: memory(i, 0),
 			ExitCode: Killed, Energy: value(energy(i, nil)), Net: value(net(i, nil)), Power: value(power(i, nil)),
 			Coverage: coverage(i, 1), Windows: windows(i, 0), Bridged: bridged(i, 0),
@@ -180,19 +181,6 @@ func (j *seriesJSON) series(base *Baseline) (Series, error) {
 		s.Runs = append(s.Runs, r)
 	}
 	return s, nil
-}
-
-// UnmarshalJSON reads what MarshalJSON writes, and any other number.
-func (t *seconds) UnmarshalJSON(text []byte) error {
-	var v float64
-	if err := json.Unmarshal(text, &v); err != nil {
-		return err
-	}
-	if !(math.Abs(v) < 1e11) {
-		return fmt.Errorf("%g is no UNIX time", v)
-	}
-	*t = seconds(time.UnixMicro(int64(math.Round(v * 1e6))))
-	return nil
 }
 
 // of returns a number, 0 where there is none.

@@ -1,6 +1,10 @@
 package bench
 
-import "time"
+import (
+	"time"
+
+	"powerspy2/internal/result"
+)
 
 // A Result is a bench with all that is to be known about it.
 type Result struct {
@@ -14,7 +18,7 @@ type Result struct {
 	Interrupted bool
 
 	Baseline   *Baseline // nil: none
-	Meter      Meter
+	Meter      result.Meter
 	Accuracy   float64       // the meter's class, relative; 0: not given
 	Delay      time.Duration // constant delay of frames, where it was given
 	DelayKnown bool          // Delay was given
@@ -27,17 +31,6 @@ type Result struct {
 type Baseline struct {
 	Power       float64 // W
 	Uncertainty float64 // standard, W
-}
-
-// A Meter says which meter it was. Its keys are those of the report of a job.
-type Meter struct {
-	Name        string  `json:"name"`
-	Address     *string `json:"address"` // nil: it was not reached by Bluetooth
-	Serial      uint16  `json:"serial"`
-	Hardware    uint8   `json:"hardware"`
-	Firmware    uint8   `json:"firmware"`
-	Calibration string  `json:"calibration"` // its date, ISO 8601
-	Simulated   bool    `json:"simulated"`
 }
 
 // Compared returns the index of the series that others are compared with: Reference,

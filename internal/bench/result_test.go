@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"powerspy2/internal/bench"
+	"powerspy2/internal/result"
 	"powerspy2/measure"
 )
 
@@ -33,7 +34,7 @@ func random(rnd *rand.Rand) bench.Result {
 	name := func() string { return strings.ToValidUTF8(nasty[rnd.IntN(len(nasty))], "?") }
 	r := bench.Result{
 		Reference: -1, Order: bench.Order(rnd.IntN(3)), Seed: rnd.Uint64(), Interrupted: rnd.IntN(2) == 0, Tool: name(), Host: name(),
-		Meter: bench.Meter{Name: name(), Serial: uint16(rnd.Uint32()), Hardware: 1, Firmware: 2, Calibration: "2025-11-03", Simulated: rnd.IntN(2) == 0},
+		Meter: result.Meter{Name: name(), Serial: uint16(rnd.Uint32()), Hardware: 1, Firmware: 2, Calibration: "2025-11-03", Simulated: rnd.IntN(2) == 0},
 	}
 	if rnd.IntN(2) == 0 {
 		r.Precision, r.MinTime, r.Accuracy = rnd.Float64(), time.Duration(rnd.Int64N(1e10)), rnd.Float64()

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"powerspy2/internal/harmless"
+	"powerspy2/internal/result"
 )
 
 // resultJSON is a result as a file has it: hyperfine's object with energies beside.
@@ -29,14 +26,10 @@ type resultJSON struct {
 	BaselineOff *float64         `json:"baseline_uncertainty_W"` // standard
 	Accuracy    *float64         `json:"accuracy"`
 	Delay       *float64         `json:"delay_s"`
-	Meter       Meter            `json:"meter"`
-	Tool        toolJSON         `json:"tool"`
+	Meter       result.Meter     `json:"meter"`
+	Tool        result.Tool      `json:"tool"`
 	Host        string           `json:"host"`
 	Warnings    []string         `json:"warnings"`
-}
-
-type toolJSON struct {
-	Version string `json:"version"`
 }
 
 // seriesJSON is a series: hyperfine's keys first.
@@ -61,15 +54,15 @@ type seriesJSON struct {
 	// Standard uncertainties of the energies of runs, by their causes.
 	Parts partsJSON `json:"energy_uncertainty_parts_J"`
 
-	Coverage   []float64 `json:"coverage"`
-	Starts     []seconds `json:"starts_s"`
-	Rounds     []int     `json:"rounds"`
-	Executions []int     `json:"executions"`
-	UserTimes  []float64 `json:"user_times"`
-	SystemTime []float64 `json:"system_times"`
-	Windows    []int     `json:"windows"`
-	Bridged    []int     `json:"bridged"`
-	Repeated   int       `json:"repeated"`
+	Coverage   []float64       `json:"coverage"`
+	Starts     []result.Moment `json:"starts_s"`
+	Rounds     []int           `json:"rounds"`
+	Executions []int           `json:"executions"`
+	UserTimes  []float64       `json:"user_times"`
+	SystemTime []float64       `json:"system_times"`
+	Windows    []int           `json:"windows"`
+	Bridged    []int           `json:"bridged"`
+	Repeated   int             `json:"repeated"`
 }
 
 // statisticsJSON are those of a quantity. Uncertainties are expanded ones.
@@ -120,36 +113,16 @@ type otherJSON struct {
 	ratioJSON
 }
 
-// seconds is a moment as UNIX seconds with six decimals.
-type seconds time.Time
-
-func (t seconds) MarshalJSON() ([]byte, error) {
-	us := time.Time(t).UnixMicro()
-	sign := ""
-	if us < 0 {
-		sign, us = "-", -us
-	}
-	return []byte(sign + strconv.FormatInt(us/1e6, 10) + "." + strconv.FormatInt(1e6+us%1e6, 10)[1:]), nil
-}
-
-// number returns v, nil where there is none.
-func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
-
 // given returns v, nil for 0.
 func given(v float64) *float64 {
 	if v == 0 {
 		return nil
 	}
-	return number(v)
+	return result.Number(v)
 }
 
 func (i Interval) pair() *[2]float64 {
-	if number(i.Low) == nil || number(i.High) == nil {
+	if result.Number(i.Low) == nil || result.Number(i.High) == nil {
 		return nil
 	}
 	return &[2]float64{i.Low, i.High}
@@ -162,13 +135,13 @@ func (r *Result) Write(w io.Writer) error {
 	o := resultJSON{
 		Version: new(Version), Results: []seriesJSON{}, Comparison: []comparisonJSON{}, Order: r.Order.String(), Seed: r.Seed,
 		Precision: given(r.Precision), MinTime: given(r.MinTime.Seconds()), Interrupted: r.Interrupted, Accuracy: given(r.Accuracy),
-		Meter: r.Meter, Tool: toolJSON{r.Tool}, Host: r.Host, Warnings: append([]string{}, r.Warnings...),
+		Meter: r.Meter, Tool: result.Tool{Version: r.Tool}, Host: r.Host, Warnings: append([]string{}, r.Warnings...),
 	}
 	if b := r.Baseline; b != nil {
-		o.Baseline, o.BaselineOff = number(b.Power), number(b.Uncertainty)
+		o.Baseline, o.BaselineOff = result.Number(b.Power), result.Number(b.Uncertainty)
 	}
 	if r.DelayKnown {
-		o.Delay = number(r.Delay.Seconds())
+		o.Delay = result.Number(r.Delay.Seconds())
 	}
 	for i := range r.Series {
 		if s := &r.Series[i]; len(s.Runs) > 0 {
@@ -181,8 +154,8 @@ func (r *Result) Write(w io.Writer) error {
 	net, times := r.Comparisons(Net), r.Comparisons(Time)
 	for i, c := range r.Comparisons(Energy) {
 		j := comparisonJSON{
-			Command: c.Command, Reference: c.Reference, Ratio: number(c.Ratio), ratioJSON: ratioOf(&c),
-			Difference: number(c.Difference), DifferenceInterval: c.DifferenceInterval.pair(), Time: otherOf(&times[i]),
+			Command: c.Command, Reference: c.Reference, Ratio: result.Number(c.Ratio), ratioJSON: ratioOf(&c),
+			Difference: result.Number(c.Difference), DifferenceInterval: c.DifferenceInterval.pair(), Time: otherOf(&times[i]),
 		}
 		if r.Baseline != nil {
 			j.Net = otherOf(&net[i])
@@ -195,12 +168,12 @@ func (r *Result) Write(w io.Writer) error {
 	if err := e.Encode(&o); err != nil {
 		return err
 	}
-	_, err := w.Write(visible(b.Bytes()))
+	_, err := w.Write(harmless.JSON(b.Bytes()))
 	return err
 }
 
 func ratioOf(c *Comparison) ratioJSON {
-	j := ratioJSON{Interval: c.Interval.pair(), P: number(c.P), Systematic: number(c.Systematic)}
+	j := ratioJSON{Interval: c.Interval.pair(), P: result.Number(c.P), Systematic: result.Number(c.Systematic)}
 	if c.Verdict != Undecided {
 		j.Verdict = &c.Verdict
 	}
@@ -213,13 +186,13 @@ func ratioOf(c *Comparison) ratioJSON {
 	return j
 }
 
-func otherOf(c *Comparison) *otherJSON { return &otherJSON{number(c.Ratio), ratioOf(c)} }
+func otherOf(c *Comparison) *otherJSON { return &otherJSON{result.Number(c.Ratio), ratioOf(c)} }
 
 func seriesOf(s *Series, net bool) seriesJSON {
 	t := Summarize(s, Time)
 	j := seriesJSON{
 		Command: s.Name, Parameters: s.Parameters, Repeated: s.Repeated,
-		Mean: number(t.Mean), Deviation: number(t.Deviation), Median: number(t.Median), Min: number(t.Min), Max: number(t.Max),
+		Mean: result.Number(t.Mean), Deviation: result.Number(t.Deviation), Median: result.Number(t.Median), Min: result.Number(t.Min), Max: result.Number(t.Max),
 		Energy: statisticsOf(s, Energy), Power: statisticsOf(s, Power),
 	}
 	if net {
@@ -238,7 +211,7 @@ func seriesOf(s *Series, net bool) seriesJSON {
 		}
 		j.ExitCodes = append(j.ExitCodes, code)
 		j.Coverage = append(j.Coverage, r.Coverage)
-		j.Starts = append(j.Starts, seconds(r.Start))
+		j.Starts = append(j.Starts, result.Moment(r.Start))
 		j.Rounds = append(j.Rounds, r.Round)
 		j.Executions = append(j.Executions, r.Executions)
 		j.UserTimes = append(j.UserTimes, r.User.Seconds())
@@ -255,49 +228,23 @@ func seriesOf(s *Series, net bool) seriesJSON {
 	if slices.Max(j.Memory) == 0 {
 		j.Memory = nil // not known of any
 	}
-	j.User, j.System = number(user.value()), number(system.value())
+	j.User, j.System = result.Number(user.value()), result.Number(system.value())
 	return j
 }
 
 func statisticsOf(s *Series, q Quantity) *statisticsJSON {
 	t := Summarize(s, q)
 	j := &statisticsJSON{
-		Mean: number(t.Mean), Deviation: number(t.Deviation), Median: number(t.Median), Min: number(t.Min), Max: number(t.Max),
-		Interval: t.Interval.pair(), Scatter: number(t.Scatter), Systematic: number(t.Systematic),
+		Mean: result.Number(t.Mean), Deviation: result.Number(t.Deviation), Median: result.Number(t.Median), Min: result.Number(t.Min), Max: result.Number(t.Max),
+		Interval: t.Interval.pair(), Scatter: result.Number(t.Scatter), Systematic: result.Number(t.Systematic),
 	}
 	for i := range s.Runs {
-		v := number(q.Value(&s.Runs[i]))
+		v := result.Number(q.Value(&s.Runs[i]))
 		j.Values = append(j.Values, v)
 		if v != nil {
-			v = number(2 * q.Uncertainty(&s.Runs[i]))
+			v = result.Number(2 * q.Uncertainty(&s.Runs[i]))
 		}
 		j.Off = append(j.Off, v)
 	}
 	return j
-}
-
-// visible writes whatever a terminal would not show in JSON text as an escape: the
-// encoder leaves some control characters and those that set the writing direction.
-func visible(text []byte) []byte {
-	var b strings.Builder
-	rest := text
-	for len(rest) > 0 {
-		r, size := utf8.DecodeRune(rest)
-		switch {
-		case r == '\n' || r >= ' ' && strconv.IsGraphic(r):
-			b.Write(rest[:size])
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			b.WriteString(escape(high) + escape(low))
-		default:
-			b.WriteString(escape(r))
-		}
-		rest = rest[size:]
-	}
-	return []byte(b.String())
-}
-
-func escape(r rune) string {
-	hex := strconv.FormatInt(0x10000+int64(r), 16)
-	return `\u` + hex[1:]
 }

@@ -11,6 +11,7 @@ import (
 	"powerspy2/internal/bench"
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/result"
 )
 
 // benchJSON is a bench in the data: its result as `powerspy bench --export-json`
@@ -24,12 +25,12 @@ type benchJSON struct {
 
 // seriesOf are the energies of the runs of a command, in J.
 type seriesOf struct {
-	Label    string      `json:"label"`
-	Values   []*float64  `json:"energy_J"`
-	Starts   []seconds   `json:"starts_s"`
-	Mean     *float64    `json:"mean_J"`
-	Interval []*float64  `json:"ci95_J"`
-	Box      [5]*float64 `json:"box_J"` // lowest, lower quartile, median, upper quartile, highest
+	Label    string          `json:"label"`
+	Values   []*float64      `json:"energy_J"`
+	Starts   []result.Moment `json:"starts_s"`
+	Mean     *float64        `json:"mean_J"`
+	Interval []*float64      `json:"ci95_J"`
+	Box      [5]*float64     `json:"box_J"` // lowest, lower quartile, median, upper quartile, highest
 }
 
 type ratioJSON struct {
@@ -50,7 +51,7 @@ func (b *Bench) data() (benchJSON, error) {
 	}
 	for _, c := range b.Result.Comparisons(bench.Energy) {
 		j.Ratios = append(j.Ratios, ratioJSON{
-			harmless.Text(c.Command) + " against " + harmless.Text(c.Reference), number(c.Ratio), []*float64{number(c.Interval.Low), number(c.Interval.High)}, string(c.Verdict),
+			harmless.Text(c.Command) + " against " + harmless.Text(c.Reference), result.Number(c.Ratio), []*float64{result.Number(c.Interval.Low), result.Number(c.Interval.High)}, string(c.Verdict),
 		})
 	}
 	return j, nil
@@ -59,16 +60,16 @@ func (b *Bench) data() (benchJSON, error) {
 func drawnSeries(s *bench.Series) seriesOf {
 	t := bench.Summarize(s, bench.Energy)
 	j := seriesOf{
-		Label: harmless.Text(s.Name), Values: []*float64{}, Starts: []seconds{},
-		Mean: number(t.Mean), Interval: []*float64{number(t.Interval.Low), number(t.Interval.High)},
+		Label: harmless.Text(s.Name), Values: []*float64{}, Starts: []result.Moment{},
+		Mean: result.Number(t.Mean), Interval: []*float64{result.Number(t.Interval.Low), result.Number(t.Interval.High)},
 	}
 	values := energies(s)
 	for i, v := range values {
-		j.Values = append(j.Values, number(v))
-		j.Starts = append(j.Starts, seconds{s.Runs[i].Start})
+		j.Values = append(j.Values, result.Number(v))
+		j.Starts = append(j.Starts, result.Moment(s.Runs[i].Start))
 	}
 	for i, v := range box(values) {
-		j.Box[i] = number(v)
+		j.Box[i] = result.Number(v)
 	}
 	return j
 }
@@ -106,7 +107,7 @@ func (r *Report) benchSection(b Bench, index int) section {
 	res := b.Result
 	s := section{ID: fmt.Sprintf("bench-%d", index+1), Title: "Bench of " + count(len(res.Series), "command")}
 	if from, to := (&Report{Zone: r.Zone, Benches: []Bench{b}}).span(); !from.IsZero() {
-		s.About = meterText(meterJSON(res.Meter)) + ", " + r.stretch(from, to)
+		s.About = meterText(res.Meter) + ", " + r.stretch(from, to)
 	}
 	if b.Name != "" {
 		s.Title = harmless.Text(b.Name)

@@ -7,6 +7,7 @@ import (
 
 	"powerspy2/internal/chart"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/result"
 )
 
 // The parts of the page. The script has no library and asks for nothing.
@@ -97,7 +98,7 @@ func (r *Report) HTML(w io.Writer) error {
 // data returns the embedded data.
 func (r *Report) data() ([]byte, error) {
 	d := dataJSON{
-		Type: dataType, Version: dataVersion, Made: seconds{r.Made}, Tool: toolJSON{r.Tool}, Zone: []offsetJSON{},
+		Type: dataType, Version: dataVersion, Made: result.Moment(r.Made), Tool: result.Tool{Version: r.Tool}, Zone: []offsetJSON{},
 		Recordings: []recordingJSON{}, Benches: []benchJSON{}, Jobs: []jobFileJSON{},
 	}
 	if from, to := r.span(); !from.IsZero() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/result"
 	"powerspy2/internal/shell"
 )
 
@@ -34,7 +35,7 @@ type jobKeys struct {
 	Duration    *float64       `json:"duration_s"`
 	Energy      *float64       `json:"energy_J"`
 	Uncertainty *float64       `json:"energy_uncertainty_J"`
-	Parts       *uncertaintyOf `json:"energy_uncertainty_parts_J"`
+	Parts       *result.Parts  `json:"energy_uncertainty_parts_J"`
 	Coverage    float64        `json:"coverage"`
 	Windows     int            `json:"windows"`
 	Bridged     int            `json:"bridged"`
@@ -46,10 +47,10 @@ type jobKeys struct {
 	NetError    *float64       `json:"net_energy_uncertainty_J"`
 	User        *float64       `json:"user_s"`
 	System      *float64       `json:"system_s"`
-	Totals      []totalJSON    `json:"phase_totals"`
+	Totals      []result.Total `json:"phase_totals"`
 	Warnings    []string       `json:"warnings"`
-	Meter       *meterJSON     `json:"meter"`
-	Tool        toolJSON       `json:"tool"`
+	Meter       *result.Meter  `json:"meter"`
+	Tool        result.Tool    `json:"tool"`
 }
 
 type jobFileJSON struct {

@@ -10,12 +10,13 @@ import (
 	"powerspy2/internal/bench"
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/result"
 )
 
 // How it was measured: paragraphs that can go into a paper.
 
 // instrument tells which meter measured.
-func instrument(m meterJSON) string {
+func instrument(m result.Meter) string {
 	if m.Simulated {
 		return "a simulated PowerSpy2 meter: no real energy was measured"
 	}
@@ -130,7 +131,7 @@ func (r *Report) benchMethod(b *bench.Result) []string {
 	if len(b.Series) > 1 {
 		fmt.Fprintf(&t, ", in %s order", b.Order)
 	}
-	fmt.Fprintf(&t, ", while electric power was measured at the mains by %s", instrument(meterJSON(b.Meter)))
+	fmt.Fprintf(&t, ", while electric power was measured at the mains by %s", instrument(b.Meter))
 	if from, to := (&Report{Zone: r.Zone, Benches: []Bench{{Result: b}}}).span(); !from.IsZero() {
 		fmt.Fprintf(&t, ", from %s", r.stretch(from, to))
 	}

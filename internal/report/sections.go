@@ -9,6 +9,7 @@ import (
 
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/result"
 	"powerspy2/measure"
 )
 
@@ -339,7 +340,7 @@ func budgetTable(t *measure.PhaseTotal) table {
 func joules(v float64) string { return figures.Significant(v) + " J" }
 
 // meterText names a meter.
-func meterText(m meterJSON) string {
+func meterText(m result.Meter) string {
 	if m.Simulated {
 		return "simulated meter"
 	}
@@ -395,8 +396,8 @@ func (r *Report) jobSection(j *Job, index int) section {
 			if p.Energy != nil && p.Uncertainty != nil {
 				energy = plusMinus(*p.Energy, *p.Uncertainty, "J")
 			}
-			if p.Mean != nil {
-				power = watts(*p.Mean)
+			if p.PowerMean != nil {
+				power = watts(*p.PowerMean)
 			}
 			t.Rows = append(t.Rows, []string{harmless.Text(p.Name), fmt.Sprint(p.Times), figures.Duration(time.Duration(p.Duration * float64(time.Second))), energy, power})
 		}

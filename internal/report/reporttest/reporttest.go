@@ -11,6 +11,7 @@ import (
 
 	"powerspy2/internal/bench"
 	"powerspy2/internal/report"
+	"powerspy2/internal/result"
 	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -130,7 +131,7 @@ func Bench(runs int) *bench.Result {
 	random := rand.New(rand.NewPCG(2, 2))
 	r := &bench.Result{
 		Order: bench.Interleaved, Tool: "v1.0.0", Host: "lab", Baseline: &bench.Baseline{Power: 40, Uncertainty: 0.1},
-		Meter:    bench.Meter{Name: "PowerSpy <b>4567</b>" + Invisible, Serial: 4567, Hardware: 3, Firmware: 4, Calibration: "2024-05-17"},
+		Meter:    result.Meter{Name: "PowerSpy <b>4567</b>" + Invisible, Serial: 4567, Hardware: 3, Firmware: 4, Calibration: "2024-05-17"},
 		Warnings: []string{"the machine was not calm: <load> 2.1" + Invisible},
 	}
 	for i, name := range []string{"gzip -9", "gzip -8", Hostile + Invisible} {
