@@ -196,6 +196,15 @@ func (c *hubChunk) item(i int) HubItem {
 	}}}
 }
 
+// marks reports whether an item of the chunk is a mark after a moment.
+func (c *hubChunk) marks(w *hubWindow, moment time.Time) bool {
+	if w.other == 0 {
+		return false
+	}
+	m := c.others[w.other-1].Mark
+	return m != nil && m.Time.After(moment)
+}
+
 // chunk returns the place of the chunk that an item is in, or would be.
 func (h *Hub) chunk(seq uint64) int {
 	i, found := slices.BinarySearchFunc(h.chunks, seq, func(c *hubChunk, seq uint64) int {
@@ -214,8 +223,8 @@ func (h *Hub) chunk(seq uint64) int {
 }
 
 // Reader returns a reader of what comes from now on, or, if from is not zero, of
-// the windows that end after it and what follows them, as far as that is
-// remembered. Close it.
+// the windows that end after it, the marks after it that came since the window before
+// them, and what follows, as far as that is remembered. Close it.
 func (h *Hub) Reader(from time.Time) *HubReader {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -225,7 +234,7 @@ func (h *Hub) Reader(from time.Time) *HubReader {
 	}
 	at := from.UnixNano()
 	i, _ := slices.BinarySearchFunc(h.chunks, at, func(c *hubChunk, at int64) int {
-		if c.before.end <= at {
+		if c.before.end < at {
 			return -1
 		}
 		return 1
@@ -233,18 +242,26 @@ func (h *Hub) Reader(from time.Time) *HubReader {
 	if i > 0 {
 		i--
 	}
+	marked := false
 	for ; i < len(h.chunks); i++ {
 		c := h.chunks[i]
-		r.passed = c.before
+		passed := c.before
 		for n := range c.items {
-			passed := r.passed
-			passed.pass(c, &c.items[n])
-			if passed.end != r.passed.end && passed.end > at {
-				r.next = c.first + uint64(n)
+			w, before := &c.items[n], passed
+			passed.pass(c, w)
+			reached := passed.end != before.end
+			if !marked && (reached || c.marks(w, from)) {
+				marked = true
+				r.next, r.passed = c.first+uint64(n), before
+			}
+			if reached && passed.end > at {
 				return r
 			}
-			r.passed = passed
+			marked = marked && !reached
 		}
+	}
+	if !marked {
+		r.next, r.passed = h.next, h.reached
 	}
 	return r
 }

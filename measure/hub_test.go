@@ -154,6 +154,45 @@ func TestHubUnknownGap(t *testing.T) {
 	}
 }
 
+// Marks of the time of an outage are there for who comes back after it, also where they
+// are many; those of before are not.
+func TestHubMarksOfOutage(t *testing.T) {
+	for _, n := range []int{1, 255, 256, 1000} {
+		h := new(measure.Hub)
+		feed(t, h, measuretest.Windows(hubStart, 300, window, 200)...)
+		broke := hubStart.Add(300 * window)
+		h.Mark(measure.Mark{Time: broke.Add(-time.Millisecond), Name: "before"})
+		for i := range n {
+			h.Mark(measure.Mark{Time: broke.Add(time.Duration(i + 1)), Name: fmt.Sprint(i)})
+		}
+		early := h.Reader(broke)
+		feed(t, h, measuretest.Gap(broke, time.Second, 50))
+		feed(t, h, measuretest.Windows(broke.Add(time.Second), 10, window, 200)...)
+		late := h.Reader(broke)
+		after := h.Reader(broke.Add(time.Second))
+		if err := h.End(); err != nil {
+			t.Fatal(err)
+		}
+		for name, r := range map[string]*measure.HubReader{"before its end": early, "after it": late} {
+			items := readAll(t, r)
+			if len(items) != n+11 {
+				t.Fatalf("%d marks, %s: %d items, want %d", n, name, len(items), n+11)
+			}
+			for i := range n {
+				if m := items[i].Mark; m == nil || m.Name != fmt.Sprint(i) {
+					t.Fatalf("%d marks, %s: item %d is %+v", n, name, i, items[i])
+				}
+			}
+			if items[n].Event.Kind != meter.GapEvent {
+				t.Errorf("%d marks, %s: they are followed by %+v", n, name, items[n])
+			}
+		}
+		if items := readAll(t, after); len(items) != 10 {
+			t.Errorf("%d marks: after the outage come %d items", n, len(items))
+		}
+	}
+}
+
 // A reader waits, and ends with its context.
 func TestHubWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

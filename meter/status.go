@@ -56,6 +56,10 @@ type Status struct {
 	Step  Step       // Recovering: the step that is being taken, 0 for a pause
 	Kind  StatusKind // what a program may want to act on
 	Text  string     // such as "looking for a PowerSpy", without a final dot
+
+	// Set is by how much the wall clock was set forward, at a ClockStep that is told as
+	// it happens.
+	Set time.Duration
 }
 
 // A StatusKind is what a program may want to act on.

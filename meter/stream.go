@@ -299,7 +299,7 @@ func ClockStepped(now time.Time, step time.Duration) Status {
 		way = "back"
 	}
 	return Status{
-		Time: now, Phase: Streaming, Kind: ClockStep,
+		Time: now, Phase: Streaming, Kind: ClockStep, Set: step,
 		Text: fmt.Sprintf("the wall clock was set %s by %v; readings keep the time of the clock at the start of the stream",
 			way, step.Abs().Round(time.Millisecond)),
 	}

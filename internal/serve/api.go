@@ -188,9 +188,13 @@ func parseMoment(text string) (time.Time, error) {
 	if err := s.UnmarshalJSON([]byte(text)); err == nil {
 		return s.Time, nil
 	}
+	// The + of an offset is a space where it is not escaped.
+	if i := len(text) - len(" 00:00"); i > 0 && text[i] == ' ' {
+		text = text[:i] + "+" + text[i+1:]
+	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, errors.New("not a moment: give UNIX seconds, or RFC 3339 such as 2026-03-04T05:06:07Z, where + is written %2B")
+		return time.Time{}, errors.New("not a moment: give UNIX seconds, or RFC 3339 such as 2026-03-04T05:06:07Z")
 	}
 	return t, nil
 }

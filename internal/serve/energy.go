@@ -80,10 +80,7 @@ func (m *Meter) span(from, to time.Time) *api.Span {
 	for _, g := range m.history.Gaps(from, to) {
 		j.Gaps = append(j.Gaps, api.Gap{Start: record.Seconds{Time: g.From}, End: record.Seconds{Time: g.To}, Reason: g.Reason})
 	}
-	if reached := m.history.Reached(); reached.Before(to) {
-		if reached.Before(from) {
-			reached = from
-		}
+	if reached := later(m.history.Reached(), from); reached.Before(to) {
 		reason := "it is not known yet"
 		if state, why := m.State(); state != api.Up && why != "" {
 			reason = why
@@ -95,6 +92,13 @@ func (m *Meter) span(from, to time.Time) *api.Span {
 
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
 		return b
 	}
 	return a

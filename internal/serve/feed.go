@@ -15,7 +15,7 @@ type feed struct {
 	mu     sync.Mutex
 	sinks  []measure.Sink
 	last   time.Time     // end of the last window or gap; zero: there was none
-	shift  time.Duration // added to times since the clock was set back
+	shift  time.Duration // added to times, as long as the clock that was set back has not passed the last one
 	broken string        // why the next window does not follow on the last; empty: it does
 	fresh  bool          // no window came since the measurement began
 	ended  bool
@@ -29,10 +29,10 @@ func (f *feed) event(e *meter.Event) {
 	switch out.Kind {
 	case meter.WindowEvent:
 		w := &out.Window
-		w.Start, w.End = w.Start.Add(f.shift), w.End.Add(f.shift)
 		if f.fresh {
 			f.begin(w)
 		}
+		w.Start, w.End = w.Start.Add(f.shift), w.End.Add(f.shift)
 		f.last = w.End
 	case meter.GapEvent:
 		out.Gap.From, out.Gap.To = out.Gap.From.Add(f.shift), out.Gap.To.Add(f.shift)
@@ -43,13 +43,12 @@ func (f *feed) event(e *meter.Event) {
 
 // begin joins the first window of a measurement to the one before.
 func (f *feed) begin(w *meter.Window) {
-	f.fresh = false
-	if back := f.last.Sub(w.Start); back > 0 && !f.last.IsZero() {
-		f.shift += back
-		w.Start, w.End = w.Start.Add(back), w.End.Add(back)
+	f.fresh, f.shift = false, 0
+	if !f.last.IsZero() {
+		f.shift = max(f.last.Round(0).Sub(w.Start.Round(0)), 0)
 	}
 	if f.broken != "" && !f.last.IsZero() {
-		g := meter.Gap{From: f.last.Round(0), To: w.Start.Round(0), Reason: f.broken}
+		g := meter.Gap{From: f.last.Round(0), To: w.Start.Round(0).Add(f.shift), Reason: f.broken}
 		f.out(&meter.Event{Kind: meter.GapEvent, Gap: g})
 	}
 	f.broken = ""

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -123,15 +124,23 @@ func (m *Meter) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = measure.Run(ctx, src, &watched{m, src, true})
+	_, err = measure.Run(ctx, src, &watched{Meter: m, src: src, fresh: true})
 	return err
 }
+
+// errClockSet ends a measurement whose times are no longer those of the clock.
+var errClockSet = errors.New("the clock was set forward, and is followed from here on")
+
+// setForward is by how much the clock has to be set forward for that. Where it is set
+// back times go on by the one before: they would come twice.
+const setForward = time.Second
 
 // watched hands what a source yields to its meter.
 type watched struct {
 	*Meter
 	src   measure.Source
-	fresh bool // the meter was connected to since the last window
+	fresh bool          // the meter was connected to since the last window
+	set   time.Duration // by how much the clock was set forward since
 }
 
 // Event implements measure.Sink.
@@ -146,8 +155,15 @@ func (w *watched) Event(e *meter.Event) error {
 	case meter.StatusEvent:
 		w.status(&e.Status)
 		w.fresh = true
+		if e.Status.Phase == meter.Recovering {
+			w.set = 0 // what comes then has the times of the clock
+		}
+		w.set += e.Status.Set
 	}
 	w.feed.event(e)
+	if w.set >= setForward {
+		return errClockSet
+	}
 	return nil
 }
 

@@ -14,10 +14,9 @@ import (
 //
 // Its methods may be called concurrently.
 type clock struct {
-	origin time.Time // of this machine's clock, with a monotonic reading
-
 	mu        sync.Mutex
-	same      bool // it is this machine's clock
+	origin    time.Time // of this machine's clock, with a monotonic reading
+	same      bool      // it is this machine's clock
 	exchanges []exchange
 	drift     float64       // by how much the server's clock is faster
 	doubt     float64       // the most that this may be wrong
@@ -53,7 +52,14 @@ const (
 func newClock() *clock { return &clock{origin: time.Now()} }
 
 // now returns the time since the origin.
-func (c *clock) now() time.Duration { return time.Since(c.origin) }
+func (c *clock) now() time.Duration { return time.Since(c.began()) }
+
+// began returns the origin.
+func (c *clock) began() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.origin
+}
 
 // share says that the server has this machine's clock.
 func (c *clock) share() {
@@ -179,6 +185,11 @@ func (c *clock) renew(again bool) {
 	if c.set > 0 || again {
 		c.set = 0
 	}
+	// Where it is this machine's, it is that which was set.
+	now := time.Now()
+	if moved := now.Round(0).Sub(c.origin.Round(0)) - now.Sub(c.origin); c.same && (moved > leastStep || again) {
+		c.origin = now
+	}
 }
 
 // pause returns how long to wait for the next exchange.
@@ -199,7 +210,7 @@ func (c *clock) pause() time.Duration {
 
 func (c *clock) common() time.Duration { return c.half(c.now() + c.pause()) }
 
-func (c *clock) own(local time.Time) time.Duration { return c.half(local.Sub(c.origin)) }
+func (c *clock) own(local time.Time) time.Duration { return c.half(local.Sub(c.began())) }
 
 func (c *clock) half(at time.Duration) time.Duration {
 	_, bound, _ := c.offset(at)

@@ -46,7 +46,7 @@ func (c *Client) exchange(ctx context.Context, k *clock, wall *timebase.WallCloc
 		k.share()
 		return t, nil
 	}
-	origin := k.origin.Round(0)
+	origin := k.began().Round(0)
 	receive, transmit := t.Receive.Time.Sub(origin), t.Transmit.Time.Sub(origin)
 	k.add(exchange{
 		at:    sent + (came-sent)/2,

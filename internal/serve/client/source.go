@@ -70,8 +70,10 @@ type Source struct {
 	pause  time.Duration // before it is connected to again
 	next   time.Duration // the pause after that
 	apart  bool          // it was told that the clocks are
+	turned bool          // the server told that its clock was set, after which windows may go by it anew
 	queue  []meter.Event
 	marks  []measure.Mark // that are not told yet
+	known  []measure.Mark // that came since the last window, by the server's clock
 	failed error          // final
 }
 
@@ -304,6 +306,10 @@ func (s *Source) take(l *record.Line) {
 		s.told(&l.Header)
 	case record.MarkLine:
 		m := l.Mark
+		if slices.ContainsFunc(s.known, func(k measure.Mark) bool { return k.Time.Equal(m.Time) && k.Name == m.Name && k.End == m.End }) {
+			return // it came before the connection broke, too
+		}
+		s.known = append(s.known, m)
 		m.Time = s.place.time(m.Time)
 		s.marks = append(s.marks, m)
 	case record.EventLine:
@@ -311,6 +317,10 @@ func (s *Source) take(l *record.Line) {
 		case meter.WindowEvent:
 			s.window(&e.Window)
 		case meter.GapEvent:
+			if s.turned {
+				s.turned = false
+				_, _ = s.exchange(s.ctx) // else it is placed by the clock as it was
+			}
 			s.clock.renew(false)
 			if !s.place.local.IsZero() && s.place.gap(&e.Gap) {
 				e.Gap.Reason = harmless.Text(e.Gap.Reason)
@@ -336,6 +346,7 @@ func (s *Source) window(w *meter.Window) {
 		return
 	}
 	s.fresh = true
+	s.known = s.known[:0]
 	if step := s.wall.Step(time.Now()); step != 0 {
 		s.queue = append(s.queue, meter.Event{Kind: meter.StatusEvent, Status: meter.ClockStepped(time.Now(), step)})
 	}
@@ -355,6 +366,7 @@ func (s *Source) window(w *meter.Window) {
 
 // status passes on what the server tells of its meter.
 func (s *Source) status(st *meter.Status) {
+	s.turned = s.turned || st.Kind == meter.ClockStep
 	st.Time = s.place.time(st.Time)
 	st.Text = harmless.Text(st.Text)
 	if st.Phase == meter.Stalled || st.Phase == meter.Recovering {

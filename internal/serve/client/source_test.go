@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"powerspy2/internal/serve/api"
 	"powerspy2/measure"
 	"powerspy2/meter"
@@ -320,6 +322,41 @@ func TestServerClockIsSet(t *testing.T) {
 	}
 }
 
+// TestServerFollowsItsClock: the server tells that its clock was set, and its windows go by
+// it before clocks are compared the next time.
+func TestServerFollowsItsClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.latency = between(200*time.Microsecond, 2*time.Millisecond)
+		s := w.must(t.Context(), Config{})
+		go func() {
+			time.Sleep(30*time.Second + 10*time.Millisecond)
+			w.do(func() {
+				k := int(time.Since(w.begun) / windowLength)
+				from := w.window(k - 30).End
+				w.ahead += time.Hour
+				to := w.window(k - 30).Start
+				w.lines = append(w.lines,
+					line(record.Line{Kind: record.EventLine, Event: meter.Event{Kind: meter.StatusEvent, Status: meter.ClockStepped(from, time.Hour)}}),
+					line(record.Line{Kind: record.EventLine, Event: meter.Event{Kind: meter.GapEvent, Gap: meter.Gap{From: from, To: to, Reason: "set"}}}))
+			})
+		}()
+		events, err := w.watch(s, 50*60)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if e.Kind != meter.WindowEvent {
+				continue
+			}
+			k := int(e.Window.Power)
+			if d := e.Window.End.Sub(w.begun.Add(time.Duration(k+1) * windowLength)); d.Abs() > 3*time.Millisecond {
+				t.Fatalf("window %d is off by %v", k, d)
+			}
+		}
+	})
+}
+
 // TestSameMachine: times are the server's own, to the nanosecond.
 func TestSameMachine(t *testing.T) {
 	boot := api.BootID()
@@ -482,6 +519,36 @@ func TestMarks(t *testing.T) {
 		}
 		if len(got) != 1 || got[0].Name != "compile" || got[0].Time.Sub(at).Abs() > time.Millisecond {
 			t.Errorf("marks: %v, want one at %v", got, at)
+		}
+	})
+}
+
+// TestMarkTwice: one that came before the connection broke, and after that again.
+func TestMarkTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		var got []string
+		s := w.must(t.Context(), Config{Mark: func(m measure.Mark) { got = append(got, m.Name) }})
+		mark := func(after time.Duration, name string) string {
+			return line(record.Line{Kind: record.MarkLine, Mark: measure.Mark{Time: w.begun.Add(after), Name: name}})
+		}
+		w.do(func() { w.last = 200 })
+		go func() {
+			time.Sleep(10 * time.Second)
+			w.do(func() { w.lines = append(w.lines, mark(time.Second, "one")) })
+			time.Sleep(time.Second)
+			w.cut(false)
+			w.do(func() {
+				w.lines = append(w.lines, mark(time.Second, "one"), mark(2*time.Second, "one"), mark(2*time.Second, "two"))
+			})
+			time.Sleep(10 * time.Second)
+			w.do(func() { w.last = 0 })
+		}()
+		if _, err := w.watch(s, 400); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"one", "one", "two"}, got); diff != "" {
+			t.Errorf("marks (-want +got):\n%s", diff)
 		}
 	})
 }
