@@ -155,6 +155,7 @@ var advices = []advice{
 	when(client.ErrOpenNetrc, "`chmod 600` it"),
 	when(client.ErrNoServer, "check the address; `powerspy serve` is the server"),
 	when(client.ErrNoMeters, "start it with --device METER"),
+	when(client.ErrNothing, "check with `powerspy watch`, or on its page, that it measures"),
 	when(client.ErrUnreachable, "check that `powerspy serve` runs there, and listens on that address"),
 
 	// The way to the meter.

@@ -103,6 +103,7 @@ func TestAdvice(t *testing.T) {
 		{client.ErrOpenNetrc, "`chmod 600` it"},
 		{kind(meter.ErrNoAnswer, client.ErrNoServer), "`powerspy serve` is the server"},
 		{kind(meter.ErrNoAnswer, client.ErrNoMeters), "--device METER"},
+		{kind(meter.ErrNoAnswer, client.ErrNothing), "`powerspy watch`"},
 		{kind(meter.ErrNotFound, fmt.Errorf("%w: %w", client.ErrUnreachable, syscall.ECONNREFUSED)), "`powerspy serve` runs there"},
 
 		{kind(meter.ErrNoAnswer, &owner.HeldError{}), "stop it, or wait"},

@@ -25,7 +25,7 @@ func (a *app) reportCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "report",
 		Usage: "make a page of recordings and bench results",
-		Args:  []cli.Arg{{Name: "FILE", What: "a recording or a result", Repeats: true, Takes: cli.File{}}},
+		Args:  []cli.Arg{{Name: "FILE", What: "a recording, a result or a server", Repeats: true, Takes: cli.File{}}},
 		Description: `Makes one HTML file that stands alone: power over time, to be zoomed; the runs of
 a bench, with means and intervals; tables with the figures; how it was measured,
 in words for a paper; and the data. It opens from the disk, asks for nothing from
@@ -33,7 +33,8 @@ anywhere, and prints.
 
 FILE is a recording (of measure, run or bench with --record), the JSON of
 ` + "`powerspy bench --export-json`" + `, or that of ` + "`powerspy run --format json`" + `. Several make
-one page.
+one page. A server, unix:/SOCKET[:METER] or http(s)://[USER@]HOST:PORT[/METER],
+in its place is what that remembers of the meter.
 
 --plot draws the same as a picture, with or without a page.
 
@@ -43,10 +44,11 @@ Examples:
 
     powerspy report run.jsonl.zst -o report.html
     powerspy report run.jsonl.zst --plot power.svg
+    powerspy report https://alice@lab7:9797/rack1 -o lasthour.html
     powerspy report bench.json --plot energies.png -o report.html
     powerspy report night.jsonl.zst --from 2h --to 3h \
         --baseline idle.json -o report.html`,
-		Flags: []*cli.Flag{
+		Flags: append([]*cli.Flag{
 			outputTo("write the page to `FILE`, which is replaced; - is standard output"),
 			{Name: plotFlag, Takes: cli.File{}, Usage: "draw to `FILE` (.svg or .png), which is replaced"},
 			{Name: "title", Takes: cli.Text{}, Usage: "the title of the page, `TEXT`", Default: "what is in it"},
@@ -56,7 +58,7 @@ Examples:
 			{Name: baselineFlag, Takes: baselineValue{}, Default: "none", Usage: "of a recording: tell what is above `POWER`: 12.3W, FILE or none"},
 			accuracyClass(),
 			{Name: quietFlag, Aliases: []string{"q"}, Usage: "write nothing but errors to standard error"},
-		},
+		}, serverFlags()...),
 		Action: a.inZone(a.makeReport),
 	}
 }
@@ -105,8 +107,11 @@ func (a *app) parseReport(c *cli.Context) (*reportPlan, error) {
 // checkFiles refuses files that are given twice, those that can't be read twice as a
 // recording has to be, and results that can't be written.
 func (p *reportPlan) checkFiles() error {
-	var seen []os.FileInfo
+	seen := make(map[string]os.FileInfo)
 	for _, name := range p.files {
+		if isServer(name) {
+			continue
+		}
 		info, err := os.Stat(name)
 		if err != nil {
 			return err
@@ -114,21 +119,21 @@ func (p *reportPlan) checkFiles() error {
 		if !info.Mode().IsRegular() {
 			return &otherKindError{name, fileKind(name, info.Mode())}
 		}
-		for i, other := range seen {
-			if os.SameFile(info, other) {
-				return advise(fmt.Errorf("%s and %s are the same file", p.files[i], name), "give it once")
+		for other, there := range seen {
+			if os.SameFile(info, there) {
+				return advise(fmt.Errorf("%s and %s are the same file", other, name), "give it once")
 			}
 		}
-		seen = append(seen, info)
+		seen[name] = info
 	}
 	for _, name := range []string{p.page, p.plot} {
 		if name == "" || name == standardOutput {
 			continue
 		}
 		if out, err := os.Stat(name); err == nil {
-			for i, in := range seen {
+			for file, in := range seen {
 				if os.SameFile(in, out) {
-					return advise(fmt.Errorf("%s is %s, of which the report is to be made", name, p.files[i]), "give another file with -o")
+					return advise(fmt.Errorf("%s is %s, of which the report is to be made", name, file), "give another file with -o")
 				}
 			}
 		}
@@ -148,12 +153,22 @@ func (a *app) makeReport(c *cli.Context) error {
 		return err
 	}
 	s := a.replaySession(c)
+	s.login = s.parseLogin(c)
 	defer s.progress.End()
 	r := &report.Report{Title: p.title, Made: time.Now(), Zone: time.Local, Tool: toolVersion()}
-	var recordings []string
+	var recordings []readable
 	for _, name := range p.files {
+		if isServer(name) {
+			file, done, err := s.remembered(c.Context, name)
+			if err != nil {
+				return err
+			}
+			defer done()
+			recordings = append(recordings, file)
+			continue
+		}
 		if isRecording(name) {
-			recordings = append(recordings, name)
+			recordings = append(recordings, readable{given: name, path: name, name: filepath.Base(name)})
 			continue
 		}
 		if err := readResult(r, name); err != nil {
@@ -163,8 +178,8 @@ func (a *app) makeReport(c *cli.Context) error {
 	if len(recordings) == 0 && (p.part != part{} || p.baseline != nil || p.accuracy > 0) {
 		return c.Usagef("--from, --to, --phase, --baseline and --accuracy are for recordings, and none was given")
 	}
-	for _, name := range recordings {
-		rec, err := s.readForReport(c.Context, name, p, report.Points(len(recordings)))
+	for _, file := range recordings {
+		rec, err := s.readForReport(c.Context, file, p, report.Points(len(recordings)))
 		if err != nil {
 			return err
 		}
@@ -215,15 +230,23 @@ func writeFile(name string, content []byte) error {
 	})
 }
 
+// A readable is a recording that a report is made of.
+type readable struct {
+	given string // by the user
+	path  string
+	name  string // in the report
+}
+
 // readForReport reads a recording.
-func (s *session) readForReport(ctx context.Context, name string, p *reportPlan, points int) (*report.Recording, error) {
+func (s *session) readForReport(ctx context.Context, file readable, p *reportPlan, points int) (*report.Recording, error) {
+	name := file.given
 	s.progress.Working("looking for marks in " + name)
-	notes, err := record.ReadNotes(ctx, name)
+	notes, err := record.ReadNotes(ctx, file.path)
 	s.progress.End()
 	if err != nil {
 		return nil, aboutFile(name, err)
 	}
-	rec, err := record.Open(ctx, name)
+	rec, err := record.Open(ctx, file.path)
 	if err != nil {
 		return nil, aboutFile(name, err)
 	}
@@ -233,7 +256,7 @@ func (s *session) readForReport(ctx context.Context, name string, p *reportPlan,
 	}
 	done := s.progress.Transfer("reading "+name, rec.Size())
 	read, err := report.Read(ctx, rec, notes, report.Reading{
-		Name: filepath.Base(name), Ranges: ranges, Baseline: p.baseline, Accuracy: p.accuracy, Points: points,
+		Name: file.name, Ranges: ranges, Baseline: p.baseline, Accuracy: p.accuracy, Points: points,
 		Progress: func() { done(rec.Offset()) },
 	})
 	s.progress.End()

@@ -363,3 +363,50 @@ func privateDir(t *testing.T) string {
 	}
 	return dir
 }
+
+// TestReportOfServer: what a server remembers, with its marks; and what becomes of
+// files and names that are none.
+func TestReportOfServer(t *testing.T) {
+	dir := t.TempDir()
+	socket, page := filepath.Join(dir, "s"), filepath.Join(dir, "r.html")
+	p := startServer(t, socket, quickSim, quickSim)
+	vars := map[string]string{"HOME": dir, "XDG_RUNTIME_DIR": dir}
+	server := "unix:" + socket + ":sim2"
+	makePage := func(ready func(page string) bool) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			_, stderr, status := inProcess(t, vars, "report", server, "-o", page)
+			text, err := os.ReadFile(page)
+			if status == 0 && err == nil && ready(string(text)) {
+				return
+			}
+			if time.Now().After(deadline) || status != 0 && !strings.Contains(stderr, "nothing") && !strings.Contains(stderr, "no server answers") {
+				t.Fatalf("status %d, %s", status, stderr)
+			}
+		}
+	}
+	makePage(func(page string) bool { return strings.Contains(page, `"name":"sim2"`) })
+	if _, stderr, status := inProcess(t, vars, "mark", "--device", server, "load"); status != 0 {
+		t.Fatal(stderr)
+	}
+	makePage(func(page string) bool { return strings.Contains(page, `"name":"load"`) })
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"unix:" + socket}, "the server has several meters: sim, sim2; say which"},
+		{[]string{"unix:" + socket + ":lab"}, "name one of those"},
+		{[]string{"unix:" + dir + "/none"}, "no server answers"},
+		{[]string{server, "--from", "2h"}, server},
+		{[]string{server, page}, "give another file with -o"},
+	} {
+		_, stderr, status := inProcess(t, vars, append([]string{"report", "-o", page}, tt.args...)...)
+		if status == 0 || !strings.Contains(stderr, tt.want) {
+			t.Errorf("%q: status %d, %s, want %s", tt.args, status, stderr, tt.want)
+		}
+	}
+	p.signal(syscall.SIGTERM)
+	if got := p.wait(); got.ExitCode() != 0 {
+		t.Error(got)
+	}
+}

@@ -331,12 +331,17 @@ func (w *world) cut(silently bool) {
 
 // open opens the source.
 func (w *world) open(ctx context.Context, cfg Config) (*Source, error) {
+	return open(ctx, cfg, w.client(&cfg))
+}
+
+// client returns a client of the server.
+func (w *world) client(cfg *Config) *Client {
 	if cfg.Server == (meter.Server{}) {
 		cfg.Server.URL = "http://server:9000"
 	}
 	c := New(cfg.Login)
 	c.dial = w.dial
-	return open(ctx, cfg, c)
+	return c
 }
 
 // must is open where it has to work.
