@@ -22,9 +22,6 @@ type baselineSource struct {
 	path    string        // of a file
 }
 
-// none says that nothing is to be subtracted.
-func (b *baselineSource) none() bool { return !b.given && b.measure == 0 && b.path == "" }
-
 // usualBaseline is how long the idle machine is measured before a job.
 const usualBaseline = 30 * time.Second
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -170,7 +169,7 @@ func (s *session) replay(ctx context.Context, want *measurement, w io.Writer) er
 // which knows whether it is empty.
 func (want *measurement) sink(w io.Writer, t meter.Target) (output.Sink, error) {
 	o := want.options
-	o.Meter = cmp.Or(t.Alias, t.Name, t.Device())
+	o.Meter = meterName(t)
 	f, file := w.(*outputFile)
 	o.HeaderApart = file
 	if want.output == "" {

@@ -122,14 +122,16 @@ func (a *app) waitWatched(ctx context.Context, s *session, p *jobPlan, process *
 	signals := a.takeSignals(false)
 	defer signals.release()
 	wctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
+	var told sync.WaitGroup
+	told.Go(func() {
 		select {
 		case <-signals.got:
 			cancel()
 		case <-wctx.Done():
 		}
-	}()
+	})
+	defer told.Wait()
+	defer cancel()
 	r.from = time.Now()
 	r.meter.rec.Job(record.Job{Start: r.from})
 	var err error

@@ -111,21 +111,6 @@ func (s *serving) exporters(c *cli.Context, meters []serve.MeterConfig) (*export
 	return x, nil
 }
 
-// alias returns the user's own name for a meter, "" if there is none.
-func (s *serving) alias(t meter.Target) string {
-	if t.Kind == meter.Any && len(s.config.Meters) > 0 {
-		return s.config.Meters[0].Target.Alias
-	}
-	known := s.config.Of(t)
-	if known == nil && t.Kind == meter.Named {
-		known, _ = s.config.Called(t.Name) // else it is looked for
-	}
-	if known == nil {
-		return ""
-	}
-	return known.Target.Alias
-}
-
 // sinks returns what takes the events of a meter.
 func (x *exporters) sinks(m *serve.Meter) []measure.Sink {
 	t := totals.Meter{Name: m.Name(), Totals: totals.New(), Identity: func() totals.Identity {

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
 
+	"powerspy2/internal/config"
 	"powerspy2/internal/harmless"
 	"powerspy2/internal/owner"
 	"powerspy2/internal/serve"
@@ -68,18 +68,33 @@ func (s *serving) name(t meter.Target) string {
 		if len(s.config.Meters) == 0 {
 			return "powerspy"
 		}
-		t = s.config.Meters[0].Target
 	case meter.TCP:
 		return t.Host
+	}
+	if known := s.known(t); known != nil {
+		t = known.Target
+	}
+	return harmless.Text(meterName(t))
+}
+
+// alias returns the user's own name for a meter, "" if there is none.
+func (s *serving) alias(t meter.Target) string {
+	if known := s.known(t); known != nil {
+		return known.Target.Alias
+	}
+	return ""
+}
+
+// known returns what is remembered of a meter; nil: nothing is.
+func (s *serving) known(t meter.Target) *config.Meter {
+	if t.Kind == meter.Any && len(s.config.Meters) > 0 {
+		return &s.config.Meters[0]
 	}
 	known := s.config.Of(t)
 	if known == nil && t.Kind == meter.Named {
 		known, _ = s.config.Called(t.Name) // else it is looked for
 	}
-	if known != nil {
-		t = known.Target
-	}
-	return harmless.Text(cmp.Or(t.Alias, t.Name, t.Device()))
+	return known
 }
 
 // opener returns what begins to measure with a meter.

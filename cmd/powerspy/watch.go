@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"powerspy2/internal/cli"
@@ -143,12 +144,14 @@ func (s *session) watch(ctx context.Context, view *watchView, plan *watchPlan, r
 	}()
 
 	cfg := s.watchConfig(src.Target(), view)
-	if cfg.Mark, err = s.marker(measuring, src.Target(), board); err != nil {
+	var sending sync.WaitGroup // marks
+	if cfg.Mark, err = s.marker(measuring, src.Target(), board, &sending); err != nil {
 		board.note(sentence(err))
 	}
 	model := watch.New(cfg, seen)
 	uerr := s.draw(measuring, model)
 	cancel()
+	sending.Wait()
 	r := <-ended
 	board.close()
 	if r.err == nil || r.out.Windows > 0 {
@@ -163,7 +166,7 @@ func (s *session) watch(ctx context.Context, view *watchView, plan *watchPlan, r
 
 // watchConfig says what is shown of a meter.
 func (s *session) watchConfig(t meter.Target, view *watchView) watch.Config {
-	name := harmless.Text(cmp.Or(t.Alias, t.Name, t.Device()))
+	name := harmless.Text(meterName(t))
 	if t.IsSimulated() {
 		name += " (simulated)"
 	}
@@ -180,8 +183,8 @@ func (s *session) watchConfig(t meter.Target, view *watchView) watch.Config {
 }
 
 // marker returns what sets marks. Those of a server's meter are set at the server,
-// which tells them to all who read it.
-func (s *session) marker(ctx context.Context, t meter.Target, b *board) (func(measure.Mark), error) {
+// which tells them to all who read it, while the picture goes on.
+func (s *session) marker(ctx context.Context, t meter.Target, b *board, sending *sync.WaitGroup) (func(measure.Mark), error) {
 	if t.Kind != meter.Served {
 		return b.mark, nil
 	}
@@ -190,13 +193,13 @@ func (s *session) marker(ctx context.Context, t meter.Target, b *board) (func(me
 		return b.mark, err
 	}
 	return func(m measure.Mark) {
-		go func() { // while the picture goes on
+		sending.Go(func() {
 			c := client.New(login)
 			defer c.Close()
 			if err := c.SetMark(ctx, m); err != nil && ctx.Err() == nil {
 				b.note(sentence(err))
 			}
-		}()
+		})
 	}, nil
 }
 

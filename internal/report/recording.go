@@ -113,7 +113,7 @@ func Read(ctx context.Context, rec *record.Recording, notes *record.Notes, how R
 		return nil, errors.Join(ErrNothing, rec.Close())
 	}
 	r := &Recording{
-		name: harmless.Text(how.Name), header: notes.Headers[0], headers: notes.Headers, simulated: rec.Target().Kind == meter.Simulated,
+		name: harmless.Text(how.Name), header: notes.Headers[0], headers: notes.Headers, simulated: rec.Target().IsSimulated(),
 		baseline: how.Baseline, accuracy: how.Accuracy, chosen: how.Ranges != nil, dropped: notes.Dropped,
 		ranges: slices.Clone(how.Ranges), summary: stats.NewRun(), low: math.NaN(), high: math.NaN(),
 	}

@@ -31,14 +31,10 @@ const (
 	EventStream = "text/event-stream"
 )
 
-// Events returns the path of a meter's events, Energy that of its energy and Marks
-// that of its marks.
+// Events returns the path of a meter's events.
 func Events(meter string) string { return Meters + "/" + url.PathEscape(meter) + "/events" }
 
-// Energy is explained at [Events].
-func Energy(meter string) string { return Meters + "/" + url.PathEscape(meter) + "/energy" }
-
-// Marks is explained at [Events].
+// Marks returns the path of a meter's marks.
 func Marks(meter string) string { return Meters + "/" + url.PathEscape(meter) + "/marks" }
 
 // A State says whether a meter measures.

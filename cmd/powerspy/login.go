@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -13,15 +12,12 @@ import (
 	"strings"
 
 	"powerspy2/internal/cli"
-	"powerspy2/internal/owner"
 	"powerspy2/internal/serve/client"
 	"powerspy2/internal/shell"
-	"powerspy2/measure"
 	"powerspy2/meter"
-	"powerspy2/rfcomm"
 )
 
-// A meter at a server: see package client.
+// How a server is logged in at whose meter is to be read: see package client.
 
 const (
 	passwordFileFlag = "password-file"
@@ -133,79 +129,6 @@ func readUpTo(name string, most int64) ([]byte, error) {
 	}
 	defer f.Close() // it was only read
 	return io.ReadAll(io.LimitReader(f, most))
-}
-
-// served opens a meter at a server.
-func (s *session) served(ctx context.Context, t meter.Target, sc meter.StreamConfig, rec meter.Recovery) (measure.Source, error) {
-	login, err := s.login(t.Server)
-	if err != nil {
-		return nil, err
-	}
-	src, err := client.Open(ctx, client.Config{
-		Login: login, Alias: t.Alias, Stream: sc, GiveUpAfter: rec.GiveUpAfter,
-		Report: s.meter.Report, Mark: s.onMark,
-	})
-	if err != nil {
-		return nil, err // a nil *Source would be one
-	}
-	return src, nil
-}
-
-// throughServer opens a meter that could not be opened because somebody else has it,
-// where that is a server which this user may ask. ok is false where it is none.
-func (s *session) throughServer(ctx context.Context, held meter.Target, err error, sc meter.StreamConfig, rec meter.Recovery) (src measure.Source, ok bool) {
-	for _, socket := range localServers(err) {
-		server := meter.Server{Socket: socket}
-		name, found := served(ctx, server, held)
-		if !found {
-			continue
-		}
-		server.Meter = name
-		src, err := s.served(ctx, meter.Target{Kind: meter.Served, Server: server, Alias: held.Alias}, sc, rec)
-		if err != nil {
-			continue
-		}
-		if s.progress.terminal {
-			s.progress.Line("reading %s through the server at %s", src.Target().Name, meter.Server{Socket: socket})
-		}
-		return src, true
-	}
-	return nil, false
-}
-
-// systemSocket is where the service that the packages install listens.
-const systemSocket = "/run/powerspy/powerspy.sock"
-
-// localServers returns the sockets of servers on this machine that may have a meter
-// which somebody else has, as err says.
-func localServers(err error) []string {
-	var sockets []string
-	if e, ok := errors.AsType[*owner.HeldError](err); ok && e.Holder.Socket != "" {
-		sockets = append(sockets, e.Holder.Socket)
-	}
-	// Claims of other users are not to be seen.
-	if errors.Is(err, owner.ErrHeld) || errors.Is(err, rfcomm.ErrBusy) || errors.Is(err, meter.ErrInUse) {
-		sockets = append(sockets, systemSocket)
-	}
-	return sockets
-}
-
-// served returns what a server calls a meter, if it has it.
-func served(ctx context.Context, server meter.Server, t meter.Target) (name string, ok bool) {
-	c := client.New(client.Login{Server: server})
-	defer c.Close()
-	list, err := c.Meters(ctx)
-	if err != nil {
-		return "", false
-	}
-	key := owner.Key(t)
-	for _, m := range list {
-		there, err := meter.ParseTarget(m.Device)
-		if err == nil && key != "" && owner.Key(there) == key {
-			return m.Name, true
-		}
-	}
-	return "", false
 }
 
 // firstLine reads a secret, which is the first line of a file.
