@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -53,6 +54,52 @@ func (r *jobResult) measured() bool { return r.span.Covered > 0 }
 
 // netExpanded returns the expanded uncertainty of the net energy in J.
 func (r *jobResult) netExpanded() float64 { return 2 * r.netUncertainty }
+
+// settle waits for the windows that cover the end of the job, and makes the result
+// of what was measured.
+func (r *jobResult) settle(ctx context.Context) {
+	m := r.meter
+	if m.watch == nil {
+		r.gaps = []jobGap{{r.from, r.to, fmt.Sprint(m.lost)}}
+		r.span = measure.Span{From: r.from, To: r.to}
+		return
+	}
+	m.watch.Settle(ctx, r.to, measure.Patience)
+	h := m.watch.History
+	r.span = h.Span(r.from, r.to)
+	r.phases = h.Phases(measure.Phases(r.marks, r.from, r.to))
+	r.totals = measure.Totals(r.phases)
+	for _, g := range h.Gaps(r.from, r.to) {
+		r.gaps = append(r.gaps, jobGap{later(g.From, r.from), earlier(g.To, r.to), g.Reason})
+	}
+	if reached := h.Reached(); reached.Before(r.to) {
+		reason := "the meter had not measured it two seconds after the end"
+		if m.watch.Context().Err() != nil && ctx.Err() == nil {
+			if _, err := m.watch.Stop(); err != nil {
+				reason = err.Error()
+			}
+		}
+		r.gaps = append(r.gaps, jobGap{later(reached, r.from), r.to, reason})
+	}
+	r.warnShort()
+	if r.base != nil {
+		r.net, r.netUncertainty = r.base.Net(&r.span)
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
 
 // warnBaseline says what is odd about a baseline.
 func (r *jobResult) warnBaseline() {

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"powerspy2/internal/harmless"
@@ -148,118 +144,4 @@ func (a *app) waitWatched(ctx context.Context, s *session, p *jobPlan, process *
 		return nil // told to end, which is no failure
 	}
 	return err
-}
-
-// jobSignals are the signals that this program gets while a job runs.
-type jobSignals struct {
-	got      chan os.Signal
-	releases []func()
-}
-
-// takeSignals keeps signals from ending this program. For a command it also
-// gives signals that are ignored here their usual meaning there.
-func (a *app) takeSignals(command bool) *jobSignals {
-	s := &jobSignals{got: make(chan os.Signal, 16)}
-	taken := a.env.signals
-	if taken == nil {
-		taken = new(signals)
-	}
-	s.releases = append(s.releases, taken.take(s.got), func() { signal.Stop(s.got) })
-	if !command {
-		return s
-	}
-	s.releases = append(s.releases, catchQuit())
-	signal.Notify(s.got, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	if taken.ignored {
-		signal.Ignore(os.Interrupt)
-	}
-	// What is ignored stays so in a new program, what is caught does not.
-	caught := make(chan os.Signal, 1)
-	signal.Notify(caught, syscall.SIGPIPE, syscall.SIGXFSZ)
-	s.releases = append(s.releases, func() { signal.Ignore(syscall.SIGPIPE, syscall.SIGXFSZ) })
-	return s
-}
-
-// passTo passes the signals on to a job. Those that a terminal sends to all who
-// are in its foreground have reached the command already.
-func (s *jobSignals) passTo(j *job.Job) {
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case sig := <-s.got:
-				if (sig == os.Interrupt || sig == syscall.SIGQUIT) && inForeground() {
-					continue
-				}
-				j.Signal(sig)
-			case <-stop:
-				return
-			}
-		}
-	}()
-	s.releases = append(s.releases, func() { close(stop); <-stopped })
-}
-
-func (s *jobSignals) release() {
-	for _, f := range s.releases {
-		f()
-	}
-}
-
-// inForeground reports whether a terminal sends its signals to this process group.
-func inForeground() bool {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return false
-	}
-	defer tty.Close()
-	group, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
-	return err == nil && group == unix.Getpgrp()
-}
-
-// settle waits for the windows that cover the end of the job, and makes the result
-// of what was measured.
-func (r *jobResult) settle(ctx context.Context) {
-	m := r.meter
-	if m.watch == nil {
-		r.gaps = []jobGap{{r.from, r.to, fmt.Sprint(m.lost)}}
-		r.span = measure.Span{From: r.from, To: r.to}
-		return
-	}
-	m.watch.Settle(ctx, r.to, measure.Patience)
-	h := m.watch.History
-	r.span = h.Span(r.from, r.to)
-	r.phases = h.Phases(measure.Phases(r.marks, r.from, r.to))
-	r.totals = measure.Totals(r.phases)
-	for _, g := range h.Gaps(r.from, r.to) {
-		r.gaps = append(r.gaps, jobGap{later(g.From, r.from), earlier(g.To, r.to), g.Reason})
-	}
-	if reached := h.Reached(); reached.Before(r.to) {
-		reason := "the meter had not measured it two seconds after the end"
-		if m.watch.Context().Err() != nil && ctx.Err() == nil {
-			if _, err := m.watch.Stop(); err != nil {
-				reason = err.Error()
-			}
-		}
-		r.gaps = append(r.gaps, jobGap{later(reached, r.from), r.to, reason})
-	}
-	r.warnShort()
-	if r.base != nil {
-		r.net, r.netUncertainty = r.base.Net(&r.span)
-	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
