@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
@@ -98,7 +99,7 @@ var advices = []advice{
 	when(field.ErrTorn, "give one that is whole, or make a new one: `powerspy fieldtest`"),
 	when(field.ErrNoField, "give one that `powerspy fieldtest` wrote"),
 	when(meter.ErrPasswordInURL, "leave it out, and give it by --password-file FILE, $POWERSPY_PASSWORD or netrc"),
-	when(meter.ErrServed, "give --device the meter itself, on the machine that it is connected to; `powerspy measure`, `run`, `bench` and `gmt` read servers"),
+	when(meter.ErrServed, "give --device the meter itself, on the machine that it is connected to; `powerspy measure`, `watch`, `run`, `bench`, `baseline` and `gmt` read servers"),
 	when(meter.ErrDevice, "give "+deviceForms),
 	when(meter.ErrAdapter, "use for example hci0 or 00:1A:7D:DA:71:13 (`powerspy doctor` lists them)"),
 	when(meter.ErrPIN, "give the digits on the meter's label"),
@@ -117,7 +118,8 @@ var advices = []advice{
 	when(serve.ErrNoLogin, "add basic_auth_users, or client_ca_file and client_auth_type: RequireAndVerifyClientCert"),
 	when(serve.ErrNoTLS, "add tls_server_config with cert_file and key_file"),
 	when(serve.ErrAnswered, "stop it, or give another path"),
-	when(errServeServer, "read it there: `powerspy measure --device`, `curl`"),
+	when(syscall.EADDRINUSE, "give another port, or end what listens there (`ss -ltnp` shows it)"),
+	when(errServeServer, "leave it out; `powerspy measure --device`, `run` and others read it there"),
 	when(errServeFile, "leave it out; `powerspy measure --device FILE` reads it"),
 
 	// This machine.

@@ -67,6 +67,7 @@ func TestAdvice(t *testing.T) {
 		{serve.ErrNoLogin, "add basic_auth_users"},
 		{serve.ErrNoTLS, "add tls_server_config"},
 		{serve.ErrAnswered, "give another path"},
+		{syscall.EADDRINUSE, "give another port"},
 		{kind(meter.ErrUsage, errServeServer), "read it there"},
 		{kind(meter.ErrUsage, errServeFile), "`powerspy measure --device FILE`"},
 
@@ -157,7 +158,7 @@ func TestAdvice(t *testing.T) {
 		{&otherKindError{"f", "a directory"}, "give another path"},
 		{&missingDirectoryError{"a b/f", "a b"}, "`mkdir -p 'a b'`"},
 		{logfile.ErrNotText, "another file"},
-		{&noFileError{"f"}, "check its name"},
+		{&noFileError{"file", "f"}, "check its name"},
 		{&record.VersionError{Version: 2}, "newer powerspy"},
 		{&record.OtherMeterError{}, "another file"},
 		{record.ErrGzip, "another file"},

@@ -17,7 +17,7 @@ func (a *app) baselineCommand() *cli.Command {
 		Usage: "measure the power of the idle machine",
 		Description: `Prints the mean power of a machine that does nothing, its uncertainty, and its
 drift, and says when the machine was not calm. The file of --output is for
---baseline of ` + "`powerspy run`" + `.
+--baseline of ` + "`powerspy run`, `bench` and `report`" + `.
 
 Examples:
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"powerspy2/internal/baseline"
 	"powerspy2/internal/bench"
@@ -132,6 +134,12 @@ func (s *session) benchResult(c *cli.Context, a *app, p *benchPlan, style *bench
 	return s.carryOut(c.Context, a, run, style, warnings)
 }
 
+// unquoted tells a command whose arguments were taken for more commands, as those of
+// `powerspy run` are not: it looks like several without any argument.
+func (p *benchPlan) unquoted() bool {
+	return len(p.commands) > 1 && !slices.ContainsFunc(p.commands, func(c benchCommand) bool { return strings.ContainsAny(c.line, " \t\n") })
+}
+
 // carryOut runs the engine.
 func (s *session) carryOut(ctx context.Context, a *app, run *benchRunner, style *benchStyle, warnings []string) (*bench.Result, error) {
 	p := run.plan
@@ -167,6 +175,9 @@ func (s *session) carryOut(ctx context.Context, a *app, run *benchRunner, style 
 		next := "-i goes on all the same, --show-output shows what it writes"
 		if failed.Code == bench.Killed {
 			next = "--show-output shows what it writes"
+		}
+		if p.unquoted() {
+			next = "each argument is a command: put a command with its arguments into quotes; " + next
 		}
 		err = advise(err, next)
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -32,6 +34,9 @@ func (a *app) benchCompare(c *cli.Context) error {
 // readBench reads the result of a bench.
 func readBench(name string) (bench.Result, error) {
 	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return bench.Result{}, &noFileError{"file", name}
+	}
 	if err != nil {
 		return bench.Result{}, err
 	}

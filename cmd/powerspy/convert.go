@@ -31,14 +31,14 @@ func (a *app) convertCommand() *cli.Command {
 		Name:  "convert",
 		Usage: "make a table of a recording: csv, parquet and others",
 		Args:  []cli.Arg{{Name: "FILE", What: "a recording", Takes: cli.File{}}},
-		Description: `FILE is a recording of powerspy measure --record, compressed or not. What is
-written is a reading for each of its windows, or with --interval one of so
+		Description: `FILE is a recording (of --record), compressed or not. What is written is a reading for each of its windows, or with --interval one of so
 many as that is long, as powerspy measure would have written it then. A
 recording that is still being written is read as far as it goes.
 
---to says the format, csv unless told otherwise: csv, jsonl, influx, oscar (of
-1s), plain or parquet, which is Apache Parquet with a row for each reading and
-typed columns, compressed by Zstandard.
+--to says the format: csv, jsonl, influx, oscar (of 1s), plain or parquet, which
+is Apache Parquet with a row for each reading and typed columns, compressed by
+Zstandard. Without it the name of -o does, .csv, .jsonl or .parquet; else it is
+csv.
 
 A part of the recording: --from TIME and --to TIME, which is the same --to, and
 --phase NAME.
@@ -48,10 +48,10 @@ A part of the recording: --from TIME and --to TIME, which is the same --to, and
 Examples:
 
     powerspy convert run.jsonl.zst > run.csv
-    powerspy convert run.jsonl.zst --to parquet -o run.parquet
+    powerspy convert run.jsonl.zst -o run.parquet
     powerspy convert run.jsonl.zst --interval 1s --from 90s --to 2m --to csv`,
 		Flags: []*cli.Flag{
-			{Name: toFlag, Takes: formatOrMoment{}, Repeats: true, Usage: "write `FORMAT`: csv, jsonl, influx, oscar, plain or parquet; or end at a time", Default: "csv"},
+			{Name: toFlag, Takes: formatOrMoment{}, Repeats: true, Usage: "write `FORMAT`: csv, jsonl, influx, oscar, plain or parquet; or end at a time", Default: "by the name of -o, else csv"},
 			{Name: "interval", Aliases: []string{"i"}, Takes: cli.Duration{Examples: "1s, 10s, 1m"}, Default: "each window", Usage: "a reading every `TIME`: 100ms, 1s..."},
 			from(), phase(),
 			{Name: "unit", Aliases: []string{"u"}, Takes: cli.Choice(output.UnitNames()), Usage: "plain readings in `UNIT`: uW, mW, W, uJ, mJ or J", Default: "mW"},
@@ -109,6 +109,9 @@ func (a *app) parseConversion(c *cli.Context) (*conversion, error) {
 	if formats > 1 || ends > 1 {
 		return nil, c.Usagef("--to has one format, and one time")
 	}
+	if formats == 0 {
+		want.format = formatOfName(want.output)
+	}
 	want.part = parsePart(c, to)
 	if want.format == parquetFormat {
 		if c.IsSet("unit") || c.IsSet("fields") || c.IsSet("time") {
@@ -124,6 +127,17 @@ func (a *app) parseConversion(c *cli.Context) (*conversion, error) {
 	}
 	want.options.Interval = want.interval
 	return want, parseOptions(c, output.Format(want.format), &want.options)
+}
+
+// formatOfName is the format that the name of a result tells, csv unless it does.
+func formatOfName(name string) string {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".parquet":
+		return parquetFormat
+	case ".jsonl":
+		return string(output.JSONL)
+	}
+	return string(output.CSV)
 }
 
 func (a *app) convert(c *cli.Context) error {

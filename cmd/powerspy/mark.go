@@ -71,7 +71,7 @@ func (a *app) markServed(c *cli.Context, m measure.Mark) error {
 	}
 	t := s.meter.Meant()
 	if t.Kind != meter.Served {
-		return c.Usagef("--device %s is no server, at which a mark could be set", c.String(deviceFlag))
+		return c.Usagef("--device %s is no server: a mark is set at one (unix:PATH or https://HOST:PORT), or in a command that `powerspy run` runs", c.String(deviceFlag))
 	}
 	login, err := s.login(t.Server)
 	if err != nil {

@@ -98,7 +98,7 @@ func recordingFile(c *cli.Context) (string, error) {
 		return "", nil
 	case err != nil:
 		if ending && errors.Is(err, fs.ErrNotExist) {
-			return "", &noFileError{name}
+			return "", &noFileError{"recording", name}
 		}
 		return "", nil
 	case !info.Mode().IsRegular():
@@ -133,10 +133,10 @@ func isRecording(name string) bool {
 	return true
 }
 
-// A noFileError is a recording that is not there.
-type noFileError struct{ path string }
+// A noFileError is a recording, or another file that is read, that is not there.
+type noFileError struct{ what, path string }
 
-func (e *noFileError) Error() string { return "there is no recording " + e.path }
+func (e *noFileError) Error() string { return "there is no " + e.what + " " + e.path }
 func (e *noFileError) Unwrap() error { return fs.ErrNotExist }
 
 // replaySession is a session without a meter.
@@ -239,6 +239,9 @@ func noPhase(path, name string, names []string) error {
 // aboutFile says which file an error is about, once.
 func aboutFile(path string, err error) error {
 	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		if errors.Is(err, fs.ErrNotExist) {
+			return &noFileError{"recording", path}
+		}
 		return err
 	}
 	return fmt.Errorf("%s: %w", path, err)

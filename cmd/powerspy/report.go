@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"powerspy2/internal/atomicfile"
@@ -95,6 +97,12 @@ func (a *app) parseReport(c *cli.Context) (*reportPlan, error) {
 	if p.plot != "" && filepath.Clean(p.plot) == filepath.Clean(p.page) {
 		return nil, c.Usagef("--output and --plot name the same file, %s", p.plot)
 	}
+	switch strings.ToLower(filepath.Ext(p.page)) {
+	case ".svg", ".png":
+		return nil, c.Usagef("the page of --output is HTML, and %s would be a picture: give that with --plot", p.page)
+	case ".pdf":
+		return nil, c.Usagef("the page of --output is HTML, and prints as PDF from a browser: give a name such as report.html")
+	}
 	from := cli.Value[baselineSource](c, baselineFlag)
 	if from.measure > 0 {
 		return nil, c.Usagef("report has no meter to measure a baseline with: give a power such as 12.3W, or the file of `powerspy baseline`")
@@ -113,7 +121,10 @@ func (p *reportPlan) checkFiles() error {
 			continue
 		}
 		info, err := os.Stat(name)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return &noFileError{"file", name}
+		case err != nil:
 			return err
 		}
 		if !info.Mode().IsRegular() {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/serve"
+	"powerspy2/internal/shell"
 	"powerspy2/meter"
 )
 
@@ -49,11 +51,11 @@ Examples:
     powerspy serve --record /var/lib/powerspy
     powerspy serve --mqtt mqtts://meter@broker --mqtt-password-file password`,
 		Flags: append([]*cli.Flag{
-			{Name: listenFlag, Takes: cli.Text{}, Repeats: true, Default: "a socket of yours", Usage: "listen on `ADDRESS`, unix:PATH or HOST:PORT; may be given again"},
+			{Name: listenFlag, Takes: cli.Text{}, Repeats: true, Default: "a socket of yours", Usage: "listen on `ADDRESS`, unix:PATH or HOST:PORT"},
 			{Name: keepFlag, Takes: cli.Duration{Examples: "10m, 1h, 24h"}, Default: "1h", Usage: "remember what was measured for `TIME`"},
 			{Name: recordFlag, Takes: cli.File{}, Usage: "keep every window in the directory `DIR`, a file a day"},
 			{Name: webConfigFlag, Category: network, Takes: cli.File{}, Usage: "TLS and logins, in the `FILE` that Prometheus' exporters have"},
-			{Name: allowedHostFlag, Category: network, Takes: cli.Text{}, Repeats: true, Usage: "answer requests for `NAME`, too; may be given again"},
+			{Name: allowedHostFlag, Category: network, Takes: cli.Text{}, Repeats: true, Usage: "answer requests for `NAME`, too"},
 			{Name: socketModeFlag, Category: network, Takes: fileMode{}, Default: "600; with a group 660", Usage: "permissions of the Unix sockets: `MODE`, octal"},
 			{Name: socketGroupFlag, Category: network, Takes: cli.Text{}, Usage: "the `GROUP` of the Unix sockets"},
 			pinFile(), pin(),
@@ -68,7 +70,6 @@ func (a *app) manyDevices() []*cli.Flag {
 	i := slices.IndexFunc(flags, func(f *cli.Flag) bool { return f.Name == deviceFlag })
 	many := *flags[i]
 	many.Repeats = true
-	many.Usage += "; may be given again"
 	flags[i] = &many
 	return flags
 }
@@ -101,6 +102,9 @@ func (a *app) serve(c *cli.Context) (err error) {
 	path := c.String(webConfigFlag)
 	if path != "" {
 		if cfg.Web, err = serve.LoadWebConfig(path); err != nil {
+			if _, missing := os.Stat(path); errors.Is(missing, fs.ErrNotExist) {
+				return &noFileError{"web configuration", path}
+			}
 			return fmt.Errorf("web configuration: %w", err)
 		}
 	}
@@ -138,7 +142,11 @@ func recordDirectory(c *cli.Context) (string, error) {
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return "", fmt.Errorf("recordings in %s: %w", dir, cause(err))
+		err = fmt.Errorf("recordings in %s: %w", dir, cause(err))
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", advise(err, "make it first: `mkdir -p "+shell.Quote(dir)+"`")
+		}
+		return "", err
 	}
 	if !info.IsDir() {
 		return "", c.Usagef("--%s takes a directory, and %s is none", recordFlag, dir)

@@ -153,6 +153,11 @@ func TestServeRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	vars := map[string]string{"XDG_RUNTIME_DIR": dir, "HOME": dir}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	for _, tt := range []struct {
 		args   []string
 		status int
@@ -168,8 +173,9 @@ func TestServeRefuses(t *testing.T) {
 		{[]string{"--device", file}, 2, "it is a file"},
 		{[]string{"--device", "unix:/s:lab"}, 2, "which serves it already"},
 		{[]string{"--record", file}, 2, "takes a directory"},
-		{[]string{"--record", dir + "/none"}, 1, "no such file or directory"},
-		{[]string{"--web.config.file", dir + "/none"}, 1, "no such file or directory"},
+		{[]string{"--record", dir + "/none"}, 1, "no such file or directory; make it first: `mkdir -p "},
+		{[]string{"--web.config.file", dir + "/none"}, 1, "there is no web configuration " + dir + "/none; check its name"},
+		{[]string{"--listen", taken.Addr().String()}, 1, "address already in use; give another port"},
 		{[]string{"--socket-group", "no such group"}, 2, "there is no such group"},
 		{[]string{"--socket-mode", "999"}, 2, "invalid mode"},
 	} {

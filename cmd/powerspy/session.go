@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
+	"strconv"
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
@@ -78,6 +81,9 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 		s.progress.Line("continuing without the configuration: %v", err)
 	}
 	s.meter.Remembered = s.config.Targets()
+	if err := checkNoAddress(target, s.meter.Remembered); err != nil {
+		return nil, err
+	}
 	facts := loadMemory(a.env.getenv)
 	s.meter.Recall = facts.recall
 	s.meter.Learnt = func(t meter.Target, f meter.Facts) {
@@ -89,6 +95,23 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	s.meter.Claim = s.claim
 	s.login = s.parseLogin(c)
 	return s, nil
+}
+
+// checkNoAddress refuses HOST:PORT without what stands before it, which would be looked
+// for as the name of a meter, by Bluetooth and for long.
+func checkNoAddress(t meter.Target, remembered []meter.Target) error {
+	if t.Kind != meter.Named || slices.ContainsFunc(remembered, func(r meter.Target) bool { return r.Alias == t.Name }) {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(t.Name)
+	if err != nil {
+		return nil
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return nil
+	}
+	return advise(&meter.Error{Kind: meter.ErrDevice, Op: fmt.Sprintf("device %q", t.Name), Err: errors.New("what is at this address is not said")},
+		"give a server as http://"+t.Name+", a meter as tcp://"+t.Name)
 }
 
 // remember makes t the default meter.

@@ -20,7 +20,7 @@ const (
 func streamFlags() []*cli.Flag {
 	return []*cli.Flag{
 		{Name: averagingFlag, Takes: averaging{}, Default: "auto", Usage: "let the meter average over `N` mains periods"},
-		{Name: liveFlag, Usage: "print readings immediately, with less exact times"},
+		{Name: liveFlag, Usage: "do not wait until times are exact: readings come at once"},
 		{Name: maxBridgedFlag, Takes: percentage{}, Default: "10%", Usage: "warn when the meter leaves out more than `PERCENT` of the windows"},
 	}
 }
