@@ -161,6 +161,11 @@ var advices = []advice{
 	when(client.ErrUnreachable, "check that `powerspy serve` runs there, and listens on that address"),
 
 	// The way to the meter.
+	func(err error) (string, bool) {
+		e, ok := errors.AsType[*owner.HeldError](err)
+		return "stop it, or, to measure, give --device the address that it listens on, such as http://127.0.0.1:9797",
+			ok && e.Holder.Socket == "" && strings.HasPrefix(e.Holder.Command, "powerspy serve ")
+	},
 	when(owner.ErrHeld, "stop it, or wait"),
 	when(meter.ErrNoneAnswered, inReach+"; `powerspy scan --all` shows what is in reach"),
 	when(meter.ErrHidden, "unplug it for ten seconds (this cuts the power of what is plugged into it), then try again"),

@@ -13,8 +13,8 @@ docs/configuration.md describes it.
     $XDG_RUNTIME_DIR/powerspy/ (/run/user/UID/powerspy/)
 
 Locks, which keep a second command from disturbing a measurement, the device of
-powerspy bridge, and the socket of powerspy serve. A user without a runtime directory has it in the directory
-for temporary files, as powerspy-UID.
+powerspy bridge, and the socket of powerspy serve. A user without a runtime
+directory has them in the directory for temporary files, as powerspy-UID.
 
     $XDG_CACHE_HOME/powerspy/meters.json (~/.cache/powerspy/meters.json)
 
@@ -28,6 +28,15 @@ Backups of powerspy eeprom, and the readings of the service.`
 	{Name: "environment", Text: func() string {
 		return `    POWERSPY_DEVICE   the meter, as --device; empty is the same as not set
     POWERSPY_PIN      the meter's PIN, as --pin, which other users can't see here
+    POWERSPY_PASSWORD the password of a server, unless --password-file names one
+    POWERSPY_MQTT_PASSWORD
+                      the password of the broker of powerspy serve --mqtt
+    POWERSPY_MARKS    in a command of powerspy run: the pipe for its marks
+    NETRC             logins at servers (default: ~/.netrc)
+    NO_COLOR          not empty: powerspy watch and bench write without colours
+    OTEL_EXPORTER_OTLP_ENDPOINT
+                      where powerspy serve pushes to, as --otlp; others of its kind
+                      are in docs/exporters.md
     RUNTIME_DIRECTORY of a service: where powerspy serve has its socket
     XDG_CACHE_HOME    see FILES
     XDG_CONFIG_HOME   see FILES

@@ -107,7 +107,7 @@ func (s *serving) listenOn(c *cli.Context, address string, sc serve.SocketConfig
 	// So that of two servers which start at once one has it.
 	release, err := s.take("the socket", "unix:"+path)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, advise(fmt.Errorf("listen on %s: %w", address, err), "stop it, or give another path with --listen")
 	}
 	if release != nil {
 		s.releases = append(s.releases, release)

@@ -324,9 +324,10 @@ class _Server:
         """The meter that is wanted, or the only one."""
         found, wanted = self.meters(), self.address.meter
         if wanted:
+            names = ", ".join(_harmless(m["name"]) for m in found)
             found = [m for m in found if m["name"] == wanted] or [m for m in found if wanted in (m.get("address"), m.get("device"))]
             if not found:
-                raise PowerSpyError("the server at %s has no meter %r" % (self.address, wanted))
+                raise PowerSpyError("the server at %s has no meter %r; it has %s" % (self.address, wanted, names or "none"))
         if not found:
             raise PowerSpyError("the server at %s has no meter" % self.address)
         if len(found) > 1:

@@ -164,7 +164,7 @@ class Real(unittest.TestCase):
         self.assertEqual([m["name"] for m in powerspy.meters()], ["sim", "sim2"])
 
     def test_other_meters(self):
-        with self.assertRaisesRegex(powerspy.PowerSpyError, "has no meter 'nobody'$"):
+        with self.assertRaisesRegex(powerspy.PowerSpyError, "has no meter 'nobody'; it has sim, sim2$"):
             powerspy.mark("x", ADDRESS, meter="nobody")
         with self.assertRaisesRegex(powerspy.PowerSpyError, "several meters, say which: sim, sim2$"):
             powerspy.mark("x", SERVER)
