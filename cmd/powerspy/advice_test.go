@@ -68,7 +68,7 @@ func TestAdvice(t *testing.T) {
 		{serve.ErrNoTLS, "add tls_server_config"},
 		{serve.ErrAnswered, "give another path"},
 		{syscall.EADDRINUSE, "give another port"},
-		{kind(meter.ErrUsage, errServeServer), "or, to measure, give --device the address"},
+		{kind(meter.ErrUsage, errServeServer), "others read it there"},
 		{kind(meter.ErrUsage, errServeFile), "`powerspy measure --device FILE`"},
 
 		{rfcomm.ErrKernelStuck, "reboot"},
@@ -107,7 +107,7 @@ func TestAdvice(t *testing.T) {
 		{kind(meter.ErrNoAnswer, client.ErrNothing), "`powerspy watch`"},
 		{kind(meter.ErrNotFound, fmt.Errorf("%w: %w", client.ErrUnreachable, syscall.ECONNREFUSED)), "`powerspy serve` runs there"},
 
-		{kind(meter.ErrNoAnswer, &owner.HeldError{Holder: owner.Holder{Command: "powerspy serve --listen :9797"}}), "read it there"},
+		{kind(meter.ErrNoAnswer, &owner.HeldError{Holder: owner.Holder{Command: "powerspy serve --listen :9797"}}), "or, to measure, give --device the address"},
 		{kind(meter.ErrNoAnswer, &owner.HeldError{}), "stop it, or wait"},
 		{kind(meter.ErrNotFound, meter.ErrNoneAnswered), "`powerspy scan --all`"},
 		{kind(meter.ErrNotFound, meter.ErrHidden), "unplug it"},
