@@ -19,6 +19,7 @@ const (
 	plot     = `document.querySelector("figure .plot")`
 	watts    = `Number(document.getElementById("watts").textContent)`
 	measures = watts + ` > 0`
+	drawn    = plot + `.querySelector(".line") && document.querySelector("[data-shown=mean]").textContent !== "–"`
 	events   = `document.getElementById("events").textContent`
 	state    = `document.getElementById("state").dataset.state`
 )
@@ -124,6 +125,7 @@ func TestLive(t *testing.T) {
 	}
 
 	// Ten minutes at first, then the hour, with the peak of a window.
+	p.Wait(drawn)
 	if from, to := view(p); math.Abs(to-from-600) > 1 {
 		t.Errorf("%.1f s are shown at first", to-from)
 	}
@@ -253,7 +255,7 @@ func TestMarks(t *testing.T) {
 func TestRestart(t *testing.T) {
 	b := start(t, "127.0.0.1:0", 30*time.Second, nil, "lamp")
 	p := open(t, b.url())
-	p.Wait(measures)
+	p.Wait(drawn)
 	b.stop()
 	p.Wait(state + ` === "lost"`)
 	p.Wait(plot + `.querySelector(".gap")`) // which grows
@@ -283,7 +285,7 @@ func TestRestart(t *testing.T) {
 func TestSleep(t *testing.T) {
 	b := start(t, "127.0.0.1:0", 30*time.Second, nil, "lamp")
 	p := open(t, b.url())
-	p.Wait(measures)
+	p.Wait(drawn)
 	streams := func() (n int) {
 		for _, r := range p.Requests() {
 			if strings.Contains(r, "interval=200ms") {

@@ -238,6 +238,17 @@
 		// silent reports whether that is a gap: readings should have come.
 		silent() { return this.end !== null && this.late() && performance.now() > this.settled; }
 
+		// figures returns those of the last second, under the names of a reading; null: there are none.
+		figures() {
+			if (this.series.n === 0 || this.late()) return null;
+			const average = (field) => this.series.average(field, this.end - this.zero - 1.001);
+			const peak = (key) => Math.max(...this.recent.map((r) => r[key]));
+			return {
+				power_W: average("mean"), voltage_V: average("volts"), current_A: average("amps"), apparent_power_VA: average("apparent"),
+				frequency_Hz: average("hertz"), voltage_peak_V: peak("voltage_peak_V"), current_peak_A: peak("current_peak_A"),
+			};
+		}
+
 		// points returns what is drawn between two times.
 		points(from, to) {
 			const d = this.detail;
@@ -341,29 +352,29 @@
 		text(document.querySelector(`[data-note=${name}]`), note);
 	};
 
+	// fresh returns a reading where it is not old. It is shown while what is remembered comes in.
+	const fresh = (r) => r && now() - r.end_s < 2 * silence ? r : null;
+
 	// showNow shows the figures of the last second.
 	function showNow() {
 		const m = shown, s = state(m);
 		const badge = byID("state");
 		text(badge.firstElementChild, s.words);
 		badge.dataset.state = s.state;
-		const live = m.series.n > 0 && !m.late();
-		document.querySelector(".now").classList.toggle("stale", !live);
-		if (!live) {
+		const listed = meters.find((l) => l.name === m.name), f = m.figures() || (performance.now() < m.settled && listed && fresh(listed.last_reading));
+		document.querySelector(".now").classList.toggle("stale", !f);
+		if (!f) {
 			text(byID("watts"), "–");
 			for (const name of ["volts", "amps", "factor", "hertz"]) figure(name, "–", "");
 			document.title = `${m.name} – powerspy`;
 			return;
 		}
-		const average = (field) => m.series.average(field, m.end - m.zero - 1.001);
-		const power = average("mean"), apparent = average("apparent"), listed = meters.find((l) => l.name === m.name);
-		const peak = (key) => Math.max(...m.recent.map((r) => r[key]));
-		text(byID("watts"), short(power));
-		figure("volts", `${average("volts").toFixed(2)} V`, `peak ${peak("voltage_peak_V").toFixed(1)} V`);
-		figure("amps", `${average("amps").toFixed(4)} A`, `peak ${peak("current_peak_A").toFixed(3)} A`);
-		figure("factor", apparent > 0 ? (power / apparent).toFixed(3) : "–", `${apparent.toFixed(2)} VA`);
-		figure("hertz", `${average("hertz").toFixed(3)} Hz`, listed && listed.window_s ? `windows of ${length(listed.window_s)}` : "");
-		document.title = `${short(power)} W – ${m.name}`;
+		text(byID("watts"), short(f.power_W));
+		figure("volts", `${f.voltage_V.toFixed(2)} V`, `peak ${f.voltage_peak_V.toFixed(1)} V`);
+		figure("amps", `${f.current_A.toFixed(4)} A`, `peak ${f.current_peak_A.toFixed(3)} A`);
+		figure("factor", f.apparent_power_VA > 0 ? (f.power_W / f.apparent_power_VA).toFixed(3) : "–", `${f.apparent_power_VA.toFixed(2)} VA`);
+		figure("hertz", `${f.frequency_Hz.toFixed(3)} Hz`, listed && listed.window_s ? `windows of ${length(listed.window_s)}` : "");
+		document.title = `${short(f.power_W)} W – ${m.name}`;
 	}
 
 	const shownFigure = (name, value) => text(document.querySelector(`[data-shown=${name}]`), value);
