@@ -52,10 +52,12 @@ which ones take more or less than the best, or than --reference, or that no
 difference was found. Options have hyperfine's names, letters and meaning.
 
 All that the meter feeds counts. The start of the shell is part of each run and
-is not subtracted; -N runs commands without one. By default their runs take
-turns, A B, B A, so that what changes slowly, such as the temperature of the
-room, meets all of them alike; so they must not need what the --setup of
-another one has removed (else: --order sequential).
+is not subtracted; -N runs commands without one. By default the runs of several
+commands take turns, A B, B A, so that what changes slowly, such as the
+temperature of the room, meets all of them alike. Where a command needs what
+the --setup of another one removes, give --order sequential.
+
+Each COMMAND is one argument, in quotes if it has arguments of its own.
 
 A run that was not measured as a whole is repeated. Ctrl-C ends the bench; what
 there is by then is told and exported, and the exit status is 130. Exit status 1

@@ -112,6 +112,9 @@ func (a *app) parseConversion(c *cli.Context) (*conversion, error) {
 	if formats == 0 {
 		want.format = formatOfName(want.output)
 	}
+	if ending := filepath.Ext(want.output); ending == ".zst" || ending == ".gz" {
+		return nil, c.Usagef("convert writes no %s: leave -o out and compress what comes (`| zstd`), or give -o run.parquet, which is compressed", ending)
+	}
 	want.part = parsePart(c, to)
 	if want.format == parquetFormat {
 		if c.IsSet("unit") || c.IsSet("fields") || c.IsSet("time") {

@@ -84,7 +84,7 @@ func TestPythonPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`^[0-9.]+ \+- [0-9.]+ J, [0-9.]+ W in [0-9.]+ s\n$`,
+		`^[0-9.]+ J \+- [0-9.]+ J in [0-9.]+ s \(mean [0-9.]+ W, coverage 100.00 %\)\n[0-9.]+ \+- [0-9.]+ J, [0-9.]+ W in [0-9.]+ s\n$`,
 		`^powerspy: train: [0-9.]+ J \+- [0-9.]+ J in [0-9.]+ s \(mean [0-9.]+ W, coverage 100.00 %\)\n[0-9.]+\n([0-9.]+ s: [0-9.]+ W, lowest [0-9.]+ W, highest [0-9.]+ W\n)+$`,
 	}
 	blocks := strings.Split(string(page), "```python\n")[1:]

@@ -553,8 +553,11 @@ class Energy:
             return "energy not known yet"
         if math.isnan(r["joules"]):
             return "nothing was measured in %.3f s" % r["duration"]
-        return "%.2f J +- %.2f J in %.3f s (mean %.2f W, coverage %.2f %%)" % (
-            r["joules"], r["uncertainty"], r["duration"], r["watts"], 100 * r["coverage"],
+        # To the second digit of the uncertainty.
+        u = r["uncertainty"]
+        digits = min(max(1 - math.floor(math.log10(u)), 0), 6) if u > 0 else 3
+        return "%.*f J +- %.*f J in %.3f s (mean %.2f W, coverage %.2f %%)" % (
+            digits, r["joules"], digits, u, r["duration"], r["watts"], 100 * r["coverage"],
         )
 
     # A block.
