@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"powerspy2/internal/bridge"
 	"powerspy2/internal/serial"
 	"powerspy2/powerspy"
 )
@@ -20,11 +19,15 @@ var (
 	ErrSilentLine = errors.New("nothing answers on the line")
 )
 
+// LineInUse is what a bridge tells a program that comes while another has the meter,
+// before it hangs up. No meter says anything of the kind.
+const LineInUse = "the meter is in use by another program"
+
 // A line is a link through something that other programs may use, too: a serial
 // line or a TCP port. What a bridge says to a program that comes second ends it.
 type line struct {
 	powerspy.Link
-	said atomic.Int32 // bytes of bridge.InUse that came; negative: something else did
+	said atomic.Int32 // bytes of LineInUse that came; negative: something else did
 }
 
 // Read implements io.Reader. It returns ErrInUse once a bridge has said so.
@@ -35,11 +38,11 @@ func (l *line) Read(p []byte) (int, error) {
 		return n, err
 	}
 	for _, c := range p[:n] {
-		if c != bridge.InUse[said] {
+		if c != LineInUse[said] {
 			l.said.Store(-1)
 			return n, err
 		}
-		if said++; int(said) == len(bridge.InUse) {
+		if said++; int(said) == len(LineInUse) {
 			return 0, ErrInUse
 		}
 	}

@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
-
-	"powerspy2/internal/bridge"
 )
 
 // answering listens on a port where every client is served by serve.
@@ -40,7 +38,7 @@ func answering(t *testing.T, serve func(net.Conn)) Target {
 func TestBridgeInUse(t *testing.T) {
 	for _, piece := range []int{1, 7, 100} {
 		target := answering(t, func(c net.Conn) {
-			text := bridge.InUse + "\r\n"
+			text := LineInUse + "\r\n"
 			for len(text) > 0 {
 				n := min(piece, len(text))
 				if _, err := io.WriteString(c, text[:n]); err != nil {

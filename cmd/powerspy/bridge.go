@@ -199,7 +199,7 @@ func refuse(ctx context.Context, b *bridge.Bridge, c conn) {
 	if err := c.SetDeadline(time.Now().Add(leaves)); err != nil {
 		return
 	}
-	if _, err := io.WriteString(c, bridge.InUse+"\r\n"); err != nil {
+	if _, err := io.WriteString(c, meter.LineInUse+"\r\n"); err != nil {
 		return
 	}
 	if t, ok := c.(*net.TCPConn); ok {

@@ -26,10 +26,6 @@ const (
 	answerTime = time.Second
 )
 
-// InUse is what a client is told that comes while another has the meter, before
-// it is hung up. No meter says anything of the kind.
-const InUse = "the meter is in use by another program"
-
 // A Bridge leads from one client at a time to a meter. The link stays up while
 // there is no client: a client's first request would be lost otherwise. What a
 // client sends while there is no link is dropped, since a request must not

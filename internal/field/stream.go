@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"powerspy2/powerspy"
 )
 
 // A Stream is how a meter streams with windows of so many mains periods.
@@ -23,29 +25,22 @@ type Stream struct {
 }
 
 // Counts are those of a frame.
-type Counts struct {
-	VoltageSquare, CurrentSquare uint32
-	Power                        int32
-	VoltagePeak, CurrentPeak     uint16
-}
+type Counts powerspy.Frame
 
 // String writes counts as the meter does.
 func (c Counts) String() string {
-	return fmt.Sprintf("%08X %08X %08X %04X %04X", c.VoltageSquare, c.CurrentSquare, uint32(c.Power), c.VoltagePeak, c.CurrentPeak)
+	text, _ := c.MarshalText() // it never fails
+	return string(text)
 }
 
 // MarshalText implements [encoding.TextMarshaler].
-func (c Counts) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+func (c Counts) MarshalText() ([]byte, error) { return powerspy.Frame(c).AppendText(nil) }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (c *Counts) UnmarshalText(text []byte) error {
-	var power uint32
-	const fields = 5
-	if n, err := fmt.Sscanf(string(text), "%X %X %X %X %X", &c.VoltageSquare, &c.CurrentSquare, &power, &c.VoltagePeak, &c.CurrentPeak); n < fields {
-		return fmt.Errorf("%q is no frame: %w", text, err)
-	}
-	c.Power = int32(power)
-	return nil
+	f, err := powerspy.ParseFrame(text)
+	*c = Counts(f)
+	return err
 }
 
 // A Start is how a stream began.

@@ -80,10 +80,7 @@ func (w *watcher) run(ctx context.Context, m *meter.Meter, periods int, live boo
 func (w *watcher) arrival(a *meter.Arrival) {
 	f := field.Frame{
 		Arrival: a.Sent, Delay: max(a.Window.Delay, 0), Damaged: a.Damaged,
-		Counts: field.Counts{
-			VoltageSquare: a.VoltageSquare, CurrentSquare: a.CurrentSquare, Power: a.Power,
-			VoltagePeak: a.VoltagePeak, CurrentPeak: a.CurrentPeak,
-		},
+		Counts: field.Counts(a.Frame),
 	}
 	switch n := len(w.frames); n {
 	case 0:
