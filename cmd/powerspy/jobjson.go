@@ -13,56 +13,6 @@ import (
 
 // The report for programs: JSON, one object, and CSV.
 
-// resultJSON is the object of a job. Its keys are a contract.
-type resultJSON struct {
-	Version     int           `json:"version"`
-	Command     []string      `json:"command"`
-	ExitCode    *int          `json:"exit_code"`
-	Signal      *int          `json:"signal"`
-	Start       result.Moment `json:"start_s"`
-	End         result.Moment `json:"end_s"`
-	Duration    float64       `json:"duration_s"`
-	Energy      *float64      `json:"energy_J"`
-	Uncertainty *float64      `json:"energy_uncertainty_J"`
-	Parts       result.Parts  `json:"energy_uncertainty_parts_J"`
-	Coverage    float64       `json:"coverage"`
-	Windows     int           `json:"windows"`
-	Bridged     int           `json:"bridged"`
-	PowerMean   *float64      `json:"power_mean_W"`
-	PowerMin    *float64      `json:"power_min_W"`
-	PowerMax    *float64      `json:"power_max_W"`
-
-	Baseline       *float64  `json:"baseline_W"`
-	Net            *float64  `json:"net_energy_J"`
-	NetUncertainty *float64  `json:"net_energy_uncertainty_J"`
-	Cost           *costJSON `json:"cost,omitempty"`
-	Carbon         *float64  `json:"carbon_g,omitempty"`
-	Per            *perJSON  `json:"per,omitempty"`
-
-	User   *float64 `json:"user_s"`
-	System *float64 `json:"system_s"`
-	MaxRSS *int64   `json:"max_rss_byte"`
-
-	Gaps        []result.Gap   `json:"gaps"`
-	Phases      []result.Span  `json:"phases"`
-	PhaseTotals []result.Total `json:"phase_totals"`
-	Warnings    []string       `json:"warnings"`
-	Meter       *result.Meter  `json:"meter"`
-	Tool        result.Tool    `json:"tool"`
-}
-
-type costJSON struct {
-	Amount float64 `json:"amount"`
-	Factor string  `json:"factor"`
-}
-
-type perJSON struct {
-	Count       float64 `json:"count"`
-	Unit        string  `json:"unit"`
-	Energy      float64 `json:"energy_J"`
-	Uncertainty float64 `json:"energy_uncertainty_J"`
-}
-
 func meterOf(src measure.Source) *result.Meter {
 	t, info := src.Target(), src.Info()
 	m := &result.Meter{
@@ -82,9 +32,9 @@ func meterOf(src measure.Source) *result.Meter {
 func writeJobJSON(w io.Writer, r *jobResult) error {
 	s, u := &r.span, &r.span.Uncertainty
 	ok := r.measured()
-	o := resultJSON{
-		Version: 1, Command: append([]string{}, r.plan.command...), Start: result.Moment(r.from), End: result.Moment(r.to), Duration: s.Duration().Seconds(),
-		Energy: result.Where(ok, s.Energy), Uncertainty: result.Where(ok, u.Expanded()), Parts: result.Parts(*u),
+	o := result.Job{
+		Version: result.JobVersion, Command: append([]string{}, r.plan.command...), Start: result.Moment(r.from), End: result.Moment(r.to), Duration: s.Duration().Seconds(),
+		Energy: result.Where(ok, s.Energy), Uncertainty: result.Where(ok, u.Expanded()), Parts: new(result.Parts(*u)),
 		Coverage: s.Coverage(), Windows: s.Windows, Bridged: s.Bridged,
 		PowerMean: result.Where(ok, s.Power()), PowerMin: result.Where(ok, s.PowerMin), PowerMax: result.Where(ok, s.PowerMax),
 		Gaps: []result.Gap{}, Phases: []result.Span{}, PhaseTotals: []result.Total{}, Warnings: append([]string{}, r.warnings...),
@@ -102,13 +52,13 @@ func writeJobJSON(w io.Writer, r *jobResult) error {
 	}
 	if p := r.plan; ok {
 		if p.cost != nil {
-			o.Cost = &costJSON{p.cost.of(s.Energy), p.cost.text}
+			o.Cost = &result.Cost{Amount: p.cost.of(s.Energy), Factor: p.cost.text}
 		}
 		if p.carbon != nil {
 			o.Carbon = result.Number(p.carbon.of(s.Energy))
 		}
 		if p.per != nil {
-			o.Per = &perJSON{p.per.count, p.per.unit, s.Energy / p.per.count, u.Expanded() / p.per.count}
+			o.Per = &result.Per{Count: p.per.count, Unit: p.per.unit, Energy: s.Energy / p.per.count, Uncertainty: u.Expanded() / p.per.count}
 		}
 	}
 	for _, g := range r.gaps {

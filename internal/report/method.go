@@ -100,20 +100,20 @@ func percent(share float64) string {
 	return fmt.Sprintf("%.4g %%", math.Min(100*share, 99.99))
 }
 
-func (r *Report) jobMethod(j *Job) []string {
+func (r *Report) jobMethod(o *result.Job) []string {
 	var b strings.Builder
 	who := "a PowerSpy2 power meter"
-	if j.Meter != nil {
-		who = instrument(*j.Meter)
+	if o.Meter != nil {
+		who = instrument(*o.Meter)
 	}
-	fmt.Fprintf(&b, "Electric power was measured at the mains by %s, while the command ran, from %s.", who, r.stretch(unix(*j.Start), unix(*j.End)))
-	fmt.Fprintf(&b, " %s of the meter's windows cover %s of the time", grouped(j.Windows), percent(j.Coverage))
-	if j.Bridged > 0 {
-		fmt.Fprintf(&b, "; %s that it left out were bridged with the mean of their neighbours", grouped(j.Bridged))
+	fmt.Fprintf(&b, "Electric power was measured at the mains by %s, while the command ran, from %s.", who, r.stretch(time.Time(o.Start), time.Time(o.End)))
+	fmt.Fprintf(&b, " %s of the meter's windows cover %s of the time", grouped(o.Windows), percent(o.Coverage))
+	if o.Bridged > 0 {
+		fmt.Fprintf(&b, "; %s that it left out were bridged with the mean of their neighbours", grouped(o.Bridged))
 	}
 	b.WriteString(".")
 	accuracy := "Uncertainties are expanded ones with a coverage factor of 2 (about 95 %)."
-	return []string{b.String(), accuracy + " Measured by powerspy " + harmless.Text(j.Tool.Version) + r.evaluated()}
+	return []string{b.String(), accuracy + " Measured by powerspy " + harmless.Text(o.Tool.Version) + r.evaluated()}
 }
 
 func (r *Report) benchMethod(b *bench.Result) []string {

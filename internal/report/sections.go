@@ -87,7 +87,7 @@ func (r *Report) span() (from, to time.Time) {
 		}
 	}
 	for _, j := range r.Jobs {
-		take(unix(*j.Start), unix(*j.End))
+		take(time.Time(j.result.Start), time.Time(j.result.End))
 	}
 	return from, to
 }
@@ -348,48 +348,49 @@ func meterText(m result.Meter) string {
 }
 
 func (r *Report) jobSection(j *Job, index int) section {
-	s := section{ID: fmt.Sprintf("job-%d", index+1), Title: j.command(), About: j.name + ", " + r.stretch(unix(*j.Start), unix(*j.End))}
-	if j.Meter != nil && j.Meter.Simulated {
+	o := &j.result
+	s := section{ID: fmt.Sprintf("job-%d", index+1), Title: j.command(), About: j.name + ", " + r.stretch(time.Time(o.Start), time.Time(o.End))}
+	if o.Meter != nil && o.Meter.Simulated {
 		s.Notices = append(s.Notices, simulatedNotice)
 	}
-	for _, w := range j.Warnings {
+	for _, w := range o.Warnings {
 		s.Notices = append(s.Notices, harmless.Text(w))
 	}
-	d := time.Duration(*j.Duration * float64(time.Second))
+	d := time.Duration(o.Duration * float64(time.Second))
 	rows := [][]string{}
-	if j.Energy == nil {
+	if o.Energy == nil {
 		rows = append(rows, []string{"Energy", "not measured"})
 	} else {
-		s.Cards = append(s.Cards, card{"Energy", plusMinus(*j.Energy, *j.Uncertainty, "J"), wattHours(*j.Energy, *j.Uncertainty)})
-		rows = append(rows, []string{"Energy", plusMinus(*j.Energy, *j.Uncertainty, "J")}, []string{"Energy in watt-hours", wattHours(*j.Energy, *j.Uncertainty)})
+		s.Cards = append(s.Cards, card{"Energy", plusMinus(*o.Energy, *o.Uncertainty, "J"), wattHours(*o.Energy, *o.Uncertainty)})
+		rows = append(rows, []string{"Energy", plusMinus(*o.Energy, *o.Uncertainty, "J")}, []string{"Energy in watt-hours", wattHours(*o.Energy, *o.Uncertainty)})
 	}
-	if j.Net != nil && j.NetError != nil && j.Baseline != nil {
-		s.Cards = append(s.Cards, card{"Net energy", plusMinus(*j.Net, *j.NetError, "J"), "above " + watts(*j.Baseline) + " when idle"})
-		rows = append(rows, []string{"Net energy", plusMinus(*j.Net, *j.NetError, "J")}, []string{"Baseline", watts(*j.Baseline)})
+	if o.Net != nil && o.NetUncertainty != nil && o.Baseline != nil {
+		s.Cards = append(s.Cards, card{"Net energy", plusMinus(*o.Net, *o.NetUncertainty, "J"), "above " + watts(*o.Baseline) + " when idle"})
+		rows = append(rows, []string{"Net energy", plusMinus(*o.Net, *o.NetUncertainty, "J")}, []string{"Baseline", watts(*o.Baseline)})
 	}
 	for _, p := range []struct {
 		label string
 		v     *float64
-	}{{"Mean power", j.Mean}, {"Lowest power of a window", j.Min}, {"Highest power of a window", j.Max}} {
+	}{{"Mean power", o.PowerMean}, {"Lowest power of a window", o.PowerMin}, {"Highest power of a window", o.PowerMax}} {
 		if p.v != nil {
 			rows = append(rows, []string{p.label, watts(*p.v)})
 		}
 	}
-	s.Cards = append(s.Cards, card{"Duration", figures.Duration(d), coverageText(j.Coverage)})
-	rows = append(rows, []string{"Duration", figures.Duration(d)}, []string{"Coverage", fmt.Sprintf("%.4f", j.Coverage)},
-		[]string{"Windows", fmt.Sprintf("%s measured, %s left out by the meter and bridged", grouped(j.Windows), grouped(j.Bridged))})
-	if j.User != nil && j.System != nil {
-		rows = append(rows, []string{"Processor time", fmt.Sprintf("%.3f s user, %.3f s system", *j.User, *j.System)})
+	s.Cards = append(s.Cards, card{"Duration", figures.Duration(d), coverageText(o.Coverage)})
+	rows = append(rows, []string{"Duration", figures.Duration(d)}, []string{"Coverage", fmt.Sprintf("%.4f", o.Coverage)},
+		[]string{"Windows", fmt.Sprintf("%s measured, %s left out by the meter and bridged", grouped(o.Windows), grouped(o.Bridged))})
+	if o.User != nil && o.System != nil {
+		rows = append(rows, []string{"Processor time", fmt.Sprintf("%.3f s user, %.3f s system", *o.User, *o.System)})
 	}
-	if j.ExitCode != nil {
-		rows = append(rows, []string{"Exit status", fmt.Sprint(*j.ExitCode)})
+	if o.ExitCode != nil {
+		rows = append(rows, []string{"Exit status", fmt.Sprint(*o.ExitCode)})
 	}
 	s.Tables = append(s.Tables, table{Caption: "Figures", Columns: []string{"Quantity", "Value"}, Rows: rows})
-	if len(j.Totals) > 0 {
+	if len(o.PhaseTotals) > 0 {
 		t := table{Caption: "Phases", Columns: []string{"Phase", "Times", "Duration", "Energy", "Mean power"}}
-		for i, p := range j.Totals {
+		for i, p := range o.PhaseTotals {
 			if i == shownPhases {
-				t.Note = fmt.Sprintf("And %s more names, which the data have.", grouped(len(j.Totals)-i))
+				t.Note = fmt.Sprintf("And %s more names, which the data have.", grouped(len(o.PhaseTotals)-i))
 				break
 			}
 			energy, power := "not measured", "–"
@@ -403,10 +404,10 @@ func (r *Report) jobSection(j *Job, index int) section {
 		}
 		s.Tables = append(s.Tables, t)
 	}
-	if j.Parts != nil {
-		s.Tables = append(s.Tables, budgetTable(&measure.PhaseTotal{Uncertainty: measure.Uncertainty(*j.Parts)}))
+	if o.Parts != nil {
+		s.Tables = append(s.Tables, budgetTable(&measure.PhaseTotal{Uncertainty: measure.Uncertainty(*o.Parts)}))
 	}
-	s.Method = r.jobMethod(j)
+	s.Method = r.jobMethod(o)
 	return s
 }
 
