@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/figures"
 )
 
 // What run and its kin take for their flags.
@@ -75,12 +76,7 @@ type factor struct {
 }
 
 // of returns what so many joules make.
-func (f *factor) of(joules float64) float64 { return f.perKWh * joules / joulesPerKWh }
-
-const (
-	joulesPerWh  = 3600
-	joulesPerKWh = 1000 * joulesPerWh
-)
+func (f *factor) of(joules float64) float64 { return f.perKWh * joules / (1000 * figures.JoulesPerWh) }
 
 // factorValue is a factor. Mass: its unit is g or kg.
 type factorValue struct {

@@ -22,7 +22,7 @@ func writeText(w io.Writer, r *jobResult) error {
 	s, u := &r.span, r.span.Uncertainty.Expanded()
 	b.WriteString("\n")
 	if r.measured() {
-		line("energy", "%s = %s", figures.WithUncertainty(s.Energy, u, "J"), figures.WithUncertainty(s.Energy/joulesPerWh, u/joulesPerWh, "Wh"))
+		line("energy", "%s = %s", figures.WithUncertainty(s.Energy, u, "J"), figures.WithUncertainty(s.Energy/figures.JoulesPerWh, u/figures.JoulesPerWh, "Wh"))
 		if r.base != nil {
 			line("net", "%s above %s when idle", figures.WithUncertainty(r.net, r.netExpanded(), "J"), figures.WithUncertainty(r.base.Power, 2*r.base.Uncertainty, "W"))
 		}

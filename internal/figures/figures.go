@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// JoulesPerWh is how many joules a watt-hour has.
+const JoulesPerWh = 3600
+
 // WithUncertainty writes a value to the second digit of its uncertainty.
 func WithUncertainty(v, u float64, unit string) string {
 	d := Decimals(v, u)

@@ -182,20 +182,6 @@ func seriesNotices(res *bench.Result) (list []string) {
 	return list
 }
 
-func countAre(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun + " is"
-	}
-	return count(n, noun) + " are"
-}
-
-func countWere(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun + " was"
-	}
-	return count(n, noun) + " were"
-}
-
 // meanText writes a mean with its interval.
 func meanText(t *bench.Statistics, unit string) string {
 	if math.IsNaN(t.Mean) {

@@ -48,21 +48,39 @@ func (r *Report) title() string {
 	return "Electric power over time"
 }
 
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
+// span returns from when to when all of it was measured.
+func (r *Report) span() (from, to time.Time) {
+	take := func(a, b time.Time) {
+		if from.IsZero() || a.Before(from) {
+			from = a
+		}
+		if b.After(to) {
+			to = b
+		}
 	}
-	return grouped(n) + " " + noun + "s"
+	for _, recording := range r.Recordings {
+		take(recording.from, recording.to)
+	}
+	for _, b := range r.Benches {
+		for _, s := range b.Result.Series {
+			for i := range s.Runs {
+				if run := &s.Runs[i]; !run.Start.IsZero() { // a file may not tell it
+					take(run.Start, run.Start.Add(run.Duration*time.Duration(max(run.Executions, 1))))
+				}
+			}
+		}
+	}
+	for _, j := range r.Jobs {
+		take(time.Time(j.result.Start), time.Time(j.result.End))
+	}
+	return from, to
 }
 
-// grouped writes a whole number with thin spaces between groups of three digits.
-func grouped(n int) string {
-	text := fmt.Sprint(n)
-	if len(text) <= 4 {
-		return text
+// intro says when it was measured.
+func (r *Report) intro() string {
+	from, to := r.span()
+	if from.IsZero() {
+		return ""
 	}
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "\u202f" + text[i:]
-	}
-	return text
+	return "Measured " + r.stretch(from, to)
 }

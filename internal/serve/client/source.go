@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"os"
 	"slices"
 	"time"
 
@@ -79,13 +76,6 @@ type Source struct {
 
 var _ measure.Remote = (*Source)(nil)
 
-const (
-	// firstPause is the pause after the second attempt to connect again, and
-	// longestPause the longest one.
-	firstPause   = 250 * time.Millisecond
-	longestPause = 5 * time.Second
-)
-
 // Open connects to a server, and returns when windows come. ctx
 // governs all of the Source. Errors are *[meter.Error], with a cause of this
 // package where one fits, or the context's; with GiveUpAfter only those that did not
@@ -126,146 +116,6 @@ func open(ctx context.Context, cfg Config, c *Client) (*Source, error) {
 		s.follow(follow)
 	}()
 	return s, nil
-}
-
-// begin connects, and waits for the first window. What goes on until then is told.
-func (s *Source) begin() error {
-	s.queue = nil
-	if err := s.connect(); err != nil {
-		return err
-	}
-	for s.place.local.IsZero() {
-		l, err := s.stream.next()
-		switch {
-		case err == nil:
-			s.take(l)
-		case s.ctx.Err() != nil:
-			return fmt.Errorf("measure with %s: %w", s.target, s.ctx.Err())
-		case s.stream.late.Load():
-			return s.gaveUp(cmp.Or(s.reason, errNoWindows))
-		default:
-			return &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure with " + s.target.String(), Err: broke(err)}
-		}
-		s.queue = slices.DeleteFunc(s.queue, func(e meter.Event) bool {
-			going := e.Kind == meter.StatusEvent && e.Status.Phase < meter.Noticed && e.Status.Kind == meter.Ordinary
-			if going && s.cfg.Report != nil {
-				s.cfg.Report(e.Status)
-			}
-			return going
-		})
-	}
-	if late := time.Since(s.place.local); late > muchTooLate || late < -muchTooEarly {
-		s.say(meter.Noticed, "the server's times are %.0f s apart from its clock, which was set since it began to measure: it has to be started again", late.Abs().Seconds())
-	}
-	return s.check()
-}
-
-// muchTooLate is more than it takes a window to get here.
-const muchTooLate = 10 * time.Second
-
-// check compares the server's windows with those that are wanted.
-func (s *Source) check() error {
-	sc, n := &s.cfg.Stream, s.header.Averaging
-	if n == 0 || !(s.header.Frequency > 0) {
-		return nil
-	}
-	if err := meter.CheckWindows(sc.Interval, n, s.header.Frequency); err != nil {
-		return err
-	}
-	if sc.Averaging > 0 && sc.Averaging != n {
-		s.say(meter.Noticed, "the server lets the meter average over %s; what was asked for has no effect", periods(n))
-	}
-	return nil
-}
-
-func periods(n int) string {
-	if n == 1 {
-		return "1 mains period"
-	}
-	return fmt.Sprintf("%d mains periods", n)
-}
-
-// connect finds the meter at the server, compares clocks, and begins a stream where
-// the last one ended.
-func (s *Source) connect() error {
-	m, err := s.client.named(s.ctx, s.target.Server.Meter) // the same one as before, if there was one
-	if err != nil {
-		return err
-	}
-	t, err := s.synchronise()
-	if err != nil {
-		return err
-	}
-	another := t.Instance != s.instance
-	if another {
-		// Its windows go by its clock as it is now.
-		s.clock.renew(true)
-		s.place.server = time.Time{}
-	}
-	from := s.place.server
-	if from.IsZero() && !s.place.local.IsZero() {
-		from = s.clock.server(s.place.local.Add(s.place.delay))
-	}
-	stream, err := s.client.events(s.ctx, m.Name, from, s.patience())
-	if err != nil {
-		return err
-	}
-	s.stream, s.instance, s.fresh = stream, t.Instance, false
-	s.target.Server.Meter, s.target.Name = m.Name, harmless.Text(m.Name)
-	s.told(&stream.header)
-	s.compare()
-	return nil
-}
-
-// told takes in what the server tells of its meter, which is little before the server
-// has reached it.
-func (s *Source) told(h *record.Header) {
-	if h.Averaging == 0 {
-		return
-	}
-	if s.header.Averaging != 0 && !h.Meter.Same(&s.header.Meter) {
-		s.say(meter.Noticed, "another meter answers there: serial number %d, where %d was before", h.Meter.Serial, s.header.Meter.Serial)
-	}
-	s.header = *h
-	s.target.Address, s.target.There = h.Meter.Address, harmless.Text(h.Meter.Device)
-}
-
-// clocksApart is what is told of two clocks.
-const clocksApart = time.Second
-
-// compare tells once that the clocks are apart.
-func (s *Source) compare() {
-	ahead, _, _ := s.clock.offset(s.clock.now())
-	if s.apart || ahead.Abs() <= clocksApart {
-		return
-	}
-	s.apart = true
-	way := "ahead of"
-	if ahead < 0 {
-		way = "behind"
-	}
-	s.say(meter.Noticed, "the server's clock is %.1f s %s this machine's, whose times are told", ahead.Abs().Seconds(), way)
-}
-
-// patience returns for how long windows are to be waited for from now on; 0: for ever.
-func (s *Source) patience() time.Duration {
-	if s.first == 0 {
-		return 0
-	}
-	return max(s.first-time.Since(s.since), 1)
-}
-
-// backOff returns the next pause, which is not the same for all clients.
-func (s *Source) backOff() time.Duration {
-	s.next = min(max(2*s.next, firstPause), longestPause)
-	return s.next/2 + rand.N(s.next/2)
-}
-
-func (s *Source) wait(d time.Duration) {
-	select {
-	case <-s.ctx.Done():
-	case <-time.After(d):
-	}
 }
 
 // Next implements [measure.Source]. While the server is away an event comes with each
@@ -373,92 +223,6 @@ func (s *Source) status(st *meter.Status) {
 		s.reason = errors.New(st.Text)
 	}
 	s.queue = append(s.queue, meter.Event{Kind: meter.StatusEvent, Status: *st})
-}
-
-// ended deals with a connection that has ended.
-func (s *Source) ended(err error) {
-	late := s.stream.close()
-	s.stream = nil
-	switch {
-	case s.ctx.Err() != nil:
-		s.failed = fmt.Errorf("measure with %s: %w", s.target, s.ctx.Err())
-	case late:
-		s.giveUp(cmp.Or(s.reason, errNoWindows))
-	default:
-		s.broken = broke(err)
-		s.reason = s.broken
-		s.say(meter.Recovering, "%s: connecting again", why(s.broken))
-		if !s.fresh {
-			s.pause = s.backOff() // it ends each time
-		}
-	}
-}
-
-// errNoWindows is a server that tells nothing of its meter.
-var errNoWindows = errors.New("no readings came")
-
-// broke says that a connection ended, of itself or in order.
-func broke(err error) error {
-	switch {
-	case errors.Is(err, io.EOF):
-		return errors.New("the server has ended the connection")
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("the connection to the server was silent for %v", quiet)
-	case errors.Is(err, record.ErrFormat):
-		return fmt.Errorf("what the server tells can't be read: %w", err)
-	}
-	return errors.New("the connection to the server broke")
-}
-
-// mend does one thing to end an outage.
-func (s *Source) mend() {
-	if s.ctx.Err() != nil {
-		s.end(fmt.Errorf("measure with %s: %w", s.target, s.ctx.Err()), s.broken)
-		return
-	}
-	if s.first > 0 && time.Since(s.since) >= s.first {
-		s.giveUp(s.reason)
-		return
-	}
-	if s.pause > 0 {
-		if p := s.patience(); p > 0 {
-			s.pause = min(s.pause, p)
-		}
-		s.wait(s.pause)
-		s.pause = 0
-		return
-	}
-	err := s.connect()
-	switch {
-	case err == nil:
-		s.say(meter.Streaming, "connected again")
-	case s.ctx.Err() != nil:
-	case IsFinal(err):
-		s.end(err, s.broken)
-	default:
-		s.reason = err
-		s.pause = s.backOff()
-		s.say(meter.Recovering, "%s; trying again in %v", why(err), s.pause.Round(time.Second/10))
-	}
-}
-
-func (s *Source) giveUp(reason error) { s.end(s.gaveUp(reason), cmp.Or(s.broken, reason)) }
-
-// gaveUp says that no windows came in time.
-func (s *Source) gaveUp(reason error) error {
-	kind := meter.ErrNoAnswer
-	if e, ok := errors.AsType[*meter.Error](reason); ok && e.Kind != nil {
-		kind, reason = e.Kind, e.Err
-	}
-	return &meter.Error{Kind: kind, Op: "measure with " + s.target.String(), Err: fmt.Errorf("gave up after %v: %w", s.first.Round(time.Second), reason)}
-}
-
-// end ends the source. What was missed until now is a gap, for a reason.
-func (s *Source) end(err, reason error) {
-	if now := time.Now(); !s.place.local.IsZero() && reason != nil && now.After(s.place.local) {
-		s.queue = append(s.queue, meter.Event{Kind: meter.GapEvent, Gap: meter.Gap{From: s.place.local, To: now, Reason: why(reason)}})
-	}
-	s.failed = err
 }
 
 func (s *Source) say(p meter.Phase, format string, args ...any) {
