@@ -74,9 +74,6 @@ type app struct {
 	verbose bool
 }
 
-// newProgram returns the command line without running it.
-func newProgram(e env) *cli.Program { return (&app{env: e}).program() }
-
 func (a *app) program() *cli.Program {
 	e := a.env
 	p := &cli.Program{

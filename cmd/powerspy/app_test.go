@@ -160,3 +160,6 @@ func TestCheckLine(t *testing.T) {
 		}
 	}
 }
+
+// newProgram returns the command line without running it.
+func newProgram(e env) *cli.Program { return (&app{env: e}).program() }

@@ -153,8 +153,8 @@ func (r *jobResult) warnShort() {
 	r.warn("the command took %s, within %d of the meter's windows: %s; `powerspy bench --min-time 3s` runs it often enough", figures.Duration(r.job.Duration()), n, how)
 }
 
-// report writes the report where it is to go, and the actions.
-func (a *app) report(p *jobPlan, r *jobResult) error {
+// writeResult writes the report where it is to go, and the actions.
+func (a *app) writeResult(p *jobPlan, r *jobResult) error {
 	write := map[string]func(io.Writer, *jobResult) error{"text": writeText, "json": writeJobJSON, "csv": writeCSV}[p.format]
 	if p.actions.name != "" {
 		if err := p.actions.write(a.env, func(w io.Writer) error { return writeActions(w, r) }); err != nil {

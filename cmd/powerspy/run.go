@@ -245,7 +245,7 @@ func (a *app) runJob(c *cli.Context) (status int, err error) {
 	}
 	r.settle(c.Context)
 	rec.Job(r.recorded())
-	if err := a.report(p, r); err != nil {
+	if err := a.writeResult(p, r); err != nil {
 		// The job's own status tells what became of the job.
 		if status == 0 {
 			status = ownFailure

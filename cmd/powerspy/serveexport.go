@@ -144,36 +144,33 @@ func (x *exporters) handlers() map[string]http.Handler {
 
 // during pushes while serve serves, and ends when ctx does, beside serve.
 func (x *exporters) during(ctx context.Context, serve func(context.Context) error) error {
+	var ending sync.WaitGroup
+	defer ending.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var ends []func(context.Context)
+	atEnd := func(stop func(context.Context)) {
+		ending.Go(func() {
+			<-ctx.Done()
+			last, done := context.WithTimeout(context.WithoutCancel(ctx), lastPush)
+			defer done()
+			stop(last)
+		})
+	}
 	if x.useOTLP {
 		p, err := otlp.Start(ctx, otlp.Config{URL: x.otlp, Version: x.tool, Meters: func() []totals.Meter { return x.meters }, Tell: x.tell})
 		if err != nil {
 			return fmt.Errorf("push to OpenTelemetry: %w", err)
 		}
 		// What fails at the end was told before, or is nothing to act on.
-		ends = append(ends, func(ctx context.Context) { _ = p.Stop(ctx) })
+		atEnd(func(ctx context.Context) { _ = p.Stop(ctx) })
 	}
 	if x.mqtt != nil {
 		if err := x.mqtt.Start(); err != nil {
 			return fmt.Errorf("publish by MQTT: %w", err)
 		}
-		ends = append(ends, x.mqtt.Stop)
+		atEnd(x.mqtt.Stop)
 	}
-	var ending sync.WaitGroup
-	for _, end := range ends {
-		ending.Go(func() {
-			<-ctx.Done()
-			last, done := context.WithTimeout(context.WithoutCancel(ctx), lastPush)
-			defer done()
-			end(last)
-		})
-	}
-	err := serve(ctx)
-	cancel()
-	ending.Wait()
-	return err
+	return serve(ctx)
 }
 
 // lastPush bounds pushing what came last.

@@ -215,7 +215,7 @@ func TestTooManyMarks(t *testing.T) {
 		r := httptest.NewRequest("POST", "/api/v1/meters/sim/marks", strings.NewReader(`{"name":"x"}`))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{Unix, 0})))
+		s.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{Unix, 0})))
 		return w.Code
 	}
 	done := 0
@@ -329,7 +329,7 @@ func TestUnknown(t *testing.T) {
 		r := httptest.NewRequest("GET", "http://localhost"+tt.path, nil)
 		r.Method = tt.method
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, r)
+		s.handler.ServeHTTP(w, r)
 		text := w.Body.String()
 		if w.Code != tt.status || !strings.Contains(text, tt.want) || w.Header().Get("Allow") != tt.allow {
 			t.Errorf("%s %s: %d %s %v, want %d %s", tt.method, tt.path, w.Code, text, w.Header(), tt.status, tt.want)
@@ -552,7 +552,7 @@ func get200Ready(t *testing.T) func() (int, string) {
 		e := measuretest.Windows(time.Now(), 1, window, 100)[0]
 		s.meters[0].up(&e.Window)
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest("GET", "/-/ready", nil))
+		s.handler.ServeHTTP(w, httptest.NewRequest("GET", "/-/ready", nil))
 		return w.Code, w.Body.String()
 	}
 }
@@ -566,7 +566,7 @@ func ending(t *testing.T) func() (int, string) {
 		}
 		close(s.ending)
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest("GET", "/-/healthy", nil))
+		s.handler.ServeHTTP(w, httptest.NewRequest("GET", "/-/healthy", nil))
 		return w.Code, w.Body.String()
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -41,7 +40,7 @@ func (r *recorder) run(ctx context.Context, in *measure.HubReader) {
 	defer r.close()
 	for {
 		item, err := in.Next(ctx)
-		if errors.Is(err, io.EOF) || err != nil {
+		if err != nil {
 			return
 		}
 		for {

@@ -68,7 +68,7 @@ type Server struct {
 	config  Config
 	meters  []*Meter
 	byName  map[string]*Meter
-	handler http.Handler
+	handler http.Handler // the API, without what guards it from the network
 	web     atomic.Pointer[WebConfig]
 	doorman *doorman
 	guests  guests
@@ -111,10 +111,6 @@ func New(c Config) (*Server, error) {
 
 // Meters returns the meters, in the order of Config.
 func (s *Server) Meters() []*Meter { return s.meters }
-
-// ServeHTTP implements http.Handler: the API, without what guards it from the
-// network.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 const (
 	// lastWords is how long, after the end of the context, meters get to stop

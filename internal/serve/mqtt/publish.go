@@ -48,9 +48,13 @@ func (p *Publisher) Sink(m totals.Meter) measure.Sink {
 func (p *Publisher) Start() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	p.cancel = cancel
-	for _, m := range p.meters {
+	for i, m := range p.meters {
 		if err := m.connect(ctx); err != nil {
 			cancel()
+			for _, begun := range p.meters[:i] {
+				begun.hangUp()
+				<-begun.finished
+			}
 			return err
 		}
 		go m.run(ctx)
