@@ -72,9 +72,9 @@ func TestServe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rest, ok := strings.CutPrefix(line, "powerspy: listening on 127.0.0.1:"); ok {
+		if rest, ok := strings.CutPrefix(line, "powerspy: listening on http://127.0.0.1:"); ok {
 			var warned bool
-			port, warned = strings.CutSuffix(rest, ", which all users of this machine can read\n")
+			port, warned = strings.CutSuffix(rest, "/, which all users of this machine can read\n")
 			if !warned {
 				t.Errorf("told %q", line)
 			}
@@ -168,7 +168,7 @@ func TestServeRefuses(t *testing.T) {
 		{[]string{"--listen", "lab"}, 2, "neither unix:PATH nor HOST:PORT"},
 		{[]string{"--listen", "unix:"}, 2, "needs a path"},
 		{[]string{"--listen", "unix:" + file}, 1, "which is no socket"},
-		{[]string{"--listen", "unix:" + dir + "/none/s"}, 1, "no such file or directory"},
+		{[]string{"--listen", "unix:" + dir + "/none/s"}, 1, "no such file or directory; make its directory first: `mkdir -p "},
 		{[]string{"--device", "/dev/x", "--device", "/dev/x"}, 2, "a meter called /dev/x is given already"},
 		{[]string{"--device", file}, 2, "it is a file"},
 		{[]string{"--device", "unix:/s:lab"}, 2, "which serves it already"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/user"
@@ -16,6 +17,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/owner"
 	"powerspy2/internal/serve"
+	"powerspy2/internal/shell"
 )
 
 // listen opens what is listened on: systemd's sockets and those of --listen, or the
@@ -73,7 +75,7 @@ func (s *serving) listen(c *cli.Context, cfg *serve.Config) (listeners []*serve.
 		}
 		text := "listening on " + l.String()
 		if l.Kind == serve.Loopback && cfg.Web == nil {
-			text += ", which all users of this machine can read"
+			text = "listening on http://" + l.String() + "/, which all users of this machine can read"
 		}
 		s.progress.Line("%s", text)
 	}
@@ -113,6 +115,9 @@ func (s *serving) listenOn(c *cli.Context, address string, sc serve.SocketConfig
 		s.releases = append(s.releases, release)
 	}
 	l, err := serve.ListenUnix(path, sc)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, advise(fmt.Errorf("listen on %s: %w", address, err), "make its directory first: `mkdir -p "+shell.Quote(filepath.Dir(path))+"`")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}
