@@ -25,7 +25,7 @@ const (
 
 	// stuck is how long a reader may take nothing before its connection ends. What it
 	// missed is remembered for the next one.
-	stuck = 2 * time.Minute
+	stuck = 15 * time.Minute
 
 	// flushAt is how many bytes of lines wait at most while there are more.
 	flushAt = 32 << 10

@@ -334,6 +334,10 @@ func TestListenUnix(t *testing.T) {
 	if _, err := ListenUnix(t.TempDir()+"/"+strings.Repeat("x", 50), SocketConfig{Group: -1}); err != nil && !strings.Contains(err.Error(), "too long") {
 		t.Errorf("a long path: %v", err)
 	}
+	// A socket can be moved to where nobody can connect to it.
+	if _, err := ListenUnix(t.TempDir()+"/"+strings.Repeat("x", longestPath), SocketConfig{Group: -1}); err == nil || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("a longer path than can be connected to: %v", err)
+	}
 	if entries, err := os.ReadDir(path[:len(path)-2]); err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}

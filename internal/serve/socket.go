@@ -32,6 +32,9 @@ const probeTime = time.Second
 // before its permissions are set. Errors are the system's, without the path, and
 // [ErrAnswered].
 func ListenUnix(path string, c SocketConfig) (*Listener, error) {
+	if n := len(path) - longestPath; n > 0 {
+		return nil, tooLong(n) // nobody could connect
+	}
 	if err := vacant(path); err != nil {
 		return nil, err
 	}
@@ -42,8 +45,8 @@ func ListenUnix(path string, c SocketConfig) (*Listener, error) {
 	}
 	defer os.RemoveAll(dir) // what is not moved is not needed
 	made := filepath.Join(dir, "s")
-	if len(made) > longestPath {
-		return nil, fmt.Errorf("its path is too long by %d bytes", len(made)-longestPath)
+	if n := len(made) - longestPath; n > 0 {
+		return nil, tooLong(n)
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
 	if err != nil {
@@ -75,6 +78,8 @@ func ListenUnix(path string, c SocketConfig) (*Listener, error) {
 	}
 	return &Listener{Listener: &socket{UnixListener: l, path: path, mine: mine}, Kind: Unix}, nil
 }
+
+func tooLong(n int) error { return fmt.Errorf("its path is too long by %d bytes", n) }
 
 // vacant returns why a path can't be that of a new socket.
 func vacant(path string) error {
