@@ -35,8 +35,20 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 				return
 			}
 		}
+		if crossSite(r) {
+			refuse(w, http.StatusForbidden, "the request comes from a page of another site")
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// crossSite reports whether a browser says that a page of another site asks without an
+// Origin, as for a picture or a script: it could not read the answer, but take up
+// readers. A link that leads here is none.
+func crossSite(r *http.Request) bool {
+	h := r.Header
+	return h.Get("Origin") == "" && h.Get("Sec-Fetch-Site") == "cross-site" && h.Get("Sec-Fetch-Mode") != "navigate"
 }
 
 // hostOf returns the host of host:port, or of a host alone.

@@ -282,6 +282,36 @@ func TestForeign(t *testing.T) {
 	}
 }
 
+// So are those that a browser sends for a page of another site without an Origin, but not
+// a link that leads here.
+func TestCrossSite(t *testing.T) {
+	s, err := New(Config{Meters: []MeterConfig{live("sim")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := s.httpServer().Handler
+	for _, tt := range []struct {
+		site, mode, origin string
+		status             int
+	}{
+		{"cross-site", "no-cors", "", 403}, {"cross-site", "", "", 403}, {"cross-site", "navigate", "", 200}, {"same-origin", "cors", "", 200},
+		{"same-site", "no-cors", "", 200}, {"none", "navigate", "", 200}, {"cross-site", "cors", "http://localhost:3000", 200}, {"cross-site", "cors", "http://evil.example", 403},
+	} {
+		r := httptest.NewRequest("GET", "/api/v1/time", nil)
+		r.Host = "localhost"
+		r.Header.Set("Sec-Fetch-Site", tt.site)
+		r.Header.Set("Sec-Fetch-Mode", tt.mode)
+		if tt.origin != "" {
+			r.Header.Set("Origin", tt.origin)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != tt.status {
+			t.Errorf("%+v: %d %s", tt, w.Code, w.Body)
+		}
+	}
+}
+
 // Over TLS a login is asked for, sets marks by its name, and a new configuration comes
 // without cutting readers.
 func TestTLS(t *testing.T) {
