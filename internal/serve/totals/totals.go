@@ -108,7 +108,15 @@ func (t *Totals) gap(from, to time.Time) {
 		from = reached
 	}
 	if to.After(from) {
-		t.lost += to.Sub(from)
+		lost := to.Sub(from)
+		if passed := time.Since(t.arrived); lost > passed+clockSet {
+			lost = passed
+		}
+		t.lost += lost
 		t.reached = to
 	}
 }
+
+// clockSet is by how much a gap has to be longer than the time that went by for it to
+// be the clock that was set, perhaps by years.
+const clockSet = time.Minute

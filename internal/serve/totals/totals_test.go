@@ -206,3 +206,25 @@ func TestEventsMakeNoGarbage(t *testing.T) {
 		t.Errorf("an event makes %v allocations", n)
 	}
 }
+
+// A clock that is set forward makes a gap of times, but not of what was measured.
+func TestClockSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := totals.New()
+		begin := time.Now()
+		window := func(at time.Time) { feed(t, to, measuretest.Windows(at, 1, 20*time.Millisecond, 100)...) }
+		window(begin)
+		time.Sleep(2 * time.Second)
+		feed(t, to, measuretest.Gap(begin.Add(20*time.Millisecond), 20*365*24*time.Hour, 0))
+		window(begin.Add(20*time.Millisecond + 20*365*24*time.Hour))
+		if got := to.Snapshot().Lost; got != 2*time.Second {
+			t.Errorf("%v were lost, want 2 s", got)
+		}
+		time.Sleep(10 * time.Minute)
+		at := begin.Add(40*time.Millisecond + 20*365*24*time.Hour)
+		feed(t, to, measuretest.Gap(at, 10*time.Minute, 0))
+		if got := to.Snapshot().Lost; got != 2*time.Second+10*time.Minute {
+			t.Errorf("%v were lost, want 10 min more", got)
+		}
+	})
+}
