@@ -156,6 +156,7 @@ var advices = []advice{
 	when(client.ErrCertificate, "give the certificate of who signed it by --ca-file FILE"),
 	when(client.ErrOpenNetrc, "`chmod 600` it"),
 	when(client.ErrNoServer, "check the address; `powerspy serve` is the server"),
+	when(client.ErrSilent, "check that `powerspy serve` runs there, and the way to it"),
 	when(client.ErrNoMeters, "start it with --device METER"),
 	when(client.ErrNothing, "check with `powerspy watch`, or on its page, that it measures"),
 	when(client.ErrUnreachable, "check that `powerspy serve` runs there, and listens on that address"),

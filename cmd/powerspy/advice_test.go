@@ -103,6 +103,7 @@ func TestAdvice(t *testing.T) {
 		{kind(meter.ErrNotReady, client.ErrCertificate), "--ca-file FILE"},
 		{client.ErrOpenNetrc, "`chmod 600` it"},
 		{kind(meter.ErrNoAnswer, client.ErrNoServer), "`powerspy serve` is the server"},
+		{kind(meter.ErrNoAnswer, client.ErrSilent), "the way to it"},
 		{kind(meter.ErrNoAnswer, client.ErrNoMeters), "--device METER"},
 		{kind(meter.ErrNoAnswer, client.ErrNothing), "`powerspy watch`"},
 		{kind(meter.ErrNotFound, fmt.Errorf("%w: %w", client.ErrUnreachable, syscall.ECONNREFUSED)), "`powerspy serve` runs there"},

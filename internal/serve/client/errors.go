@@ -43,6 +43,9 @@ var (
 	// ErrNoServer: what answers is no powerspy serve.
 	ErrNoServer = errors.New("what answers is not powerspy serve")
 
+	// ErrSilent: somebody listens there, and does not answer.
+	ErrSilent = errors.New("it does not answer in time")
+
 	// ErrNoMeters: the server has no meter.
 	ErrNoMeters = errors.New("the server has no meter")
 )
@@ -133,8 +136,16 @@ func explain(op string, err error) error {
 		e.Kind, e.Err = meter.ErrNotReady, fmt.Errorf("%w: %w", ErrForbidden, err)
 	case dialled:
 		e.Kind, e.Err = meter.ErrNotFound, fmt.Errorf("%w: %w", ErrUnreachable, err)
+	case timedOut(err):
+		e.Err = ErrSilent
 	}
 	return e
+}
+
+// timedOut reports whether an answer was waited for in vain.
+func timedOut(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
 }
 
 // why returns the reason for people alone.

@@ -71,7 +71,7 @@ func broke(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("the connection to the server was silent for %v", quiet)
 	case errors.Is(err, record.ErrFormat):
-		return fmt.Errorf("what the server tells can't be read: %w", err)
+		return fmt.Errorf("what the server tells can't be read: %v", err) //nolint:errorlint // it is no file that was given
 	}
 	return errors.New("the connection to the server broke")
 }

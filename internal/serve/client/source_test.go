@@ -711,3 +711,35 @@ func TestBusyServer(t *testing.T) {
 		}
 	})
 }
+
+// TestSilentServer: somebody listens there, and never answers.
+func TestSilentServer(t *testing.T) {
+	for _, path := range []string{api.Meters, api.Clock, "/events"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.handler = only(path, func(_ http.ResponseWriter, r *http.Request) bool {
+				<-r.Context().Done()
+				return true
+			})
+			begun := time.Now()
+			_, err := w.open(t.Context(), Config{})
+			if !errors.Is(err, ErrSilent) || !errors.Is(err, meter.ErrNoAnswer) {
+				t.Errorf("%s: %v", path, err)
+			}
+			if took := time.Since(begun); took > time.Minute {
+				t.Errorf("%s: it took %v", path, took)
+			}
+		})
+	}
+}
+
+// TestNonsense: what a server tells is no file that somebody has given.
+func TestNonsense(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.lines = []string{"nonsense\n"}
+		if _, err := w.open(t.Context(), Config{}); err == nil || errors.Is(err, record.ErrFormat) || !strings.Contains(err.Error(), "what the server tells can't be read: line 2") {
+			t.Error(err)
+		}
+	})
+}
