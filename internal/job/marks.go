@@ -32,6 +32,10 @@ const (
 // waited for.
 const lastMarks = 50 * time.Millisecond
 
+// pipeSize bounds what is taken after that, in bytes: as much as a pipe of a user
+// may hold (pipe(7), pipe-max-size).
+const pipeSize = 1 << 20
+
 // Marks is a named pipe that takes the marks of a job: lines of a name, or of
 // nothing, which ends a phase, and perhaps the UNIX time after a tab.
 type Marks struct {
@@ -112,9 +116,35 @@ func (m *Marks) read() {
 		n, err := m.pipe.Read(buf)
 		m.split(time.Now(), buf[:n])
 		if err != nil {
-			return // the deadline of Close
+			m.drain(buf) // it is the deadline of Close
+			return
 		}
 	}
+}
+
+// drain takes what is left in the pipe. On a busy machine much may be.
+func (m *Marks) drain(buf []byte) {
+	if err := m.pipe.SetReadDeadline(time.Time{}); err != nil {
+		return
+	}
+	conn, err := m.pipe.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = conn.Read(func(fd uintptr) bool { // fails for a closed file only
+		for left := pipeSize; left > 0; {
+			n, err := unix.Read(int(fd), buf)
+			if err == unix.EINTR {
+				continue
+			}
+			if n <= 0 {
+				break
+			}
+			m.split(time.Now(), buf[:n])
+			left -= n
+		}
+		return true
+	})
 }
 
 // maxMark is the longest line: a name and a time.
