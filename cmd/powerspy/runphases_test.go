@@ -68,10 +68,10 @@ int main(void) {
 `
 )
 
-// busy is the energy in J of a window at the largest step of these loads. U is of
+// aWindow is the energy in J of a window at the largest step of these loads. U is of
 // about 95 %, and of links, not of a machine that leaves a process waiting: whether
 // it holds is tested in simulated time.
-const busy = 80 * 0.02
+const aWindow = 80 * 0.02
 
 // A level is a power in W from a moment on, in UNIX seconds.
 type level struct{ from, power float64 }
@@ -152,7 +152,7 @@ func TestRunPhases(t *testing.T) {
 			for _, p := range r.Phases {
 				names = append(names, p.Name)
 				truth := drew(drawn, p.Start, p.End)
-				if off := math.Abs(*p.Energy - truth); off > *p.U+busy || p.Coverage < 1 {
+				if off := math.Abs(*p.Energy - truth); off > *p.U+aWindow || p.Coverage < 1 {
 					t.Errorf("%s: %g J +- %g J, drew %g J", p.Name, *p.Energy, *p.U, truth)
 				}
 				if *p.U > 0.1*truth+2 {
@@ -162,7 +162,7 @@ func TestRunPhases(t *testing.T) {
 			if got := strings.Join(names, " "); got != "PRINTED command pipe" {
 				t.Errorf("phases %q", got)
 			}
-			if truth := drew(drawn, r.Start, r.End); math.Abs(*r.Energy-truth) > *r.U+busy {
+			if truth := drew(drawn, r.Start, r.End); math.Abs(*r.Energy-truth) > *r.U+aWindow {
 				t.Errorf("%g J +- %g J, drew %g J", *r.Energy, *r.U, truth)
 			}
 		})
@@ -188,7 +188,7 @@ func TestRunNet(t *testing.T) {
 	}
 	r := runResult(t, filepath.Join(dir, "run.json"))
 	want := drew(levels(t, filepath.Join(dir, "log"), level{power: 50}), r.Start, r.End) - 50*(r.End-r.Start)
-	if off := math.Abs(*r.Net - want); off > *r.NetU+busy || want < 25 {
+	if off := math.Abs(*r.Net - want); off > *r.NetU+aWindow || want < 25 {
 		t.Errorf("%g J +- %g J above the idle machine, drew %g J", *r.Net, *r.NetU, want)
 	}
 }
