@@ -22,8 +22,8 @@ type Arrival struct {
 	// one. Their windows are among Window.LeftOut where that is known.
 	Damaged int
 
-	// Window is its place in time, as the stream yields it: with
-	// StreamConfig.Live as it was known at once.
+	// Window is its place in time, as the stream yields it unless it is surplus:
+	// with StreamConfig.Live as it was known at once.
 	Window timebase.Window
 }
 

@@ -121,8 +121,13 @@ const bridgeable = 200 * time.Millisecond
 // neighbours, once and here, for all readings to agree.
 func (p *placer) yield(w *timebase.Window, f *frame) {
 	p.observe(w, f)
-	if f.first {
+	switch {
+	case f.first:
 		// Its end is known, and nothing else.
+		return
+	case w.Surplus:
+		// What stands in its place was given out, a gap or a bridged window.
+		p.quality.surplus(w.Length)
 		return
 	}
 	now := Window{

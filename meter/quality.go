@@ -37,6 +37,13 @@ const (
 	comparable = 10 * time.Second
 )
 
+// surplus takes in a window that has no place: it counts as longer than the time
+// that there is for it.
+func (q *quality) surplus(length time.Duration) {
+	q.minute.lengths += length
+	q.trial.lengths += length
+}
+
 // add takes in a window and how many were left out before it. What a person
 // should know of it is returned with ok.
 func (q *quality) add(w *Window, leftOut int) (st Status, ok bool) {

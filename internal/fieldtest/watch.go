@@ -86,12 +86,27 @@ func (w *watcher) arrival(a *meter.Arrival) {
 	case 0:
 		w.start.After, w.start.First = float64(a.Sent.Microseconds())/1000, f.Counts
 	default:
+		if a.Window.Surplus {
+			w.takeBack()
+		}
 		f.Window = w.frames[n-1].Window + 1 + a.Window.LeftOut
 		if n == 1 {
 			w.start.Second = f.Counts
 		}
 	}
 	w.frames, w.hertz = append(w.frames, f), append(w.hertz, a.Window.Frequency)
+}
+
+// takeBack takes back the last window that was told to be left out.
+func (w *watcher) takeBack() {
+	for i := len(w.frames) - 1; i > 0; i-- {
+		if w.frames[i].Window > w.frames[i-1].Window+1 {
+			for j := range w.frames[i:] {
+				w.frames[i+j].Window--
+			}
+			return
+		}
+	}
 }
 
 // mains returns the mean frequency of the mains over the second half of the

@@ -68,11 +68,14 @@ func shareOver(frames []frame, errs []float64, limit, from, to float64) float64 
 }
 
 // leftOut returns how many windows were left out by what a filter says, between
-// two times.
+// two times: surplus ones were told although they were not.
 func leftOut(frames []frame, windows []Window, from, to float64) (n int) {
 	for i, w := range windows {
 		if frames[i].end >= from && frames[i].end < to {
 			n += w.LeftOut
+			if w.Surplus {
+				n--
+			}
 		}
 	}
 	return n
@@ -387,6 +390,12 @@ func checkContiguous(t *testing.T, name string, frames []frame, windows []Window
 		var before Window
 		if i > 0 {
 			before = windows[i-1]
+		}
+		if w.Surplus {
+			if !w.Start.Equal(before.End) || !w.End.Equal(before.End) || w.LeftOut != 0 {
+				t.Fatalf("%s window %d is surplus: %+v", name, i, w)
+			}
+			continue
 		}
 		switch {
 		case !w.End.After(w.Start):

@@ -33,7 +33,8 @@ func FuzzFilter(f *testing.F) {
 		var before, settled Window
 		count := 0
 		check := func(w, before Window, name string) {
-			if w.Start.Before(before.End) || !w.End.After(before.End) || w.End.Before(w.Start) {
+			room := w.End.Sub(before.End)
+			if w.Start.Before(before.End) || w.End.Before(w.Start) || w.Surplus != (room == 0) || !w.Surplus && room < w.Length*2/5 && !before.End.IsZero() {
 				t.Fatalf("%s window from %v to %v after %v", name, w.Start, w.End, before.End)
 			}
 			if w.LeftOut < 0 || w.Error < 0 || w.Length <= 0 || !(w.Frequency > 0) {

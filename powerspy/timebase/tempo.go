@@ -68,10 +68,10 @@ func (t *tempo) add(gap, nominal float64, k kind) {
 
 // Suspect returns an error, of no type of its own, if frames come faster than
 // windows of the Config's number of periods can end by its frequency and 0.5 %
-// more; it takes some seconds to be sure. Windows given out then overlap, or
-// are squeezed. The meter should be asked for its frequency again, and a filter
-// made anew. Frames that come too slowly are never suspect: of their windows some
-// were left out.
+// more; it takes some seconds to be sure. Some of the windows given out then are
+// surplus. The meter should be asked for its frequency again, and a filter made
+// anew. Frames that come too slowly are never suspect: of their windows some were
+// left out.
 func (f *Filter) Suspect() error {
 	t := &f.tempo
 	if t.over < max(overWindows*f.nominal, overTime) || t.time < surely || t.frames*f.nominal*(1-maxDeviation) < t.time {

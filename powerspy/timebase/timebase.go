@@ -15,11 +15,17 @@ import (
 
 // A Window is the place in time of the averaging window that one frame closed.
 type Window struct {
-	// Start and End never go back, End always grows, and none is after the
-	// arrival of the frame. Start is End of the window before, or one Length
-	// before End if windows were left out between the two, as it is for the first.
-	// Both carry the monotonic clock if the arrivals do.
+	// Start and End never go back, none is after the arrival of the frame, and they
+	// are at least about half a Length apart but for the first window. Start is End
+	// of the window before, or one Length before End if windows were left out between
+	// the two, as it is for the first. Both carry the monotonic clock if the
+	// arrivals do.
 	Start, End time.Time
+
+	// Surplus says that the window has no place: more windows were told to be left
+	// out than were, since frames were later than any before, and so its place
+	// is that of one of them. Start and End are then both End of the window before.
+	Surplus bool
 
 	// Length is the best knowledge of the true length of a window: the factor
 	// between its mean power and its energy. End minus Start is a poorer one,
@@ -28,8 +34,9 @@ type Window struct {
 
 	// LeftOut is how many windows are missing between the one before and this
 	// one: the meter left them out, or their frames were damaged. It is 0 for the
-	// first. The sum of Length times one more than LeftOut agrees with the time
-	// from End to End but for what a later window corrects.
+	// first. The sum of Length times one more than LeftOut, without windows that are
+	// surplus, agrees with the time from End to End but for what a later window
+	// corrects.
 	LeftOut int
 
 	// Error is the standard error of End, save for the constant part of the
