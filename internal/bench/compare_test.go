@@ -114,6 +114,32 @@ func TestRemarks(t *testing.T) {
 	}
 }
 
+// TestOutliersByChance: of few runs without any outlier, one is told in no more than
+// about 1 of 100 benches; one that is far off is told.
+func TestOutliersByChance(t *testing.T) {
+	const benches = 4000
+	rng := rand.New(rand.NewPCG(3, 4))
+	for n := 2; n <= 10; n++ {
+		told := 0
+		for range benches {
+			energies := make([]float64, n)
+			for i := range energies {
+				energies[i] = 100 + rng.NormFloat64()
+			}
+			if s := bench.Summarize(series("a", energies...), bench.Energy); len(s.Outliers) > 0 {
+				told++
+			}
+		}
+		if share := float64(told) / benches; share > 0.017 {
+			t.Errorf("of %d runs one is an outlier in %.1f %% of the benches", n, 100*share)
+		}
+	}
+	s := bench.Summarize(series("a", 100, 101, 99, 100.5, 99.5, 150), bench.Energy)
+	if len(s.Outliers) != 1 || s.Outliers[0].Run != 5 {
+		t.Errorf("of six runs one is far off, and %v is told", s.Outliers)
+	}
+}
+
 // TestCompareMethods: where logarithms or ratios say nothing, another method does, and
 // says so.
 func TestCompareMethods(t *testing.T) {

@@ -69,6 +69,10 @@ const (
 	// outlierScore is 10 standard deviations in median absolute deviations.
 	outlierScore = 1.4826 * 10
 
+	// leastForOutliers is from how many runs on chance alone makes an outlier in no more
+	// than about 1 of 100 benches: of three runs it makes one in 11 of 100.
+	leastForOutliers = 6
+
 	// fewRuns say nothing of a drift or a first run.
 	fewRuns = 5
 
@@ -104,7 +108,9 @@ func Summarize(s *Series, q Quantity) Statistics {
 	u, freedom := combine(t.Deviation/math.Sqrt(n), n-1, of.systematic())
 	half := factor(freedom) * u
 	t.Interval = Interval{t.Mean - half, t.Mean + half}
-	t.Outliers = outliers(&of)
+	if t.Runs >= leastForOutliers {
+		t.Outliers = outliers(&of)
+	}
 	if t.Runs >= fewRuns {
 		t.Drift = trend(s, &of, t.Mean)
 		t.First = first(of.values)
