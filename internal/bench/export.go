@@ -196,7 +196,8 @@ func withInterval(t *Statistics) string {
 		return digits(t.Mean, math.NaN())
 	}
 	half := (t.Interval.High - t.Interval.Low) / 2
-	return digits(t.Mean, half) + " ± " + digits(half, half)
+	d := figures.Decimals(t.Mean, half)
+	return fmt.Sprintf("%.*f ± %.*f", d, t.Mean, d, half)
 }
 
 func ratioText(c *Comparison) string {

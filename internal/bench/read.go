@@ -146,7 +146,7 @@ func (j *seriesJSON) series(base *Baseline) (Series, error) {
 	for i, took := range j.Times {
 		r := Run{
 			Round: rounds(i, i), Start: time.Time(starts(i, result.Moment{})), Executions: max(executions(i, 1), 1),
-			Duration: duration(took), User: duration(user(i, of(j.User))), System: duration(system(i, of(j.System))), MaxRSS: memory(i, 0),
+			Duration: duration(took), User: duration(user(i, of(j.User))), System: duration(system(i, of(j.System))), MaxRSS: of(memory(i, nil)),
 			ExitCode: Killed, Energy: value(energy(i, nil)), Net: value(net(i, nil)), Power: value(power(i, nil)),
 			Coverage: coverage(i, 1), Windows: windows(i, 0), Bridged: bridged(i, 0),
 			Uncertainty: measure.Uncertainty{
@@ -184,7 +184,7 @@ func (j *seriesJSON) series(base *Baseline) (Series, error) {
 }
 
 // of returns a number, 0 where there is none.
-func of(p *float64) float64 {
+func of[T float64 | int64](p *T) T {
 	if p == nil {
 		return 0
 	}

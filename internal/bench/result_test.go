@@ -132,8 +132,8 @@ func TestHyperfine(t *testing.T) {
 			Min        float64
 			Max        float64
 			Times      []float64
-			Memory     []uint64 `json:"memory_usage_byte"`
-			Codes      []*int   `json:"exit_codes"`
+			Memory     []*uint64 `json:"memory_usage_byte"`
+			Codes      []*int    `json:"exit_codes"`
 			Parameters map[string]string
 			Energy     struct {
 				Mean        float64
@@ -168,10 +168,13 @@ func TestHyperfine(t *testing.T) {
 	}
 	a, c := o.Results[0], o.Results[1]
 	if a.Command != "a" || a.Mean != 3 || a.Stddev == nil || *a.Stddev != 0 || a.Median != 3 || a.Min != 3 || a.Max != 3 || !slices.Equal(a.Times, []float64{3, 3, 3}) ||
-		len(a.Memory) != 3 || len(a.Codes) != 3 || *a.Codes[0] != 0 || a.Parameters["n"] != "1" {
+		len(a.Codes) != 3 || *a.Codes[0] != 0 || a.Parameters["n"] != "1" {
 		t.Errorf("hyperfine's keys: %+v", a)
 	}
-	if len(c.Memory) != 0 {
+	if len(a.Memory) != 3 || a.Memory[0] != nil || a.Memory[1] == nil || *a.Memory[1] != 1<<20 {
+		t.Errorf("memory that is known of one run: %v", a.Memory)
+	}
+	if c.Memory != nil || strings.Count(b.String(), `"memory_usage_byte"`) != 2 {
 		t.Errorf("memory that is not known: %v", c.Memory)
 	}
 	if e := a.Energy; e.Mean != 12 || *e.Stddev != 2 || math.Abs(e.CI95[1]-12-2*4.302653/math.Sqrt(3)) > 1e-5 || !slices.Equal(e.Values, []float64{10, 12, 14}) || len(e.Uncertainty) != 3 {

@@ -24,6 +24,24 @@ func known() *bench.Result {
 	return r
 }
 
+// TestTableDigits: a mean and half of its interval have the same decimals, also where
+// that is next to nothing.
+func TestTableDigits(t *testing.T) {
+	r := &bench.Result{Reference: -1, Series: []bench.Series{*series("a", 300, 300.00002, 300.00001)}}
+	var b strings.Builder
+	if err := (&bench.Table{Result: r}).Markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`\d\.(\d+) ± \d+\.(\d+)`).FindAllStringSubmatch(b.String(), -1) {
+		if len(m[1]) != len(m[2]) {
+			t.Errorf("%q", m[0])
+		}
+	}
+	if !strings.Contains(b.String(), "300.0000 ± 0.0000") {
+		t.Errorf("the energy is not there: %s", b.String())
+	}
+}
+
 func TestTables(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

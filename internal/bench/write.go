@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"slices"
 
 	"powerspy2/internal/harmless"
 	"powerspy2/internal/result"
@@ -43,7 +42,7 @@ type seriesJSON struct {
 	Min        *float64          `json:"min"`
 	Max        *float64          `json:"max"`
 	Times      []float64         `json:"times"`
-	Memory     []int64           `json:"memory_usage_byte,omitempty"`
+	Memory     []*int64          `json:"memory_usage_byte"` // null: not known of a run, or of any
 	ExitCodes  []*int            `json:"exit_codes"`
 	Parameters map[string]string `json:"parameters,omitempty"`
 
@@ -199,12 +198,17 @@ func seriesOf(s *Series, net bool) seriesJSON {
 		j.Net = statisticsOf(s, Net)
 	}
 	var user, system running
+	known := false // how much memory one of the runs took
 	for i := range s.Runs {
 		r := &s.Runs[i]
 		user.add(r.User.Seconds())
 		system.add(r.System.Seconds())
 		j.Times = append(j.Times, r.Duration.Seconds())
-		j.Memory = append(j.Memory, r.MaxRSS)
+		var memory *int64
+		if r.MaxRSS > 0 {
+			memory, known = &r.MaxRSS, true
+		}
+		j.Memory = append(j.Memory, memory)
 		var code *int
 		if r.ExitCode != Killed {
 			code = &r.ExitCode
@@ -225,8 +229,8 @@ func seriesOf(s *Series, net bool) seriesJSON {
 		p.Resolution = append(p.Resolution, u.Resolution)
 		p.Meter = append(p.Meter, u.Meter)
 	}
-	if slices.Max(j.Memory) == 0 {
-		j.Memory = nil // not known of any
+	if !known {
+		j.Memory = nil // hyperfine's readers take null for all, but not in the list
 	}
 	j.User, j.System = result.Number(user.value()), result.Number(system.value())
 	return j
