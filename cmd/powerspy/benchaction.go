@@ -53,7 +53,10 @@ func (a *app) bench(c *cli.Context) error {
 		told = io.Discard
 	}
 	_, terr := io.WriteString(told, style.text(p, r))
-	eerr := a.export(p, r)
+	var eerr error
+	if hasRuns(r) {
+		eerr = a.export(p, r) // otherwise files of an earlier bench are worth more
+	}
 	if err != nil && eerr != nil {
 		a.env.warn("%s", sentence(eerr))
 	}
@@ -63,6 +66,10 @@ func (a *app) bench(c *cli.Context) error {
 		}
 	}
 	return benchStatus(r)
+}
+
+func hasRuns(r *bench.Result) bool {
+	return slices.ContainsFunc(r.Series, func(s bench.Series) bool { return len(s.Runs) > 0 })
 }
 
 // benchStatus is how a bench ended that nothing failed in.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"powerspy2/internal/bench"
@@ -17,6 +18,12 @@ import (
 func (a *app) benchCompare(c *cli.Context) error {
 	if len(c.Args()) > 0 {
 		return c.Usagef("--%s takes two files, and no command", compareFlag)
+	}
+	for _, f := range c.Command.Flags {
+		every := slices.ContainsFunc(a.globalFlags(), func(g *cli.Flag) bool { return g.Name == f.Name })
+		if c.IsTyped(f.Name) && f.Name != compareFlag && !every {
+			return c.Usagef("--%s runs nothing, and takes no --%s", compareFlag, f.Name)
+		}
 	}
 	files := cli.Values(c, compareFlag)
 	var results [2]bench.Result
@@ -60,6 +67,9 @@ func daysText(first, second string, d bench.Days) string {
 	}
 	for _, name := range d.Missing {
 		fmt.Fprintf(&b, "  %s: only one of them has it\n", harmless.Text(name))
+	}
+	if len(d.Comparisons) == 0 {
+		b.WriteString("No command is in both: commands are compared by their names, which bench -n gives.\n")
 	}
 	for _, text := range d.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", text)

@@ -2,6 +2,9 @@ package main
 
 import (
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"powerspy2/internal/bench"
@@ -27,7 +30,7 @@ var exportKinds = []exportKind{
 }
 
 func writeBenchPage(t *bench.Table, w io.Writer) error {
-	page := report.Report{Made: time.Now(), Zone: time.Local, Tool: t.Result.Tool, Benches: []report.Bench{{Result: t.Result}}}
+	page := report.Report{Made: time.Now(), Zone: time.Local, Tool: toolVersion(), Benches: []report.Bench{{Result: t.Result}}}
 	return page.HTML(w)
 }
 
@@ -51,16 +54,11 @@ type export struct {
 // parseExports reads the flags, and says what could not be written.
 func parseExports(c *cli.Context) ([]export, error) {
 	var list []export
-	by := map[string]string{}
 	for _, k := range exportKinds {
 		name := c.String(k.flag())
 		if name == "" {
 			continue
 		}
-		if other := by[name]; other != "" && name != standardOutput {
-			return nil, c.Usagef("--%s and --%s have the same file", other, k.flag())
-		}
-		by[name] = k.flag()
 		f := newFile{name: name, force: true}
 		if err := f.check(); err != nil {
 			return nil, err
@@ -68,6 +66,44 @@ func parseExports(c *cli.Context) ([]export, error) {
 		list = append(list, export{k, f})
 	}
 	return list, nil
+}
+
+// checkFiles refuses one file for two purposes: the later one would destroy what the
+// earlier one wrote, or what commands read. Commands may write to the same file.
+func (p *benchPlan) checkFiles(c *cli.Context) error {
+	type use struct{ flag, name string }
+	uses := []use{{inputFlag, p.input}, {recordFlag, c.String(recordFlag)}}
+	for _, where := range p.output {
+		if !slices.Contains(outputPolicy{}.Words(), where) {
+			uses = append(uses, use{outputFlag, where})
+		}
+	}
+	for _, e := range p.exports {
+		uses = append(uses, use{e.flag(), e.file.name})
+	}
+	for i, u := range uses {
+		for _, other := range uses[:i] {
+			if u.flag != other.flag && sameFile(u.name, other.name) {
+				return c.Usagef("--%s and --%s have the same file", other.flag, u.flag)
+			}
+		}
+	}
+	return nil
+}
+
+// sameFile says whether two paths lead to one regular file, which may not be there yet.
+func sameFile(a, b string) bool {
+	if a == "" || b == "" || a == standardOutput || b == standardOutput {
+		return false
+	}
+	x, xerr := os.Stat(a)
+	y, yerr := os.Stat(b)
+	if xerr == nil && yerr == nil {
+		return x.Mode().IsRegular() && os.SameFile(x, y)
+	}
+	first, err := filepath.Abs(a)
+	second, other := filepath.Abs(b)
+	return err == nil && other == nil && first == second
 }
 
 // export writes the files of a result. The error is the first one; the others are

@@ -90,8 +90,10 @@ func (a *app) parseBench(c *cli.Context) (*benchPlan, error) {
 		}
 	}
 	p.style = c.String(styleFlag)
-	p.exports, err = parseExports(c)
-	return p, err
+	if p.exports, err = parseExports(c); err != nil {
+		return nil, err
+	}
+	return p, p.checkFiles(c)
 }
 
 // benchKeep is for how long each window is remembered: a run is evaluated soon after

@@ -74,7 +74,11 @@ func (s *benchStyle) text(p *benchPlan, r *bench.Result) string {
 		b.WriteString("\n")
 	}
 	if n == 0 {
-		b.WriteString("no run was completed\n")
+		b.WriteString("no run was completed")
+		if len(p.exports) > 0 {
+			b.WriteString(", so nothing is exported")
+		}
+		b.WriteString("\n")
 		return b.String()
 	}
 	s.comparison(&b, p, r)
