@@ -21,7 +21,9 @@ set -euo pipefail
 . "$(dirname -- "$0")/lib.bash"
 cd "$ROOT"
 
-go_test=(go test -v -vet=off) race=() # scripts/lint.sh looks
+# Results are told behind a mark, so that they are not taken for what tests print.
+readonly MARK=$'\x16'
+go_test=(go test -v=test2json -vet=off) race=() # scripts/lint.sh looks
 if [[ ${1-} == --race ]]; then
 	race=(-race)
 	shift
@@ -49,7 +51,8 @@ tests() {
 	local dir=$1
 	shift
 	(cd "$dir" && "${go_test[@]}" "${race[@]}" "$@") 2>&1 | tee -a "$log" |
-		grep --line-buffered -avE '^(=== (RUN|PAUSE|CONT|NAME)| *--- PASS|PASS$|ok .*\[no tests to run\]|\?)' || true
+		grep --line-buffered -avE "^($MARK(=== (RUN|PAUSE|CONT|NAME)| *--- PASS|PASS\$)|ok .*\[no tests to run\]|\?)" |
+		sed -u "s/^$MARK//" || true
 	[[ ${PIPESTATUS[0]} == 0 ]] || status=1
 }
 
@@ -70,10 +73,10 @@ else
 fi
 
 count() { grep -acE "$1" "$log" || true; }
-passed=$(count '^ *--- PASS')
-failed=$(count '^ *--- FAIL|^FAIL.*\[(build|setup) failed\]|^panic: ')
-skipped=$(count '^ *--- SKIP')
-if ((skipped)); then grep -aE '^ *--- SKIP' "$log" >&2; fi
+passed=$(count "^$MARK *--- PASS")
+failed=$(count "^$MARK *--- FAIL|^FAIL.*\[(build|setup) failed\]|^panic: ")
+skipped=$(count "^$MARK *--- SKIP")
+if ((skipped)); then grep -aE "^$MARK *--- SKIP" "$log" >&2; fi
 failed=$((failed + skipped))
 if ((failed == 0 && (status != 0 || passed == 0))); then failed=1; fi
 printf '%d passed, %d failed\n' "$passed" "$failed"
