@@ -4,7 +4,7 @@
 # usage: scripts/test.sh [--race] [ARGUMENT of go test]...
 #
 #   --race    with the race detector, which takes some three times as long; without arguments,
-#             TestAccuracy... of each package run without it
+#             TestAccuracy... of each package and internal/integration run without it
 #   --help    print this
 #
 # Without arguments it runs the tests of both modules, this one and internal/integration; the tests
@@ -64,10 +64,12 @@ if (($#)); then
 	tests . "$@"
 elif ((${#race[@]})); then
 	tests . -skip "$SIMULATIONS" ./...
-	for module in "${MODULES[@]:1}"; do tests "$module" ./...; done
 	race=()
+	export CGO_ENABLED=0 # as scripts/vm/test, so that packages are built once for both
 	mapfile -t simulating < <(git grep -lE "^func ${SIMULATIONS#^}" -- '*_test.go' ":!${MODULES[1]}" | xargs -n 1 dirname | sort -u)
 	tests . -run "$SIMULATIONS" "${simulating[@]/#/./}"
+	# They drive programs, which are others' or built without the detector all the same.
+	for module in "${MODULES[@]:1}"; do tests "$module" ./...; done
 else
 	for module in "${MODULES[@]}"; do tests "$module" ./...; done
 fi
