@@ -3,10 +3,10 @@ package serve
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/http"
 	"time"
 
+	"powerspy2/internal/result"
 	"powerspy2/internal/serve/api"
 	"powerspy2/record"
 )
@@ -66,11 +66,11 @@ func (m *Meter) span(from, to time.Time) *api.Span {
 	j := &api.Span{
 		Start: record.Seconds{Time: from}, End: record.Seconds{Time: to}, Duration: sp.Duration().Seconds(),
 		Coverage: sp.Coverage(), Windows: sp.Windows, Bridged: sp.Bridged,
-		PowerMean: known(sp.Power()), PowerMin: known(sp.PowerMin), PowerMax: known(sp.PowerMax),
+		PowerMean: result.Number(sp.Power()), PowerMin: result.Number(sp.PowerMin), PowerMax: result.Number(sp.PowerMax),
 		Gaps: []api.Gap{},
 	}
 	if sp.Covered > 0 {
-		j.Energy, j.Uncertainty = known(sp.Energy), known(sp.Uncertainty.Expanded())
+		j.Energy, j.Uncertainty = result.Number(sp.Energy), result.Number(sp.Uncertainty.Expanded())
 	}
 	if since := m.history.Since(); from.Before(since) {
 		j.Gaps = append(j.Gaps, api.Gap{
@@ -102,12 +102,4 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// known returns nil for what is no number.
-func known(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
 }

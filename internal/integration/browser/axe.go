@@ -33,6 +33,28 @@ func (p *Page) Violations() []string {
 	return Eval[[]string](p, `axe.run().then((r) => r.violations.map((v) => v.id + ": " + v.help + "; " + v.nodes.map((n) => n.html.slice(0, 200) + " " + n.failureSummary).join("; ")))`)
 }
 
+// Accessible fails the test where something keeps people from using the page: where
+// axe-core finds something in light or in dark, where the two have one background, or
+// where on a phone, as whose screen the page is shown then, it is wider than that.
+func (p *Page) Accessible() {
+	p.t.Helper()
+	backgrounds := map[string]bool{}
+	for _, scheme := range []string{"light", "dark"} {
+		p.Media("screen", scheme)
+		backgrounds[Eval[string](p, `getComputedStyle(document.body).backgroundColor`)] = true
+		for _, v := range p.Violations() {
+			p.t.Errorf("%s: %s", scheme, v)
+		}
+	}
+	if len(backgrounds) != 2 {
+		p.t.Errorf("light and dark have the background %v", backgrounds)
+	}
+	p.Size(360, 740)
+	if wide := Eval[int](p, `document.documentElement.scrollWidth`); wide > 360 {
+		p.t.Errorf("it is %d pixels wide on a phone", wide)
+	}
+}
+
 // axe returns axe-core's script out of the cache of scripts/test.sh.
 func axe() (string, error) {
 	cache := os.Getenv("XDG_CACHE_HOME")

@@ -351,21 +351,7 @@ func TestAccessible(t *testing.T) {
 	p.Wait(measures + ` && ` + events + `.includes("lost")`)
 	browser.Eval[bool](p, `(document.getElementById("minutes").open = true)`)
 	p.Wait(`document.querySelectorAll("#minutes tbody tr").length > 10`)
-	backgrounds := map[string]bool{}
-	for _, scheme := range []string{"light", "dark"} {
-		p.Media("screen", scheme)
-		backgrounds[browser.Eval[string](p, `getComputedStyle(document.body).backgroundColor`)] = true
-		for _, v := range p.Violations() {
-			t.Errorf("%s: %s", scheme, v)
-		}
-	}
-	if len(backgrounds) != 2 {
-		t.Errorf("light and dark have the background %v", backgrounds)
-	}
-	p.Size(360, 740)
-	if wide := browser.Eval[int](p, `document.documentElement.scrollWidth`); wide > 360 {
-		t.Errorf("it is %d pixels wide on a phone", wide)
-	}
+	p.Accessible()
 	if live := browser.Eval[string](p, `document.getElementById("spoken").getAttribute("role")`); live != "status" {
 		t.Errorf("what is spoken has the role %q", live)
 	}

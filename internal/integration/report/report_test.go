@@ -241,21 +241,7 @@ func TestAccessible(t *testing.T) {
 	p.Size(1200, 900)
 	p.Open("file://" + file)
 	p.Wait(drawn)
-	backgrounds := map[string]bool{}
-	for _, scheme := range []string{"light", "dark"} {
-		p.Media("screen", scheme)
-		backgrounds[browser.Eval[string](p, `getComputedStyle(document.body).backgroundColor`)] = true
-		for _, v := range p.Violations() {
-			t.Errorf("%s: %s", scheme, v)
-		}
-	}
-	if len(backgrounds) != 2 {
-		t.Errorf("light and dark have the background %v", backgrounds)
-	}
-	p.Size(360, 740)
-	if wide := browser.Eval[int](p, `document.documentElement.scrollWidth`); wide > 360 {
-		t.Errorf("it is %d pixels wide on a phone", wide)
-	}
+	p.Accessible()
 }
 
 // TestPrint: what only works on a screen is not printed, and a dark screen prints on
