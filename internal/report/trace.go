@@ -26,6 +26,10 @@ type point struct {
 
 func (p *point) mean() float64 { return p.energy / p.length }
 
+// rounding is what the times of a recording may be off that was written by a program
+// with 64-bit floats: those that tell UNIX seconds are a quarter of a microsecond apart.
+const rounding = time.Microsecond
+
 // firstGrid is the first length of merged points in windows.
 const firstGrid = 2
 
@@ -38,7 +42,10 @@ func (t *trace) add(w *meter.Window) {
 	}
 	if n := len(t.points); n > 0 {
 		last := &t.points[n-1]
-		if p.start > last.end {
+		switch off := p.start - last.end; {
+		case off.Abs() <= rounding:
+			p.start = last.end
+		case off > 0:
 			t.breaks++
 		}
 		if t.grid > 0 && t.same(last, &p) {
