@@ -226,12 +226,19 @@ func (p *benchPlan) parseCommands(c *cli.Context) error {
 	}
 	p.setup, p.cleanup = c.String("setup"), c.String("cleanup")
 	n := len(p.commands)
-	for flag, to := range map[string]*[]string{"prepare": &p.prepare, "conclude": &p.conclude, outputFlag: &p.output} {
-		for _, v := range cli.Values(c, flag) {
-			*to = append(*to, v.(string))
+	commands := fmt.Sprintf("the %d commands", n)
+	if p.reference == 0 {
+		commands += ", the reference among them"
+	}
+	for _, f := range []struct {
+		flag string
+		to   *[]string
+	}{{"prepare", &p.prepare}, {"conclude", &p.conclude}, {outputFlag, &p.output}} {
+		for _, v := range cli.Values(c, f.flag) {
+			*f.to = append(*f.to, v.(string))
 		}
-		if len(*to) > 1 && len(*to) != n {
-			return c.Usagef("--%s is given %d times; give it once, or for each of the %d commands%s", flag, len(*to), n, map[bool]string{true: ", the reference among them"}[p.reference == 0])
+		if given := len(*f.to); given > 1 && given != n {
+			return c.Usagef("--%s is given %d times; give it once, or for each of %s", f.flag, given, commands)
 		}
 	}
 	switch {
