@@ -168,11 +168,15 @@
 		}
 		const place = figure.querySelector(".plot");
 		let width = 0;
-		new ResizeObserver(() => {
+		// Again in the next frame: a picture with room for long names may make the page higher
+		// and, by a scroll bar, this place narrower, which a browser tells on the console.
+		const draw = () => {
 			if (place.clientWidth === width) return;
 			width = place.clientWidth;
 			benchPictures[kind](place, data.benches[index]);
-		}).observe(place);
+		};
+		draw();
+		new ResizeObserver(() => requestAnimationFrame(draw)).observe(place);
 	}
 	document.documentElement.dataset.drawn = "true";
 })();
