@@ -107,7 +107,10 @@ func column[T any](list []T, n int, what string, err *error) func(i int, otherwi
 }
 
 func (j *seriesJSON) series(base *Baseline) (Series, error) {
-	s := Series{Command: Command{Name: j.Command, Parameters: j.Parameters}, Repeated: max(j.Repeated, 0)}
+	s := Series{Command: Command{Name: j.Command}, Repeated: max(j.Repeated, 0)}
+	if len(j.Parameters) > 0 {
+		s.Parameters = j.Parameters
+	}
 	n := len(j.Times)
 	switch {
 	case n == 0:

@@ -44,7 +44,7 @@ type seriesJSON struct {
 	Times      []float64         `json:"times"`
 	Memory     []*int64          `json:"memory_usage_byte"` // null: not known of a run, or of any
 	ExitCodes  []*int            `json:"exit_codes"`
-	Parameters map[string]string `json:"parameters,omitempty"`
+	Parameters map[string]string `json:"parameters"`
 
 	Energy *statisticsJSON `json:"energy_J"`
 	Net    *statisticsJSON `json:"net_energy_J"`
@@ -193,6 +193,9 @@ func seriesOf(s *Series, net bool) seriesJSON {
 		Command: s.Name, Parameters: s.Parameters, Repeated: s.Repeated,
 		Mean: result.Number(t.Mean), Deviation: result.Number(t.Deviation), Median: result.Number(t.Median), Min: result.Number(t.Min), Max: result.Number(t.Max),
 		Energy: statisticsOf(s, Energy), Power: statisticsOf(s, Power),
+	}
+	if j.Parameters == nil {
+		j.Parameters = map[string]string{}
 	}
 	if net {
 		j.Net = statisticsOf(s, Net)
