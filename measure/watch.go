@@ -66,13 +66,23 @@ func (w *Watch) Flows(ctx context.Context) error {
 	return nil
 }
 
-// Settle waits until what happened by a moment was measured, for at most patience,
-// and returns whether it was.
+// Settle waits until what happened by a moment was measured, and returns whether it
+// was. It gives up when nothing was measured for patience: a server that was away tells
+// late what it has measured.
 func (w *Watch) Settle(ctx context.Context, moment time.Time, patience time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	_ = w.History.Wait(ctx, moment)
-	return !w.History.Reached().Before(moment)
+	for {
+		before := w.History.Reached()
+		limited, cancel := context.WithTimeout(ctx, patience)
+		_ = w.History.Wait(limited, moment)
+		cancel()
+		reached := w.History.Reached()
+		if !reached.Before(moment) {
+			return true
+		}
+		if ctx.Err() != nil || !reached.After(before) {
+			return false
+		}
+	}
 }
 
 // Stop ends the measurement, and returns what [Run] returned.
