@@ -216,6 +216,8 @@ func (a *app) runJob(c *cli.Context) (status int, err error) {
 			status = cmp.Or(status, ownFailure) // that of the job comes first
 		}
 	}()
+	var noticed notices
+	p.sinks = append(p.sinks, &noticed)
 	m, err := s.watchMeter(c.Context, &p.watchPlan, rec)
 	switch {
 	case err != nil && p.anyway && c.Context.Err() == nil:
@@ -244,6 +246,7 @@ func (a *app) runJob(c *cli.Context) (status int, err error) {
 		return startStatus(err), err
 	}
 	r.settle(c.Context)
+	noticed.warn(r)
 	rec.Job(r.recorded())
 	if err := a.writeResult(p, r); err != nil {
 		// The job's own status tells what became of the job.

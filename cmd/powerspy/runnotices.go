@@ -1,0 +1,42 @@
+package main
+
+import (
+	"sync"
+
+	"powerspy2/meter"
+)
+
+// mostNotices bounds what is noticed during a job.
+const mostNotices = 20
+
+// notices are a sink that keeps what a person should know of the meter, for the report:
+// the terminal is the command's.
+type notices struct {
+	mu   sync.Mutex
+	list []string
+}
+
+// Event implements measure.Sink.
+func (n *notices) Event(e *meter.Event) error {
+	if e.Kind != meter.StatusEvent || e.Status.Phase != meter.Noticed {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.list) < mostNotices {
+		n.list = append(n.list, e.Status.Text)
+	}
+	return nil
+}
+
+// End implements measure.Sink.
+func (*notices) End() error { return nil }
+
+// warn adds them to the warnings of a job.
+func (n *notices) warn(r *jobResult) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, text := range n.list {
+		r.warn("%s", text)
+	}
+}
