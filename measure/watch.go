@@ -67,8 +67,8 @@ func (w *Watch) Flows(ctx context.Context) error {
 }
 
 // Settle waits until what happened by a moment was measured, and returns whether it
-// was. It gives up when nothing was measured for patience: a server that was away tells
-// late what it has measured.
+// was. It gives up when nothing came for patience, which it looks at once in that time:
+// a server that was away tells late what it has measured.
 func (w *Watch) Settle(ctx context.Context, moment time.Time, patience time.Duration) bool {
 	for {
 		before := w.History.Reached()

@@ -1,11 +1,14 @@
 package measure_test
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"powerspy2/measure"
 	"powerspy2/measure/measuretest"
+	"powerspy2/meter"
 )
 
 // A remote is a source with the clock of another machine.
@@ -56,5 +59,49 @@ func TestWatchClock(t *testing.T) {
 		if h.ClockError != tt.want {
 			t.Errorf("%T: %v, want %v", tt.src, h.ClockError, tt.want)
 		}
+	}
+}
+
+// A tardy source yields an event each pause, until its context ends.
+type tardy struct {
+	measuretest.Source
+	pause time.Duration
+}
+
+func (s *tardy) Next() (meter.Event, error) {
+	select {
+	case <-time.After(s.pause):
+		return s.Source.Next()
+	case <-s.Context.Done():
+		return meter.Event{}, s.Context.Err()
+	}
+}
+
+// TestWatchSettles: what comes late is waited for while more of it comes, and what
+// no longer comes is not.
+func TestWatchSettles(t *testing.T) {
+	for _, tt := range []struct {
+		n       int // of the ten windows until the moment
+		settled bool
+		took    time.Duration
+	}{
+		{10, true, 10 * 1500 * time.Millisecond},
+		{5, false, 10 * time.Second}, // no window from 8 s to 10 s
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			start := time.Now()
+			src := &tardy{pause: 1500 * time.Millisecond}
+			src.Events, src.Context = measuretest.Windows(start, tt.n, 20*time.Millisecond, 10), ctx
+			w := measure.StartWatch(ctx, src, new(measure.History))
+			settled := w.Settle(ctx, start.Add(200*time.Millisecond), 2*time.Second)
+			if took := time.Since(start); settled != tt.settled || took != tt.took {
+				t.Errorf("%d windows: settled %v after %v, want %v after %v", tt.n, settled, took, tt.settled, tt.took)
+			}
+			cancel()
+			if _, err := w.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"sync"
 
+	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
 
@@ -24,7 +25,7 @@ func (n *notices) Event(e *meter.Event) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.list) < mostNotices {
-		n.list = append(n.list, e.Status.Text)
+		n.list = append(n.list, harmless.Text(e.Status.Text))
 	}
 	return nil
 }
