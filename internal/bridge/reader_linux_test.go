@@ -245,10 +245,11 @@ func TestReaders(t *testing.T) {
 func readOn(t *testing.T, f io.Reader) {
 	t.Helper()
 	r := bufio.NewReader(f)
-	if got := frame(t, r); got != accepted {
-		t.Fatalf("start: %q", got)
+	begin := frame(t, r)
+	if begin == accepted { // unless it went already, as the oldest
+		begin = frame(t, r)
 	}
-	last := number(t, frame(t, r))
+	last := number(t, begin)
 	for range 1000000 {
 		n := number(t, frame(t, r))
 		if n <= last {
