@@ -22,7 +22,7 @@ func TestIntegrationAloneForeignConnect(t *testing.T) {
 	m := Shared(t)
 	m.AddMeter(t, constant)
 	checkStatus(t, Run(t, Cmd{Args: []string{"setup", "--pin", "1234"}}), 0)
-	m.dooms = DiesOfFailedConnect(t)
+	m.Doom(t)
 
 	for range 5 { // the kernel's fault is a race, which it loses nearly always
 		err := connectRFCOMM(t, bdaddr.Address{0x00, 0x0b, 0xce, 0x07, 0xff, 0xfe}, 1)

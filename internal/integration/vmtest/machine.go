@@ -195,6 +195,12 @@ func (m *Machine) Reset(t testing.TB) {
 	})
 }
 
+// Doom allows the test to kill the kernel's RFCOMM, where the kernel has the bug.
+func (m *Machine) Doom(t testing.TB) {
+	t.Helper()
+	m.dooms = DiesOfFailedConnect(t)
+}
+
 // forgetDevices makes BlueZ forget every device.
 func (m *Machine) forgetDevices(t testing.TB) {
 	t.Helper()

@@ -333,8 +333,9 @@ func TestCommandFrugal(t *testing.T) {
 	peak := p.PeakMemory(t)
 	p.Signal(t, syscall.SIGINT)
 	checkStatus(t, p.Wait(t), 0)
-	if peak > 24<<20 {
-		t.Errorf("peak memory %d KiB, want 24 MiB at most", peak>>10)
+	// Two thirds of it are pages of the program, which all that run it share.
+	if peak > 34<<20 {
+		t.Errorf("peak memory %d KiB, want 34 MiB at most", peak>>10)
 	}
 	t.Logf("peak memory %d KiB", peak>>10)
 
