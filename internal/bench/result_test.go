@@ -183,7 +183,7 @@ func TestHyperfine(t *testing.T) {
 	if a.Net != nil || a.Power == nil || len(a.Coverage) != 3 || a.Starts[1] != float64(begin.Unix()+60) {
 		t.Errorf("beside them: %+v", a)
 	}
-	if c.Stddev != nil || c.Energy.Stddev != nil || c.Energy.CI95 != nil || c.Codes[0] != nil || c.Parameters != nil {
+	if c.Stddev != nil || c.Energy.Stddev != nil || c.Energy.CI95 != nil || c.Codes[0] != nil || c.Parameters == nil || len(c.Parameters) > 0 {
 		t.Errorf("of one run: %+v", c)
 	}
 	if len(o.Comparison) != 1 || o.Comparison[0].Command != "b" || o.Comparison[0].Reference != "a" || o.Comparison[0].CI95 != nil || o.Comparison[0].Verdict != nil || o.Comparison[0].P != nil {
