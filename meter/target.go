@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strings"
@@ -181,6 +182,10 @@ func (t Target) Device() string {
 	}
 	return t.String()
 }
+
+// Label returns a name for the meter that is short: its alias, its advertised name, or
+// Device.
+func (t Target) Label() string { return cmp.Or(t.Alias, t.Name, t.Device()) }
 
 // IsSimulated reports whether it is a simulated meter, here or at a server.
 func (t Target) IsSimulated() bool {

@@ -47,7 +47,7 @@ func NewHeader(src interface {
 	h := Header{
 		Start: time.Now(), Frequency: i.Frequency, Tool: tool,
 		Meter: Meter{
-			Name: cmp.Or(t.Alias, t.Name, t.Device()), Device: cmp.Or(t.There, t.Device()),
+			Name: t.Label(), Device: cmp.Or(t.There, t.Device()),
 			Serial: i.Identity.Serial, Hardware: i.Identity.Hardware, Firmware: i.Identity.Firmware,
 			Calibrations: i.Calibrations,
 		},

@@ -65,7 +65,7 @@ func (a *app) baseline(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	b.Meter, b.Tool = baselineMeter(m.src), versionText()
+	b.Meter, b.Tool = baseline.MeterOf(m.src), versionText()
 	if out.name != "" {
 		if err := out.write(a.env, b.Write); err != nil {
 			return err
@@ -76,7 +76,7 @@ func (a *app) baseline(c *cli.Context) error {
 			return err
 		}
 	}
-	for _, text := range baselineWarnings(b) {
+	for _, text := range b.Warnings() {
 		s.progress.Line("%s", text)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"powerspy2/internal/baseline"
 	"powerspy2/internal/bench"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/result"
 	"powerspy2/measure"
 	"powerspy2/meter"
 )
@@ -126,7 +127,7 @@ func (s *session) benchResult(c *cli.Context, a *app, p *benchPlan, style *bench
 			return nil, err
 		}
 	}
-	warnings := p.baselineWarnings(m, run.base)
+	warnings := m.baselineWarnings(run.base, p.baseline.path != "")
 	restless, err := s.watchCalm(c.Context, run, calm)
 	if err != nil {
 		return nil, err
@@ -162,7 +163,7 @@ func (s *session) carryOut(ctx context.Context, a *app, run *benchRunner, style 
 	r := &bench.Result{
 		Series: outcome.Series, Reference: p.reference, Order: p.plan.Order, Seed: p.plan.Seed,
 		Precision: p.plan.Precision, MinTime: p.minTime, Interrupted: outcome.Interrupted,
-		Meter: *meterOf(run.meter.src), Accuracy: p.accuracy, Delay: p.stream.Delay, DelayKnown: p.stream.Delay > 0,
+		Meter: *result.MeterOf(run.meter.src), Accuracy: p.accuracy, Delay: p.stream.Delay, DelayKnown: p.stream.Delay > 0,
 		Tool: versionText(), Warnings: warnings,
 	}
 	r.Host, _ = os.Hostname() // a machine without a name has none to tell
@@ -192,14 +193,4 @@ func (s *session) carryOut(ctx context.Context, a *app, run *benchRunner, style 
 		err = advise(err, "add `|| true` to the --"+helper.flag+" command if that does not matter; --show-output shows what it writes")
 	}
 	return r, err
-}
-
-// baselineWarnings says what is odd about the baseline of a bench.
-func (p *benchPlan) baselineWarnings(m *jobMeter, base *baseline.Baseline) []string {
-	if base == nil {
-		return nil
-	}
-	r := &jobResult{plan: &jobPlan{watchPlan: p.watchPlan}, meter: m, base: base}
-	r.warnBaseline()
-	return r.warnings
 }

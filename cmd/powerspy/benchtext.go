@@ -219,6 +219,9 @@ func measuringText(s *bench.Series, energy *bench.Statistics, r *bench.Result) s
 	return text
 }
 
+// fewWindows is up to how many windows on a run is short.
+const fewWindows = 10
+
 // remarks says what is odd about the runs of a command.
 func (s *benchStyle) remarks(p *benchPlan, series *bench.Series, energy, duration *bench.Statistics) []string {
 	var list []string

@@ -7,6 +7,7 @@ import (
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/field"
+	"powerspy2/internal/result"
 	"powerspy2/meter"
 )
 
@@ -59,7 +60,7 @@ func (a *app) doctor(c *cli.Context) error {
 		err = d.stream(c.Context, duration)
 	}
 	if !d.text {
-		if werr := writeJSON(d.session.env.stdout, d.report); werr != nil {
+		if werr := result.Write(d.session.env.stdout, d.report); werr != nil {
 			return werr
 		}
 	}

@@ -128,5 +128,5 @@ func writeInfoJSON(w io.Writer, info meter.Info) error {
 		}
 		j.Calibrations = append(j.Calibrations, jc)
 	}
-	return writeJSON(w, j)
+	return result.Write(w, j)
 }

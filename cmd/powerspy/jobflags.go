@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"powerspy2/internal/cli"
-	"powerspy2/internal/figures"
+	"powerspy2/internal/energy"
 )
 
 // What run and its kin take for their flags.
@@ -68,17 +68,7 @@ func (baselineValue) Parse(text string) (any, error) {
 	return baselineSource{path: text}, nil
 }
 
-// A factor is what something costs by the energy.
-type factor struct {
-	perKWh float64
-	unit   string // may be empty
-	text   string // as it was given
-}
-
-// of returns what so many joules make.
-func (f *factor) of(joules float64) float64 { return f.perKWh * joules / (1000 * figures.JoulesPerWh) }
-
-// factorValue is a factor. Mass: its unit is g or kg.
+// factorValue is an [energy.Factor]. Mass: its unit is g or kg.
 type factorValue struct {
 	example string
 	mass    bool
@@ -99,12 +89,12 @@ func (v factorValue) Parse(text string) (any, error) {
 	if err != nil || math.IsInf(n, 0) || math.IsNaN(n) {
 		return nil, cli.ErrInvalid
 	}
-	f := factor{perKWh: n, unit: m[1] + m[3], text: text}
+	f := energy.Factor{PerKWh: n, Unit: m[1] + m[3], Text: text}
 	if v.mass {
-		switch f.unit {
+		switch f.Unit {
 		case "g":
 		case "kg":
-			f.perKWh, f.unit = 1000*n, "g"
+			f.PerKWh, f.Unit = 1000*n, "g"
 		default:
 			return nil, fmt.Errorf("its unit is not g/kWh or kg/kWh")
 		}
@@ -112,13 +102,7 @@ func (v factorValue) Parse(text string) (any, error) {
 	return f, nil
 }
 
-// A workload is how much a job does.
-type workload struct {
-	count float64
-	unit  string
-}
-
-// workValue is NUMBER=UNIT.
+// workValue is [energy.Work], NUMBER=UNIT.
 type workValue struct{}
 
 func (workValue) Noun() string    { return "amount of work" }
@@ -131,7 +115,7 @@ func (workValue) Parse(text string) (any, error) {
 	if !ok || err != nil || !(n > 0) || math.IsInf(n, 0) || strings.TrimSpace(unit) == "" {
 		return nil, cli.ErrInvalid
 	}
-	return workload{n, unit}, nil
+	return energy.Work{Count: n, Unit: unit}, nil
 }
 
 // patternValue is a regular expression with a group.

@@ -130,6 +130,22 @@ func stopAndClose(ctx context.Context, src measure.Source) error {
 	return err
 }
 
+// baselineWarnings says what is odd about a baseline, which may be of another day.
+func (m *jobMeter) baselineWarnings(b *baseline.Baseline, ofFile bool) (list []string) {
+	if b == nil {
+		return nil
+	}
+	if m.src != nil && ofFile {
+		if now := baseline.MeterOf(m.src); b.Meter.Serial != now.Serial {
+			list = append(list, fmt.Sprintf("the baseline is of another meter: %s, serial number %d; this is %s, %d", b.Meter.Name, b.Meter.Serial, now.Name, now.Serial))
+		}
+	}
+	for _, text := range b.Warnings() {
+		list = append(list, "baseline: "+text)
+	}
+	return list
+}
+
 // stop ends the measurement.
 func (m *jobMeter) stop(s *session) {
 	if m.watch == nil {

@@ -169,7 +169,7 @@ func (s *session) replay(ctx context.Context, want *measurement, w io.Writer) er
 // which knows whether it is empty.
 func (want *measurement) sink(w io.Writer, t meter.Target) (output.Sink, error) {
 	o := want.options
-	o.Meter = meterName(t)
+	o.Meter = t.Label()
 	f, file := w.(*outputFile)
 	o.HeaderApart = file
 	if want.output == "" {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"powerspy2/internal/atomicfile"
+	"powerspy2/internal/result"
 	"powerspy2/internal/xdg"
 	"powerspy2/meter"
 )
@@ -90,5 +91,5 @@ func (m *memory) learn(t meter.Target, f meter.Facts) error {
 	if err := os.MkdirAll(filepath.Dir(m.path), 0o700); err != nil {
 		return err
 	}
-	return atomicfile.Write(m.path, 0o600, func(w io.Writer) error { return writeJSON(w, m.meters) })
+	return atomicfile.Write(m.path, 0o600, func(w io.Writer) error { return result.Write(w, m.meters) })
 }

@@ -1,14 +1,20 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
+	"strings"
 	"time"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/energy"
 	"powerspy2/internal/job"
+	"powerspy2/internal/result"
+	"powerspy2/record"
 )
 
 // Exit statuses of run beside those of the command, as env(1) and timeout(1) have
@@ -68,7 +74,7 @@ Examples:
 		Flags: append(append(append([]*cli.Flag{
 			{Name: "duration", Takes: cli.Duration{Examples: "10s, 5m, 1h30m"}, Usage: "without COMMAND: measure for `TIME`"},
 			{Name: "pid", Takes: cli.Count{Min: 1}, Usage: "without COMMAND: measure until process `PID` has ended"},
-			{Name: formatFlag, Aliases: []string{"f"}, Takes: cli.Choice(resultFormats), Default: "text", Usage: "write the report as `FORMAT`: text, json or csv"},
+			{Name: formatFlag, Aliases: []string{"f"}, Takes: resultFormats, Default: "text", Usage: "write the report as `FORMAT`: text, json or csv"},
 			outputTo("write the report to `FILE`, which is replaced; - is standard output"),
 			{Name: "anyway", Usage: "run COMMAND also when nothing can be measured"},
 			{Name: "phases", Category: phasesCategory, Usage: "phases from lines of standard output such as __COMPILE__"},
@@ -91,6 +97,9 @@ Examples:
 	}
 }
 
+// resultFormats are the formats of a report.
+var resultFormats = cli.Choice{"text", "json", "csv"}
+
 const (
 	formatFlag      = "format"
 	phasesCategory  = "Phases"
@@ -108,9 +117,9 @@ type jobPlan struct {
 	actions newFile // no name: none
 	anyway  bool
 	pattern *regexp.Regexp // nil: standard output is not looked at
-	cost    *factor
-	carbon  *factor
-	per     *workload
+	cost    *energy.Factor
+	carbon  *energy.Factor
+	work    *energy.Work
 	watchPlan
 }
 
@@ -152,13 +161,13 @@ func (a *app) parseRun(c *cli.Context) (*jobPlan, error) {
 		p.pattern = cli.Value[*regexp.Regexp](c, "phase-pattern")
 	}
 	if c.IsSet("cost") {
-		p.cost = new(cli.Value[factor](c, "cost"))
+		p.cost = new(cli.Value[energy.Factor](c, "cost"))
 	}
 	if c.IsSet("carbon") {
-		p.carbon = new(cli.Value[factor](c, "carbon"))
+		p.carbon = new(cli.Value[energy.Factor](c, "carbon"))
 	}
 	if c.IsSet("per") {
-		p.per = new(cli.Value[workload](c, "per"))
+		p.work = new(cli.Value[energy.Work](c, "per"))
 	}
 	var err error
 	if p.watchPlan, err = parseWatch(c); err != nil {
@@ -216,7 +225,7 @@ func (a *app) runJob(c *cli.Context) (status int, err error) {
 			status = cmp.Or(status, ownFailure) // that of the job comes first
 		}
 	}()
-	var noticed notices
+	var noticed energy.Notices
 	p.sinks = append(p.sinks, &noticed)
 	m, err := s.watchMeter(c.Context, &p.watchPlan, rec)
 	switch {
@@ -232,22 +241,27 @@ func (a *app) runJob(c *cli.Context) (status int, err error) {
 			return ownFailure, err
 		}
 	}
-	r := &jobResult{plan: p, meter: m, base: base}
-	if base != nil {
-		r.warnBaseline()
+	r := &energy.Result{
+		Command: p.command, Baseline: base, Tool: versionText(),
+		Cost: p.cost, Carbon: p.carbon, Work: p.work, Warnings: m.baselineWarnings(base, p.baseline.path != ""),
 	}
 	switch {
 	case len(p.command) > 0:
 		status, err = a.runWatched(c.Context, s, p, m, r)
 	default:
-		err = a.waitWatched(c.Context, s, p, process, r)
+		err = a.waitWatched(c.Context, s, p, process, m, r)
 	}
 	if err != nil {
 		return startStatus(err), err
 	}
-	r.settle(c.Context)
-	noticed.warn(r)
-	rec.Job(r.recorded())
+	if m.watch != nil {
+		r.Meter = result.MeterOf(m.src)
+		r.Settle(c.Context, m.watch)
+	} else {
+		r.Unmeasured(m.lost)
+	}
+	noticed.Warn(r)
+	rec.Job(recordedJob(r))
 	if err := a.writeResult(p, r); err != nil {
 		// The job's own status tells what became of the job.
 		if status == 0 {
@@ -256,6 +270,35 @@ func (a *app) runJob(c *cli.Context) (status int, err error) {
 		return status, err
 	}
 	return status, nil
+}
+
+// writeResult writes the report where it is to go, and the actions.
+func (a *app) writeResult(p *jobPlan, r *energy.Result) error {
+	if p.actions.name != "" {
+		if err := p.actions.write(a.env, r.Actions); err != nil {
+			return err
+		}
+	}
+	write := map[string]func(io.Writer) error{"text": r.Text, "json": r.JSON, "csv": r.CSV}[p.format]
+	if p.output.name != "" {
+		return p.output.write(a.env, write)
+	}
+	var b strings.Builder
+	if err := write(&b); err != nil {
+		return err
+	}
+	_, err := io.WriteString(a.env.stderr, b.String())
+	return err
+}
+
+// recordedJob returns the job as a recording has it at its end.
+func recordedJob(r *energy.Result) record.Job {
+	j := record.Job{Command: r.Command, Start: r.From, End: r.To}
+	var b bytes.Buffer
+	if err := r.JSON(&b); err == nil { // a buffer takes all
+		j.Result = bytes.TrimSpace(b.Bytes())
+	}
+	return j
 }
 
 // startStatus is the exit status for a command that can't be started.

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/term"
 
+	"powerspy2/internal/energy"
 	"powerspy2/internal/harmless"
 	"powerspy2/internal/job"
 	"powerspy2/internal/owner"
@@ -16,12 +17,12 @@ import (
 )
 
 // runWatched runs the command of a job, and returns its exit status.
-func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMeter, r *jobResult) (int, error) {
+func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMeter, r *energy.Result) (int, error) {
 	marks := markList{also: m.rec.Mark}
 	command := job.Command{Args: p.command, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	pipe, err := a.openMarks(&marks)
 	if err != nil {
-		r.warn("processes of the command can't mark phases: %v", err)
+		r.Warn("processes of the command can't mark phases: %v", err)
 	} else {
 		command.Env = pipe.Env()
 	}
@@ -50,23 +51,23 @@ func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMete
 	if pipe != nil {
 		cut, cerr := pipe.Close()
 		if cerr != nil {
-			r.warn("%v", cerr)
+			r.Warn("%v", cerr)
 		}
 		if cut > 0 {
-			r.warn("%d names of marks were longer than %d bytes and were cut", cut, measure.MaxName)
+			r.Warn("%d names of marks were longer than %d bytes and were cut", cut, measure.MaxName)
 		}
 	}
 	if err != nil {
 		return 0, err
 	}
-	r.job = &result
-	r.from, r.to = result.Start, result.End
-	r.marks = marks.list
+	r.Job = &result
+	r.From, r.To = result.Start, result.End
+	r.Marks = marks.list
 	if marks.dropped > 0 {
-		r.warn("%d marks beyond the first %d were left out", marks.dropped, mostMarks)
+		r.Warn("%d marks beyond the first %d were left out", marks.dropped, mostMarks)
 	}
 	if result.Held {
-		r.warn("processes that the command left behind still hold its standard output: what they write is lost from now on")
+		r.Warn("processes that the command left behind still hold its standard output: what they write is lost from now on")
 	}
 	return result.Status(), nil
 }
@@ -113,7 +114,7 @@ func (l *markList) add(m measure.Mark) {
 
 // waitWatched measures without a command: until a process or a time has ended, or
 // a signal comes.
-func (a *app) waitWatched(ctx context.Context, s *session, p *jobPlan, process *job.Process, r *jobResult) error {
+func (a *app) waitWatched(ctx context.Context, s *session, p *jobPlan, process *job.Process, m *jobMeter, r *energy.Result) error {
 	s.progress.End()
 	signals := a.takeSignals(false)
 	defer signals.release()
@@ -128,8 +129,8 @@ func (a *app) waitWatched(ctx context.Context, s *session, p *jobPlan, process *
 	})
 	defer told.Wait()
 	defer cancel()
-	r.from = time.Now()
-	r.meter.rec.Job(record.Job{Start: r.from})
+	r.From = time.Now()
+	m.rec.Job(record.Job{Start: r.From})
 	var err error
 	if process != nil {
 		err = process.Wait(wctx)
@@ -139,7 +140,7 @@ func (a *app) waitWatched(ctx context.Context, s *session, p *jobPlan, process *
 		case <-wctx.Done():
 		}
 	}
-	r.to = time.Now()
+	r.To = time.Now()
 	if wctx.Err() != nil {
 		return nil // told to end, which is no failure
 	}

@@ -74,7 +74,7 @@ func (s *serving) name(t meter.Target) string {
 	if known := s.known(t); known != nil {
 		t = known.Target
 	}
-	return harmless.Text(meterName(t))
+	return harmless.Text(t.Label())
 }
 
 // alias returns the user's own name for a meter, "" if there is none.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/energy"
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
 	"powerspy2/internal/serve/client"
@@ -56,7 +57,7 @@ Examples:
 type watchView struct {
 	interval time.Duration
 	span     time.Duration
-	cost     *factor
+	cost     *energy.Factor
 }
 
 // What watch needs to draw.
@@ -84,7 +85,7 @@ func (a *app) watch(c *cli.Context) (err error) {
 		return err
 	}
 	if c.IsSet("cost") {
-		view.cost = new(cli.Value[factor](c, "cost"))
+		view.cost = new(cli.Value[energy.Factor](c, "cost"))
 	}
 	plan, err := parseWatch(c)
 	if err != nil {
@@ -166,7 +167,7 @@ func (s *session) watch(ctx context.Context, view *watchView, plan *watchPlan, r
 
 // watchConfig says what is shown of a meter.
 func (s *session) watchConfig(t meter.Target, view *watchView) watch.Config {
-	name := harmless.Text(meterName(t))
+	name := harmless.Text(t.Label())
 	if t.IsSimulated() {
 		name += " (simulated)"
 	}
@@ -176,7 +177,7 @@ func (s *session) watchConfig(t meter.Target, view *watchView) watch.Config {
 	}
 	if f := view.cost; f != nil {
 		cfg.Cost = func(joules float64) string {
-			return strings.TrimSpace(figures.Significant(f.of(joules)) + " " + f.unit)
+			return strings.TrimSpace(figures.Significant(f.Of(joules)) + " " + f.Unit)
 		}
 	}
 	return cfg

@@ -33,6 +33,11 @@ type Meter struct {
 	Serial uint16 `json:"serial"`
 }
 
+// MeterOf tells which meter a source reads.
+func MeterOf(src measure.Source) Meter {
+	return Meter{Name: src.Target().Label(), Serial: src.Info().Identity.Serial}
+}
+
 // Fixed returns a baseline that somebody knows, without an uncertainty.
 func Fixed(power float64) Baseline {
 	return Baseline{Power: power, Low: power, High: power, DriftError: math.Inf(1)}
@@ -65,6 +70,17 @@ const calm = 0.05
 func (b *Baseline) Calm() bool {
 	limit := math.Max(calm*math.Abs(b.Power), 0.5)
 	return b.High-b.Power <= limit && b.Power-b.Low <= limit
+}
+
+// Warnings says where the machine was not idle.
+func (b *Baseline) Warnings() (list []string) {
+	if !b.Calm() {
+		list = append(list, fmt.Sprintf("the machine was not calm: means of a second went from %.2f to %.2f W", b.Low, b.High))
+	}
+	if b.Drifts() {
+		list = append(list, fmt.Sprintf("the power of the idle machine drifted by %+.2f W over %v", b.Drift*b.Duration.Hours(), b.Duration.Round(time.Second)))
+	}
+	return list
 }
 
 // A Collector is a sink that makes a baseline of what it is given, until it has

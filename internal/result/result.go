@@ -5,6 +5,7 @@ package result
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"time"
@@ -21,6 +22,22 @@ type Meter struct {
 	Firmware    uint8   `json:"firmware"`
 	Calibration string  `json:"calibration"` // its date, ISO 8601
 	Simulated   bool    `json:"simulated"`
+}
+
+// MeterOf returns what is known of the meter of a source.
+func MeterOf(src measure.Source) *Meter {
+	t, info := src.Target(), src.Info()
+	m := &Meter{
+		Name: t.Label(), Serial: info.Identity.Serial, Hardware: info.Identity.Hardware, Firmware: info.Identity.Firmware,
+		Simulated: t.IsSimulated(),
+	}
+	if !t.Address.IsZero() {
+		m.Address = new(t.Address.String())
+	}
+	if cal, _, err := info.Calibrations.InForce(); err == nil {
+		m.Calibration = cal.Date.String()
+	}
+	return m
 }
 
 // Same reports whether it is the same meter with the same calibration.
@@ -127,6 +144,14 @@ func (m *Moment) UnmarshalJSON(text []byte) error {
 		*m = Moment(time.UnixMicro(int64(math.Round(*v * 1e6))))
 	}
 	return nil
+}
+
+// Write writes a result as JSON, in lines that people can read, too.
+func Write(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // no browser reads it
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 // Number returns v, or nil, which is null, for what JSON has no number for.

@@ -1,4 +1,4 @@
-package main
+package energy
 
 import (
 	"sync"
@@ -10,15 +10,15 @@ import (
 // mostNotices bounds what is noticed during a job.
 const mostNotices = 20
 
-// notices are a sink that keeps what a person should know of the meter, for the report:
+// Notices are a sink that keeps what a person should know of the meter, for the report:
 // the terminal is the command's.
-type notices struct {
+type Notices struct {
 	mu   sync.Mutex
 	list []string
 }
 
 // Event implements measure.Sink.
-func (n *notices) Event(e *meter.Event) error {
+func (n *Notices) Event(e *meter.Event) error {
 	if e.Kind != meter.StatusEvent || e.Status.Phase != meter.Noticed {
 		return nil
 	}
@@ -31,13 +31,13 @@ func (n *notices) Event(e *meter.Event) error {
 }
 
 // End implements measure.Sink.
-func (*notices) End() error { return nil }
+func (*Notices) End() error { return nil }
 
-// warn adds them to the warnings of a job.
-func (n *notices) warn(r *jobResult) {
+// Warn adds them to the warnings of a job.
+func (n *Notices) Warn(r *Result) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, text := range n.list {
-		r.warn("%s", text)
+		r.Warn("%s", text)
 	}
 }
