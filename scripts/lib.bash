@@ -51,6 +51,21 @@ need() {
 # cache FOLDER prints where what takes long to make is kept, outside the tree.
 cache() { printf '%s/powerspy/%s\n' "${XDG_CACHE_HOME:-$HOME/.cache}" "$1"; }
 
+# last_words FILE prints what scripts/results.awk told of tests that failed, at most some 60 lines of it:
+# of each its name, and as many of its last lines as of the others.
+last_words() {
+	[[ -s $1 ]] || return 0
+	awk -v most=60 '
+		/^failed: / { block++ }
+		NR == FNR { lines[block]++; blocks = block; next }
+		FNR == 1 { block = 1; each = int(most / blocks) - 1 }
+		block > most { next }
+		/^failed: / { line = 0 }
+		line == 0 || line >= lines[block] - each { print }
+		{ line++ }
+		END { if (blocks > most) printf "failed: %d others\n", blocks - most }' "$1" "$1"
+}
+
 # The modules of this repository: that of users, and that of the tests which need more.
 # shellcheck disable=SC2034  # for those that source it
 readonly MODULES=(. internal/integration)

@@ -23,7 +23,7 @@ if [ -f "$STUBS/${0##*/}" ]; then . "$STUBS/${0##*/}"; fi
 `
 
 // stubs are the commands that change or ask the machine.
-var stubs = []string{"systemctl", "rfkill", "usermod", "getent", "id", "loginctl", "systemd-escape", "systemd-run", "go", "powerspy", "sudo", "apt-get", "qemu-system-x86_64"}
+var stubs = []string{"systemctl", "rfkill", "usermod", "getent", "id", "loginctl", "systemd-escape", "systemd-run", "go", "powerspy", "sudo", "apt-get", "git", "qemu-system-x86_64"}
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -60,8 +60,10 @@ func setup(e *testscript.Env) error {
 			return err
 		}
 	}
-	if err := os.CopyFS(work("repository/scripts"), os.DirFS(".")); err != nil {
-		return err
+	for dir, to := range map[string]string{".": "repository/scripts", "../.ci": "repository/.ci"} {
+		if err := os.CopyFS(work(to), os.DirFS(dir)); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(work("repository/go.mod"), []byte("module powerspy2\n"), 0o600)
 }
