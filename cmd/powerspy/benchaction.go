@@ -8,12 +8,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
-	"powerspy2/internal/baseline"
 	"powerspy2/internal/bench"
+	"powerspy2/internal/bench/commands"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/result"
-	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
@@ -102,33 +102,36 @@ func (s *session) benchResult(c *cli.Context, a *app, p *benchPlan, style *bench
 	if err != nil {
 		return nil, err
 	}
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	calm := p.calm
+	if p.baseline.measure > 0 {
+		calm = 0 // the machine is watched while the baseline is measured
+	}
+	run, err := commands.NewRunner(&p.Plan, calm)
 	if err != nil {
 		return nil, err
 	}
-	defer null.Close()
+	defer run.Close() // nothing is written to what it holds
 	rec, err := s.recording(c)
 	if err != nil {
 		return nil, err
 	}
 	defer rec.closing(&err)
-	run := &benchRunner{plan: p, base: base, null: null, tap: new(powerTap)}
-	run.progress = &benchProgress{progress: s.progress, commands: p.commands}
-	calm := baseline.NewCollector(p.calm)
-	p.sinks = []measure.Sink{run.tap, calm, &benchEvents{s.progress, &s.gaps}}
+	p.sinks = append(run.Sinks(), &benchEvents{s.progress, &s.gaps})
 	m, err := s.watchMeter(c.Context, &p.watchPlan, rec)
 	if err != nil {
 		return nil, err
 	}
-	run.meter = m
 	defer m.stop(s)
 	if p.baseline.measure > 0 {
-		if run.base, err = s.idle(c.Context, m, p.baseline.measure); err != nil {
+		if base, err = s.idle(c.Context, m, p.baseline.measure); err != nil {
 			return nil, err
 		}
+		run.Rest = base.Power
 	}
-	warnings := m.baselineWarnings(run.base, p.baseline.path != "")
-	restless, err := s.watchCalm(c.Context, run, calm)
+	run.Watch, run.Baseline, run.Recorder = m.watch, base, m.rec
+	warnings := m.baselineWarnings(base, p.baseline.path != "")
+	restless, err := run.Calm(c.Context, func(d time.Duration) { s.progress.Working(fmt.Sprintf("watching the machine for %v", d)) })
+	s.progress.End()
 	if err != nil {
 		return nil, err
 	}
@@ -139,40 +142,40 @@ func (s *session) benchResult(c *cli.Context, a *app, p *benchPlan, style *bench
 	if !s.progress.quiet {
 		style.told = len(warnings)
 	}
-	return s.carryOut(c.Context, a, run, style, warnings)
+	return s.carryOut(c.Context, a, p, run, m, style, warnings)
 }
 
 // unquoted tells a command whose arguments were taken for more commands, as those of
 // `powerspy run` are not: it looks like several without any argument.
 func (p *benchPlan) unquoted() bool {
-	return len(p.commands) > 1 && !slices.ContainsFunc(p.commands, func(c benchCommand) bool { return strings.ContainsAny(c.line, " \t\n") })
+	return len(p.Commands) > 1 && !slices.ContainsFunc(p.Commands, func(c commands.Command) bool { return strings.ContainsAny(c.Line, " \t\n") })
 }
 
 // carryOut runs the engine.
-func (s *session) carryOut(ctx context.Context, a *app, run *benchRunner, style *benchStyle, warnings []string) (*bench.Result, error) {
-	p := run.plan
+func (s *session) carryOut(ctx context.Context, a *app, p *benchPlan, run *commands.Runner, m *jobMeter, style *benchStyle, warnings []string) (*bench.Result, error) {
 	bctx, signals := a.takeBenchSignals(ctx)
-	run.signals = signals
 	defer signals.release()
+	shown := &benchProgress{progress: s.progress, commands: p.Commands}
+	run.Signals, run.Waiting = signals, shown.say
 	if style.bar {
-		run.progress.begin()
+		shown.begin()
 	}
-	engine := &bench.Engine{Plan: p.plan, Executor: run, Progress: run.progress.tell}
+	engine := &bench.Engine{Plan: p.runs, Executor: run, Progress: shown.tell}
 	outcome, err := engine.Run(bctx)
-	run.progress.end()
+	shown.end()
 	r := &bench.Result{
-		Series: outcome.Series, Reference: p.reference, Order: p.plan.Order, Seed: p.plan.Seed,
-		Precision: p.plan.Precision, MinTime: p.minTime, Interrupted: outcome.Interrupted,
-		Meter: *result.MeterOf(run.meter.src), Accuracy: p.accuracy, Delay: p.stream.Delay, DelayKnown: p.stream.Delay > 0,
+		Series: outcome.Series, Reference: p.reference, Order: p.runs.Order, Seed: p.runs.Seed,
+		Precision: p.runs.Precision, MinTime: p.MinTime, Interrupted: outcome.Interrupted,
+		Meter: *result.MeterOf(m.src), Accuracy: p.accuracy, Delay: p.stream.Delay, DelayKnown: p.stream.Delay > 0,
 		Tool: versionText(), Warnings: warnings,
 	}
 	r.Host, _ = os.Hostname() // a machine without a name has none to tell
-	if run.base != nil {
-		r.Baseline = &bench.Baseline{Power: run.base.Power, Uncertainty: run.base.Uncertainty}
+	if base := run.Baseline; base != nil {
+		r.Baseline = &bench.Baseline{Power: base.Power, Uncertainty: base.Uncertainty}
 	}
-	if run.unsettled > 0 {
+	if n := run.Unsettled(); n > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the power was not back within %s %% of %.2f W before %d runs, which began after %v all the same",
-			percentText(p.settle), run.rest, run.unsettled, longestSettle))
+			percentText(p.Settle), run.Rest, n, commands.LongestSettle))
 	}
 	for _, i := range outcome.Missed {
 		if !outcome.Interrupted && err == nil {
@@ -189,8 +192,8 @@ func (s *session) carryOut(ctx context.Context, a *app, run *benchRunner, style 
 		}
 		err = advise(err, next)
 	}
-	if helper, ok := errors.AsType[*helperError](err); ok {
-		err = advise(err, "add `|| true` to the --"+helper.flag+" command if that does not matter; --show-output shows what it writes")
+	if helper, ok := errors.AsType[*commands.HelperError](err); ok {
+		err = advise(err, "add `|| true` to the --"+helper.Kind+" command if that does not matter; --show-output shows what it writes")
 	}
 	return r, err
 }

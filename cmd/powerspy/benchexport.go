@@ -72,8 +72,8 @@ func parseExports(c *cli.Context) ([]export, error) {
 // earlier one wrote, or what commands read. Commands may write to the same file.
 func (p *benchPlan) checkFiles(c *cli.Context) error {
 	type use struct{ flag, name string }
-	uses := []use{{inputFlag, p.input}, {recordFlag, c.String(recordFlag)}}
-	for _, where := range p.output {
+	uses := []use{{inputFlag, p.Input}, {recordFlag, c.String(recordFlag)}}
+	for _, where := range p.Output {
 		if !slices.Contains(outputPolicy{}.Words(), where) {
 			uses = append(uses, use{outputFlag, where})
 		}

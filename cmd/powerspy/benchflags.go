@@ -12,26 +12,17 @@ import (
 	"time"
 
 	"powerspy2/internal/bench"
+	"powerspy2/internal/bench/commands"
 	"powerspy2/internal/cli"
-	"powerspy2/internal/job"
 	"powerspy2/internal/shell"
 )
 
 // A benchPlan is what bench was asked for.
 type benchPlan struct {
-	plan      bench.Plan
-	commands  []benchCommand // those of plan
-	reference int            // -1: the best one
-	shell     []string       // nil: none
-
-	setup, cleanup    string   // none: empty
-	prepare, conclude []string // none, one, or one for each command
-	output            []string // policies, one or one for each command
-	input             string   // empty: nothing
-
-	minTime time.Duration
-	calm    time.Duration
-	settle  float64 // 0: runs don't wait
+	commands.Plan
+	runs      bench.Plan // of Plan.Commands
+	reference int        // -1: the best one
+	calm      time.Duration
 
 	sort    bench.Sort
 	unit    time.Duration // of times; 0: what suits
@@ -49,9 +40,9 @@ const (
 
 // parseBench reads the flags. What can be checked before a meter is woken is.
 func (a *app) parseBench(c *cli.Context) (*benchPlan, error) {
-	p := &benchPlan{reference: -1, minTime: c.Duration("min-time"), calm: usualCalm, settle: c.Float64(settleFlag)}
+	p := &benchPlan{reference: -1, calm: usualCalm, Plan: commands.Plan{MinTime: c.Duration("min-time"), Settle: c.Float64(settleFlag)}}
 	var err error
-	if p.commands, err = benchCommands(c); err != nil {
+	if p.Commands, err = benchCommands(c); err != nil {
 		return nil, err
 	}
 	if c.IsSet(referenceFlag) {
@@ -60,14 +51,15 @@ func (a *app) parseBench(c *cli.Context) (*benchPlan, error) {
 		if c.IsSet(referenceNameFlag) {
 			name = c.String(referenceNameFlag)
 		}
-		p.commands = append([]benchCommand{{line: line, name: name}}, p.commands...)
+		p.Commands = append([]commands.Command{{Line: line, Name: name}}, p.Commands...)
 		p.reference = 0
 	} else if c.IsSet(referenceNameFlag) {
 		return nil, c.Usagef("--%s needs --%s", referenceNameFlag, referenceFlag)
 	}
-	if p.plan, err = p.parseRuns(c); err != nil {
+	if p.runs, err = p.parseRuns(c); err != nil {
 		return nil, err
 	}
+	p.Accept = p.runs.Accept
 	if err := p.parseCommands(c); err != nil {
 		return nil, err
 	}
@@ -78,7 +70,7 @@ func (a *app) parseBench(c *cli.Context) (*benchPlan, error) {
 		return nil, err
 	}
 	p.keep = benchKeep
-	if p.settle > 0 && p.calm < leastSettle && p.baseline.measure == 0 {
+	if p.Settle > 0 && p.calm < leastSettle && p.baseline.measure == 0 {
 		return nil, c.Usagef("--settle needs --calm %v or more, to know what the power has to come back to", leastSettle)
 	}
 	if c.IsSet("sort") {
@@ -101,7 +93,7 @@ func (a *app) parseBench(c *cli.Context) (*benchPlan, error) {
 const benchKeep = 10 * time.Minute
 
 // benchCommands returns the commands with all values of their parameters.
-func benchCommands(c *cli.Context) ([]benchCommand, error) {
+func benchCommands(c *cli.Context) ([]commands.Command, error) {
 	lines := c.Args()
 	for _, l := range lines {
 		if strings.TrimSpace(l) == "" {
@@ -122,15 +114,20 @@ func benchCommands(c *cli.Context) ([]benchCommand, error) {
 	for _, n := range cli.Values(c, nameFlag) {
 		names = append(names, n.(string))
 	}
-	list, err := expand(lines, names, parameters)
-	if err != nil {
+	total, err := commands.Number(len(lines), parameters)
+	switch n := len(names); {
+	case err != nil:
 		return nil, c.Usagef("%w", err)
+	case len(parameters) == 0 && n > total:
+		return nil, c.Usagef("--%s is given more often (%d) than there are commands (%d)", nameFlag, n, total)
+	case len(parameters) > 0 && n > 1 && n != total:
+		return nil, c.Usagef("--%s is given %d times; with parameters give it once, or for each of the %d commands", nameFlag, n, total)
 	}
-	return list, nil
+	return commands.Expand(lines, names, parameters)
 }
 
 // parseParameters reads --parameter-scan or --parameter-list.
-func parseParameters(c *cli.Context) ([]parameter, error) {
+func parseParameters(c *cli.Context) ([]commands.Parameter, error) {
 	scanned, lists := cli.Values(c, scanFlag), cli.Values(c, listFlag)
 	switch {
 	case scanned != nil && lists != nil:
@@ -139,22 +136,22 @@ func parseParameters(c *cli.Context) ([]parameter, error) {
 		return nil, c.Usagef("--%s needs --%s", stepFlag, scanFlag)
 	case scanned != nil:
 		name, least, most := scanned[0].(string), scanned[1].(string), scanned[2].(string)
-		values, err := scan(least, most, c.String(stepFlag))
+		values, err := commands.Scan(least, most, c.String(stepFlag))
 		switch {
-		case errors.Is(err, errNoStep):
+		case errors.Is(err, commands.ErrNoStep):
 			return nil, c.Usagef("the range %s to %s has decimals; give its step: --%s 0.1", least, most, stepFlag)
 		case err != nil:
 			return nil, c.Usagef("the range %s to %s of parameter %q: %w", least, most, name, err)
 		}
-		return []parameter{{name, values}}, nil
+		return []commands.Parameter{{Name: name, Values: values}}, nil
 	}
-	var list []parameter
+	var list []commands.Parameter
 	for pair := range slices.Chunk(lists, 2) {
 		name, text := pair[0].(string), pair[1].(string)
-		if slices.ContainsFunc(list, func(p parameter) bool { return p.name == name }) {
+		if slices.ContainsFunc(list, func(p commands.Parameter) bool { return p.Name == name }) {
 			return nil, c.Usagef("the parameter %q is given twice", name)
 		}
-		list = append(list, parameter{name, listed(text)})
+		list = append(list, commands.Parameter{Name: name, Values: commands.List(text)})
 	}
 	return list, nil
 }
@@ -162,11 +159,11 @@ func parseParameters(c *cli.Context) ([]parameter, error) {
 // parseRuns reads how often, and in which order.
 func (p *benchPlan) parseRuns(c *cli.Context) (bench.Plan, error) {
 	var plan bench.Plan
-	commands := make([]bench.Command, len(p.commands))
-	for i, command := range p.commands {
-		commands[i] = bench.Command{Name: command.name, Parameters: command.parameters}
+	list := make([]bench.Command, len(p.Commands))
+	for i, command := range p.Commands {
+		list[i] = bench.Command{Name: command.Name, Parameters: command.Parameters}
 	}
-	plan = bench.NewPlan(commands...)
+	plan = bench.NewPlan(list...)
 	if c.IsSet(runsFlag) && (c.IsSet(minRunsFlag) || c.IsSet(maxRunsFlag)) {
 		return plan, c.Usagef("give --%s, or --%s and --%s", runsFlag, minRunsFlag, maxRunsFlag)
 	}
@@ -211,54 +208,54 @@ func (p *benchPlan) parseRuns(c *cli.Context) (bench.Plan, error) {
 
 // parseCommands reads how commands are run, and what is run around them.
 func (p *benchPlan) parseCommands(c *cli.Context) error {
-	p.shell = []string{"sh"}
+	p.Shell = []string{"sh"}
 	switch name := c.String(shellFlag); {
 	case c.Bool(noShellFlag) && name != "":
 		return c.Usagef("give --%s or -N, not both", shellFlag)
 	case c.Bool(noShellFlag), name == "none":
-		p.shell = nil
+		p.Shell = nil
 	case name != "" && name != "default":
 		words, err := shell.Split(name)
 		if err != nil || words[0] == "" {
 			return c.Usagef("invalid shell %q for --%s; use for example bash, \"bash --norc\", default or none", name, shellFlag)
 		}
-		p.shell = words
+		p.Shell = words
 	}
-	p.setup, p.cleanup = c.String("setup"), c.String("cleanup")
-	n := len(p.commands)
-	commands := fmt.Sprintf("the %d commands", n)
+	p.Setup, p.Cleanup = c.String("setup"), c.String("cleanup")
+	n := len(p.Commands)
+	all := fmt.Sprintf("the %d commands", n)
 	if p.reference == 0 {
-		commands += ", the reference among them"
+		all += ", the reference among them"
 	}
 	for _, f := range []struct {
 		flag string
 		to   *[]string
-	}{{"prepare", &p.prepare}, {"conclude", &p.conclude}, {outputFlag, &p.output}} {
+	}{{"prepare", &p.Prepare}, {"conclude", &p.Conclude}, {outputFlag, &p.Output}} {
 		for _, v := range cli.Values(c, f.flag) {
 			*f.to = append(*f.to, v.(string))
 		}
 		if given := len(*f.to); given > 1 && given != n {
-			return c.Usagef("--%s is given %d times; give it once, or for each of %s", f.flag, given, commands)
+			return c.Usagef("--%s is given %d times; give it once, or for each of %s", f.flag, given, all)
 		}
 	}
 	switch {
-	case c.Bool(showOutputFlag) && p.output != nil:
+	case c.Bool(showOutputFlag) && p.Output != nil:
 		return c.Usagef("give --%s or --%s, not both", showOutputFlag, outputFlag)
 	case c.Bool(showOutputFlag):
-		p.output = []string{outputInherit}
-	case p.output == nil:
-		p.output = []string{outputNull}
+		p.Output = []string{commands.OutputInherit}
+	case p.Output == nil:
+		p.Output = []string{commands.OutputNull}
 	}
-	for _, where := range p.output {
+	for _, where := range p.Output {
 		if err := checkOutput(where); err != nil {
 			return err
 		}
 	}
-	if p.input = c.String(inputFlag); p.input == "null" {
-		p.input = ""
+	if p.Input = c.String(inputFlag); p.Input == "null" {
+		p.Input = ""
 	}
-	if p.input != "" {
-		f, err := os.Open(p.input)
+	if p.Input != "" {
+		f, err := os.Open(p.Input)
 		if err != nil {
 			return fmt.Errorf("the input of the commands: %w", err)
 		}
@@ -266,7 +263,11 @@ func (p *benchPlan) parseCommands(c *cli.Context) error {
 			return err
 		}
 	}
-	return p.find()
+	err := p.Find()
+	if _, ok := errors.AsType[*commands.LineError](err); ok {
+		return advise(err, "leave -N out for what only a shell understands")
+	}
+	return err
 }
 
 // checkOutput says what keeps the output of a command from being written to a file. A
@@ -279,60 +280,6 @@ func checkOutput(where string) error {
 		return nil
 	}
 	return newFile{name: where, force: true}.check()
-}
-
-// find says which programs are not there, as far as that shows before they are run.
-func (p *benchPlan) find() error {
-	if p.shell != nil {
-		_, err := job.Find(p.shell[0])
-		return err
-	}
-	for _, line := range p.allLines() {
-		words, err := shell.Split(line)
-		if err != nil {
-			return advise(fmt.Errorf("the command %q: %w", line, err), "leave -N out for what only a shell understands")
-		}
-		if _, err := job.Find(words[0]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// allLines returns all that is to be run, each line once.
-func (p *benchPlan) allLines() []string {
-	var list []string
-	seen := map[string]bool{"": true}
-	for i := range p.commands {
-		c := &p.commands[i]
-		for _, line := range []string{c.line, of(p.prepare, i), of(p.conclude, i), p.setup, p.cleanup} {
-			if line = c.fill(line); !seen[line] {
-				seen[line] = true
-				list = append(list, line)
-			}
-		}
-	}
-	return list
-}
-
-// argv returns what a command line is run by.
-func (p *benchPlan) argv(line string) ([]string, error) {
-	if p.shell != nil {
-		return append(slices.Clip(p.shell), "-c", line), nil
-	}
-	return shell.Split(line)
-}
-
-// of returns what of a list belongs to a command: the list has one for all, or one
-// for each.
-func of(list []string, command int) string {
-	switch len(list) {
-	case 0:
-		return ""
-	case 1:
-		return list[0]
-	}
-	return list[command]
 }
 
 // exitCodeSet are exit statuses that are no failure, beside 0.
@@ -368,19 +315,14 @@ func (exitCodes) Parse(text string) (any, error) {
 	return set, nil
 }
 
-// What becomes of what commands write; anything else is the path of a file.
-const (
-	outputNull    = "null"
-	outputPipe    = "pipe"
-	outputInherit = "inherit"
-)
-
 // outputPolicy is one of them, or the path of a file, which has a slash.
 type outputPolicy struct{}
 
-func (outputPolicy) Noun() string    { return "place" }
-func (outputPolicy) Use() string     { return "null, pipe, inherit, or a file with a slash such as ./out" }
-func (outputPolicy) Words() []string { return []string{outputNull, outputPipe, outputInherit} }
+func (outputPolicy) Noun() string { return "place" }
+func (outputPolicy) Use() string  { return "null, pipe, inherit, or a file with a slash such as ./out" }
+func (outputPolicy) Words() []string {
+	return []string{commands.OutputNull, commands.OutputPipe, commands.OutputInherit}
+}
 
 func (p outputPolicy) Parse(text string) (any, error) {
 	if slices.Contains(p.Words(), text) {

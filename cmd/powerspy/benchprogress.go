@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"powerspy2/internal/bench"
+	"powerspy2/internal/bench/commands"
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
 	"powerspy2/measure"
@@ -15,7 +16,7 @@ import (
 // A benchProgress tells how far a bench is, on a terminal.
 type benchProgress struct {
 	progress *progress
-	commands []benchCommand
+	commands []commands.Command
 	set      func(done, total int, text string) // nil: there is no bar
 	last     bench.Progress
 }
@@ -63,7 +64,7 @@ func (b *benchProgress) show(what string) {
 	if what != "" {
 		add("%s", what)
 	}
-	name := harmless.Text(b.commands[p.Step.Command].name)
+	name := harmless.Text(b.commands[p.Step.Command].Name)
 	switch {
 	case math.IsNaN(p.Mean):
 		add("%s", name)

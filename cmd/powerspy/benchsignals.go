@@ -79,8 +79,8 @@ func (s *benchSignals) pass(sig os.Signal) bool {
 	return true
 }
 
-// passTo passes signals to a job until done is called.
-func (s *benchSignals) passTo(j *job.Job) (done func()) {
+// PassTo implements [commands.Signals]. It passes signals to a job until done is called.
+func (s *benchSignals) PassTo(j *job.Job) (done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.job = j

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"powerspy2/internal/bench"
+	"powerspy2/internal/bench/commands"
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
 )
@@ -24,7 +25,7 @@ type benchStyle struct {
 
 // newBenchStyle returns the style that was asked for, or what suits.
 func newBenchStyle(e env, p *benchPlan, progress *progress) *benchStyle {
-	shown := slices.Contains(p.output, outputInherit)
+	shown := slices.Contains(p.Output, commands.OutputInherit)
 	s := &benchStyle{}
 	switch p.style {
 	case "basic":
@@ -85,7 +86,7 @@ func (s *benchStyle) text(p *benchPlan, r *bench.Result) string {
 	if r.Interrupted {
 		b.WriteString("The bench was interrupted: these are the runs until then.\n")
 	}
-	if p.shell != nil {
+	if p.Shell != nil {
 		b.WriteString("The start of the shell is part of each run; -N does without.\n")
 	}
 	if r.Meter.Simulated {
@@ -258,7 +259,7 @@ func (s *benchStyle) remarks(p *benchPlan, series *bench.Series, energy, duratio
 	if n == 1 {
 		list = append(list, "of one run there is no telling how far another one would be from it: --runs 10")
 	}
-	if whole > 0 && windows < fewWindows && p.minTime == 0 {
+	if whole > 0 && windows < fewWindows && p.MinTime == 0 {
 		list = append(list, fmt.Sprintf("a run lasts no more than %d of the meter's windows: --min-time 3s repeats the command within each run", windows))
 	}
 	if energy.Runs > 0 {
@@ -312,5 +313,5 @@ func missedText(p *benchPlan, s *bench.Series) string {
 		got = fmt.Sprintf("it is %s %%", percentText(v))
 	}
 	return fmt.Sprintf("the precision of %s %% was not reached for %s in %d runs: %s; --max-runs allows for more",
-		percentText(p.plan.Precision), strconv.Quote(harmless.Text(s.Name)), len(s.Runs), got)
+		percentText(p.runs.Precision), strconv.Quote(harmless.Text(s.Name)), len(s.Runs), got)
 }

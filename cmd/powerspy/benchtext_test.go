@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"powerspy2/internal/bench"
+	"powerspy2/internal/bench/commands"
 	"powerspy2/internal/result"
 	"powerspy2/measure"
 )
@@ -25,7 +26,7 @@ func madeRun(round int, seconds, watts float64) bench.Run {
 
 // TestBenchText: the report of a bench that has all that there is to tell.
 func TestBenchText(t *testing.T) {
-	p := &benchPlan{shell: []string{"sh"}}
+	p := &benchPlan{Plan: commands.Plan{Shell: []string{"sh"}}}
 	r := &bench.Result{Reference: -1, Baseline: &bench.Baseline{Power: 30, Uncertainty: 0.1}, Warnings: []string{"told at first", "told at last"}}
 	r.Series = []bench.Series{{Command: bench.Command{Name: "fast\x1b[2J"}, Repeated: 1}, {Command: bench.Command{Name: "slow"}, Repeated: 2}, {Command: bench.Command{Name: "never run"}}}
 	for i, off := range []float64{0, 0.01, -0.01, 0.02, -0.02} {
@@ -106,19 +107,19 @@ func TestBenchStyles(t *testing.T) {
 		want                   benchStyle
 		quiet                  bool
 	}{
-		{"", outputNull, "", true, benchStyle{bar: true, color: true}, false},
-		{"auto", outputNull, "1", true, benchStyle{bar: true}, false},
-		{"", outputInherit, "", true, benchStyle{}, false},
-		{"", outputNull, "", false, benchStyle{}, false},
-		{"full", outputNull, "", false, benchStyle{bar: true, color: true}, false},
-		{"nocolor", outputNull, "", false, benchStyle{bar: true}, false},
-		{"color", outputNull, "", true, benchStyle{color: true}, false},
-		{"basic", outputNull, "", true, benchStyle{}, false},
-		{"none", outputNull, "", true, benchStyle{silent: true}, true},
+		{"", commands.OutputNull, "", true, benchStyle{bar: true, color: true}, false},
+		{"auto", commands.OutputNull, "1", true, benchStyle{bar: true}, false},
+		{"", commands.OutputInherit, "", true, benchStyle{}, false},
+		{"", commands.OutputNull, "", false, benchStyle{}, false},
+		{"full", commands.OutputNull, "", false, benchStyle{bar: true, color: true}, false},
+		{"nocolor", commands.OutputNull, "", false, benchStyle{bar: true}, false},
+		{"color", commands.OutputNull, "", true, benchStyle{color: true}, false},
+		{"basic", commands.OutputNull, "", true, benchStyle{}, false},
+		{"none", commands.OutputNull, "", true, benchStyle{silent: true}, true},
 	} {
 		e := env{stdoutTerminal: tt.terminal, getenv: func(k string) string { return map[string]string{"TERM": "xterm", "NO_COLOR": tt.noColor}[k] }}
 		p := &progress{terminal: tt.terminal}
-		if got := newBenchStyle(e, &benchPlan{style: tt.style, output: []string{tt.output}}, p); *got != tt.want || p.quiet != tt.quiet {
+		if got := newBenchStyle(e, &benchPlan{style: tt.style, Plan: commands.Plan{Output: []string{tt.output}}}, p); *got != tt.want || p.quiet != tt.quiet {
 			t.Errorf("%+v: %+v, quiet %v", tt, *got, p.quiet)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"os"
 	"os/user"
 	"strconv"
-	"syscall"
 
 	"powerspy2/internal/config"
+	"powerspy2/internal/owner"
 	"powerspy2/internal/shell"
 )
 
@@ -21,8 +21,8 @@ func (e *configError) Unwrap() error { return e.err }
 // Error says where the fault is, and whose the file is where that is somebody
 // else's.
 func (e *configError) Error() string {
-	if owner, mine := ownerOf(e.err.File); owner != "" && !mine {
-		return fmt.Sprintf("%v (the file belongs to %s)", e.err, owner)
+	if user, mine := owner.OfFile(e.err.File); user != "" && !mine {
+		return fmt.Sprintf("%v (the file belongs to %s)", e.err, user)
 	}
 	return e.err.Error()
 }
@@ -30,7 +30,7 @@ func (e *configError) Error() string {
 // configAdvice says what to do about a configuration that can't be used.
 func configAdvice(e *configError) string {
 	file := e.err.File
-	_, mine := ownerOf(file)
+	_, mine := owner.OfFile(file)
 	switch {
 	case errors.Is(e.err, fs.ErrPermission) && mine:
 		return "type `chmod u+r " + shell.Quote(file) + "`"
@@ -42,23 +42,6 @@ func configAdvice(e *configError) string {
 		return "name a meter with --device, or move it away"
 	}
 	return "name a meter with --device"
-}
-
-// ownerOf returns whose a file is, "" if that can't be told.
-func ownerOf(path string) (name string, mine bool) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", false
-	}
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return "", false
-	}
-	uid := strconv.Itoa(int(stat.Uid))
-	if u, err := user.LookupId(uid); err == nil {
-		return u.Username, int(stat.Uid) == os.Getuid()
-	}
-	return "user " + uid, int(stat.Uid) == os.Getuid()
 }
 
 func userName() string {

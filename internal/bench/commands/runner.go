@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"context"
@@ -20,21 +20,58 @@ import (
 	"powerspy2/record"
 )
 
-// A benchRunner carries out the plan of a bench with a meter.
-type benchRunner struct {
-	plan     *benchPlan
-	meter    *jobMeter
-	base     *baseline.Baseline // nil: nothing is subtracted
-	signals  *benchSignals
-	progress *benchProgress
-	null     *os.File // /dev/null, for reading and writing
-	tap      *powerTap
-	rest     float64 // power before the first run, W
+// A Runner carries out a plan with a meter. Its exported fields are set before the
+// first run.
+type Runner struct {
+	Watch    *measure.Watch     // with the sinks of Sinks
+	Baseline *baseline.Baseline // nil: nothing is subtracted
+	Rest     float64            // power of the machine before the first run, W; [Runner.Calm] sets it
+	Recorder Recorder           // not nil
+	Signals  Signals
+	Waiting  func(what string) // is told what the next run waits for
 
-	unsettled int // runs that began although the power was not back
+	plan *Plan
+	null *os.File // /dev/null, for reading and writing
+	tap  tap
+	calm time.Duration
+	idle *baseline.Collector
+
+	unsettled int
 }
 
-var _ bench.Executor = (*benchRunner)(nil)
+// A Recorder notes in a recording what is run.
+type Recorder interface {
+	Mark(m measure.Mark)
+	Job(j record.Job)
+}
+
+// Signals reach the command that runs.
+type Signals interface {
+	// PassTo passes signals to a job until done is called.
+	PassTo(j *job.Job) (done func())
+}
+
+// NewRunner returns a runner of a plan that can watch the machine for a time before
+// the first run. Close has to be called.
+func NewRunner(p *Plan, calm time.Duration) (*Runner, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &Runner{plan: p, null: null, calm: calm, idle: baseline.NewCollector(calm)}, nil
+}
+
+// Close ends what a runner holds.
+func (r *Runner) Close() error { return r.null.Close() }
+
+// Sinks returns what is to see the windows of the meter.
+func (r *Runner) Sinks() []measure.Sink { return []measure.Sink{&r.tap, r.idle} }
+
+// Unsettled returns how many runs began although the power was not back at Rest within
+// [LongestSettle].
+func (r *Runner) Unsettled() int { return r.unsettled }
+
+var _ bench.Executor = (*Runner)(nil)
 
 // Environment variables of commands, with hyperfine's names. The second one has a
 // random length, since where things lie in memory depends on it, and with that how
@@ -45,66 +82,67 @@ const (
 	mostOffset        = 4096
 )
 
-// A helperError is a command around the runs that failed.
-type helperError struct {
-	flag, line string
-	result     job.Result
+// A HelperError is a command around the runs that failed.
+type HelperError struct {
+	Kind   string // setup, prepare, conclude or cleanup
+	line   string
+	result job.Result
 }
 
-func (e *helperError) Error() string {
+func (e *HelperError) Error() string {
 	how := fmt.Sprintf("failed with exit status %d", e.result.Code)
 	if e.result.Signal != 0 {
 		how = fmt.Sprintf("was ended by signal %d, %v", int(e.result.Signal), e.result.Signal)
 	}
-	return fmt.Sprintf("the --%s command %s %s", e.flag, strconv.Quote(harmless.Text(e.line)), how)
+	return fmt.Sprintf("the --%s command %s %s", e.Kind, strconv.Quote(harmless.Text(e.line)), how)
 }
 
 // Setup implements [bench.Executor].
-func (r *benchRunner) Setup(ctx context.Context, command int) error {
-	return r.helper(ctx, "setup", r.plan.setup, command)
+func (r *Runner) Setup(ctx context.Context, command int) error {
+	return r.helper(ctx, "setup", r.plan.Setup, command)
 }
 
 // Prepare implements [bench.Executor].
-func (r *benchRunner) Prepare(ctx context.Context, s bench.Step) error {
-	return r.helper(ctx, "prepare", of(r.plan.prepare, s.Command), s.Command)
+func (r *Runner) Prepare(ctx context.Context, s bench.Step) error {
+	return r.helper(ctx, "prepare", of(r.plan.Prepare, s.Command), s.Command)
 }
 
 // Conclude implements [bench.Executor].
-func (r *benchRunner) Conclude(ctx context.Context, s bench.Step) error {
-	return r.helper(ctx, "conclude", of(r.plan.conclude, s.Command), s.Command)
+func (r *Runner) Conclude(ctx context.Context, s bench.Step) error {
+	return r.helper(ctx, "conclude", of(r.plan.Conclude, s.Command), s.Command)
 }
 
 // Cleanup implements [bench.Executor].
-func (r *benchRunner) Cleanup(ctx context.Context, command int) error {
-	return r.helper(ctx, "cleanup", r.plan.cleanup, command)
+func (r *Runner) Cleanup(ctx context.Context, command int) error {
+	return r.helper(ctx, "cleanup", r.plan.Cleanup, command)
 }
 
 // helper runs what belongs to a command and is not measured.
-func (r *benchRunner) helper(ctx context.Context, flag, line string, command int) error {
+func (r *Runner) helper(ctx context.Context, kind, line string, command int) error {
 	if line == "" {
 		return nil
 	}
-	line = r.plan.commands[command].fill(line)
+	line = r.plan.Commands[command].fill(line)
 	result, err := r.run(ctx, line, command, "")
 	switch {
 	case err != nil:
 		return err
 	case result.Status() != 0:
-		return &helperError{flag, line, result}
+		return &HelperError{kind, line, result}
 	}
 	return nil
 }
 
 // Execute implements [bench.Executor].
-func (r *benchRunner) Execute(ctx context.Context, s bench.Step) (bench.Run, error) {
+func (r *Runner) Execute(ctx context.Context, s bench.Step) (bench.Run, error) {
 	if err := r.awaitMeter(ctx); err != nil {
 		return bench.Run{}, err
 	}
-	command := &r.plan.commands[s.Command]
+	command := &r.plan.Commands[s.Command]
 	run := bench.Run{Round: s.Round, Energy: math.NaN(), Net: math.NaN(), Power: math.NaN()}
 	var user, system time.Duration
 	for {
-		result, err := r.run(ctx, command.line, s.Command, s.Iteration())
+		result, err := r.run(ctx, command.Line, s.Command, s.Iteration())
 		if err != nil {
 			return run, err
 		}
@@ -125,7 +163,7 @@ func (r *benchRunner) Execute(ctx context.Context, s bench.Step) (bench.Run, err
 		if run.ExitCode == 0 {
 			run.ExitCode = code
 		}
-		if code != 0 && !r.accepts(code) || run.End.Sub(run.Start) >= r.plan.minTime {
+		if code != 0 && !r.accepts(code) || run.End.Sub(run.Start) >= r.plan.MinTime {
 			break
 		}
 	}
@@ -135,35 +173,35 @@ func (r *benchRunner) Execute(ctx context.Context, s bench.Step) (bench.Run, err
 	return run, nil
 }
 
-func (r *benchRunner) accepts(code int) bool {
-	return r.plan.plan.Accept != nil && r.plan.plan.Accept(code)
+func (r *Runner) accepts(code int) bool {
+	return r.plan.Accept != nil && r.plan.Accept(code)
 }
 
 // recordBegin notes a run in the recording: as a job, and as a phase of the name of its
 // command.
-func (r *benchRunner) recordBegin(c *benchCommand, s bench.Step, at time.Time) {
-	if s.Warmup || r.meter.rec == nil {
+func (r *Runner) recordBegin(c *Command, s bench.Step, at time.Time) {
+	if s.Warmup {
 		return
 	}
-	name := harmless.Text(c.name)
+	name := harmless.Text(c.Name)
 	if len(name) > measure.MaxName {
 		name = strings.ToValidUTF8(name[:measure.MaxName], "")
 	}
-	r.meter.rec.Mark(measure.Mark{Time: at, Name: name})
-	r.meter.rec.Job(record.Job{Command: []string{c.line}, Start: at})
+	r.Recorder.Mark(measure.Mark{Time: at, Name: name})
+	r.Recorder.Job(record.Job{Command: []string{c.Line}, Start: at})
 }
 
-func (r *benchRunner) recordEnd(c *benchCommand, s bench.Step, run *bench.Run) {
-	if s.Warmup || r.meter.rec == nil {
+func (r *Runner) recordEnd(c *Command, s bench.Step, run *bench.Run) {
+	if s.Warmup {
 		return
 	}
-	r.meter.rec.Mark(measure.Mark{Time: run.End, End: true})
-	r.meter.rec.Job(record.Job{Command: []string{c.line}, Start: run.Start, End: run.End})
+	r.Recorder.Mark(measure.Mark{Time: run.End, End: true})
+	r.Recorder.Job(record.Job{Command: []string{c.Line}, Start: run.Start, End: run.End})
 }
 
 // Measure implements [bench.Executor].
-func (r *benchRunner) Measure(ctx context.Context, run *bench.Run, wait bool) (bool, error) {
-	w := r.meter.watch
+func (r *Runner) Measure(ctx context.Context, run *bench.Run, wait bool) (bool, error) {
+	w := r.Watch
 	if wait {
 		// Also for the last runs of a bench that was told to end.
 		w.Settle(context.WithoutCancel(ctx), run.End, measure.Patience+r.tap.lag())
@@ -171,18 +209,18 @@ func (r *benchRunner) Measure(ctx context.Context, run *bench.Run, wait bool) (b
 		return false, nil
 	}
 	span := w.History.Span(run.Start, run.End)
-	run.Measured(&span, r.base)
+	run.Measured(&span, r.Baseline)
 	return true, nil
 }
 
 // Settle implements [bench.Executor].
-func (r *benchRunner) Settle(ctx context.Context, _ bench.Step) error {
-	if r.plan.settle == 0 {
+func (r *Runner) Settle(ctx context.Context, _ bench.Step) error {
+	if r.plan.Settle == 0 {
 		return nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, longestSettle)
+	bounded, cancel := context.WithTimeout(ctx, LongestSettle)
 	defer cancel()
-	back := r.tap.wait(bench.NewSettler(r.rest, r.plan.settle))
+	back := r.tap.wait(bench.NewSettler(r.Rest, r.plan.Settle))
 	select {
 	case <-back:
 	case <-bounded.Done():
@@ -190,22 +228,22 @@ func (r *benchRunner) Settle(ctx context.Context, _ bench.Step) error {
 			return ctx.Err()
 		}
 		r.unsettled++
-	case <-r.meter.watch.Context().Done(): // Execute tells
+	case <-r.Watch.Context().Done(): // Execute tells
 	}
 	return nil
 }
 
-// longestSettle bounds how long a run waits for the power to come back.
-const longestSettle = time.Minute
+// LongestSettle bounds how long a run waits for the power to come back.
+const LongestSettle = time.Minute
 
 // awayFor is how long after the last window a meter is taken to be lost.
 const awayFor = 3 * time.Second
 
 // awaitMeter waits for a meter that is lost: a run would not be measured.
-func (r *benchRunner) awaitMeter(ctx context.Context) error {
-	w := r.meter.watch
+func (r *Runner) awaitMeter(ctx context.Context) error {
+	w := r.Watch
 	if since := time.Since(w.History.Reached()); since > awayFor+r.tap.lag() && w.Context().Err() == nil {
-		r.progress.say("waiting for the meter")
+		r.Waiting("waiting for the meter")
 		if err := w.History.Wait(ctx, time.Now()); err != nil {
 			return err
 		}
@@ -223,7 +261,7 @@ func (r *benchRunner) awaitMeter(ctx context.Context) error {
 }
 
 // run runs a command once. The error is that it could not be started, or that of ctx.
-func (r *benchRunner) run(ctx context.Context, line string, command int, iteration string) (job.Result, error) {
+func (r *Runner) run(ctx context.Context, line string, command int, iteration string) (job.Result, error) {
 	if ctx.Err() != nil {
 		return job.Result{}, ctx.Err()
 	}
@@ -236,19 +274,19 @@ func (r *benchRunner) run(ctx context.Context, line string, command int, iterati
 	if iteration != "" {
 		c.Env = append(c.Env, iterationVariable+"="+iteration)
 	}
-	if r.plan.input != "" {
-		f, err := os.Open(r.plan.input)
+	if r.plan.Input != "" {
+		f, err := os.Open(r.plan.Input)
 		if err != nil {
 			return job.Result{}, err
 		}
 		defer f.Close()
 		c.Stdin = f
 	}
-	switch where := of(r.plan.output, command); where {
-	case outputNull:
-	case outputPipe:
+	switch where := of(r.plan.Output, command); where {
+	case OutputNull:
+	case OutputPipe:
 		c.Lines = func(time.Time, []byte) {} // leads through a pipe
-	case outputInherit:
+	case OutputInherit:
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
 	default:
 		f, err := os.Create(where)
@@ -262,7 +300,7 @@ func (r *benchRunner) run(ctx context.Context, line string, command int, iterati
 	if err != nil {
 		return job.Result{}, err
 	}
-	done := r.signals.passTo(j)
+	done := r.Signals.PassTo(j)
 	result, err := j.Wait()
 	done()
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ func TestScan(t *testing.T) {
 		{"1", "2.5", "1", "1 2"},
 		{"007", "+9", "1", "7 8 9"},
 	} {
-		got, err := scan(tt.least, tt.most, tt.step)
+		got, err := Scan(tt.least, tt.most, tt.step)
 		if err != nil || strings.Join(got, " ") != tt.want {
 			t.Errorf("%s to %s by %s: %q, %v, want %q", tt.least, tt.most, tt.step, got, err, tt.want)
 		}
@@ -29,22 +29,22 @@ func TestScan(t *testing.T) {
 		least, most, step string
 		want              error // nil: any
 	}{
-		{"5", "1", "", errReversed},
-		{"1", "5", "0", errStep},
-		{"1", "5", "-1", errStep},
-		{"0.1", "0.5", "", errNoStep},
-		{"1", "999999999999999999", "", errTooMany},
-		{"0", "1", "0.000000000000000001", errTooMany},
+		{"5", "1", "", ErrReversed},
+		{"1", "5", "0", ErrStep},
+		{"1", "5", "-1", ErrStep},
+		{"0.1", "0.5", "", ErrNoStep},
+		{"1", "999999999999999999", "", ErrTooMany},
+		{"0", "1", "0.000000000000000001", ErrTooMany},
 		{"a", "b", "", nil},
 		{"1", "1e9", "", nil},
 		{"", "1", "", nil},
 		{"1", strings.Repeat("9", 100), "", nil},
 	} {
-		if got, err := scan(tt.least, tt.most, tt.step); err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+		if got, err := Scan(tt.least, tt.most, tt.step); err == nil || tt.want != nil && !errors.Is(err, tt.want) {
 			t.Errorf("%s to %s by %s: %q, %v", tt.least, tt.most, tt.step, got, err)
 		}
 	}
-	if got, err := scan("1", "100000", ""); err != nil || len(got) != mostValues {
+	if got, err := Scan("1", "100000", ""); err != nil || len(got) != mostValues {
 		t.Errorf("%d, %v", len(got), err)
 	}
 }
@@ -53,17 +53,17 @@ func TestListed(t *testing.T) {
 	for text, want := range map[string][]string{
 		"a,b": {"a", "b"}, "a": {"a"}, "": {""}, "a,,b": {"a", "", "b"}, `a\,b,c`: {"a,b", "c"}, `a\\,b`: {`a\`, "b"}, `\n\`: {`\n\`},
 	} {
-		if got := listed(text); !slices.Equal(got, want) {
+		if got := List(text); !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }
 
 func TestExpand(t *testing.T) {
-	two := []parameter{{"a", []string{"1", "{b}"}}, {"b", []string{"x", "y"}}}
+	two := []Parameter{{"a", []string{"1", "{b}"}}, {"b", []string{"x", "y"}}}
 	for _, tt := range []struct {
 		lines, names []string
-		parameters   []parameter
+		parameters   []Parameter
 		want         string // lines, and names where they differ
 	}{
 		{[]string{"p", "q"}, nil, nil, "p; q"},
@@ -74,12 +74,12 @@ func TestExpand(t *testing.T) {
 		{[]string{"{a}"}, []string{"n"}, two[:1], "1 = n (a = 1); {b} = n (a = {b})"},
 		{[]string{"{a}"}, []string{"m", "n{a}"}, two[:1], "1 = m (a = 1); {b} = n{b}"},
 	} {
-		list, err := expand(tt.lines, tt.names, tt.parameters)
+		list, err := Expand(tt.lines, tt.names, tt.parameters)
 		var got []string
 		for _, c := range list {
-			text := c.line
-			if c.name != c.line {
-				text += " = " + c.name
+			text := c.Line
+			if c.Name != c.Line {
+				text += " = " + c.Name
 			}
 			got = append(got, text)
 		}
@@ -89,15 +89,13 @@ func TestExpand(t *testing.T) {
 	}
 	many := make([]string, 101)
 	for _, tt := range []struct {
-		lines, names []string
-		parameters   []parameter
+		lines      []string
+		parameters []Parameter
 	}{
-		{[]string{"p"}, []string{"a", "b"}, nil},
-		{[]string{"{a}"}, []string{"a", "b"}, []parameter{{"a", many}}},
-		{[]string{"p"}, nil, []parameter{{"a", many}, {"b", many}}},
-		{many, nil, []parameter{{"a", many}}},
+		{[]string{"p"}, []Parameter{{"a", many}, {"b", many}}},
+		{many, []Parameter{{"a", many}}},
 	} {
-		if list, err := expand(tt.lines, tt.names, tt.parameters); err == nil {
+		if list, err := Expand(tt.lines, nil, tt.parameters); err == nil {
 			t.Errorf("%d commands were made", len(list))
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package commands
 
 import (
 	"sync"
@@ -9,9 +9,9 @@ import (
 	"powerspy2/meter"
 )
 
-// A powerTap is a sink that shows windows to who waits for the power to settle, and
+// A tap is a sink that shows windows to who waits for the power to settle, and
 // knows how long they are.
-type powerTap struct {
+type tap struct {
 	mu      sync.Mutex
 	length  time.Duration  // of the last window
 	settler *bench.Settler // nil: nobody waits
@@ -19,10 +19,10 @@ type powerTap struct {
 	back    chan struct{}
 }
 
-var _ measure.Sink = (*powerTap)(nil)
+var _ measure.Sink = (*tap)(nil)
 
 // Event implements measure.Sink.
-func (p *powerTap) Event(e *meter.Event) error {
+func (p *tap) Event(e *meter.Event) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if e.Kind != meter.WindowEvent {
@@ -40,10 +40,10 @@ func (p *powerTap) Event(e *meter.Event) error {
 }
 
 // End implements measure.Sink.
-func (p *powerTap) End() error { return nil }
+func (p *tap) End() error { return nil }
 
 // lag is by how much later than usual windows may come, since they are long.
-func (p *powerTap) lag() time.Duration {
+func (p *tap) lag() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return 2 * p.length
@@ -51,7 +51,7 @@ func (p *powerTap) lag() time.Duration {
 
 // wait returns a channel that is closed when the power from now on is what a settler
 // waits for.
-func (p *powerTap) wait(s *bench.Settler) <-chan struct{} {
+func (p *tap) wait(s *bench.Settler) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.settler, p.from, p.back = s, time.Now(), make(chan struct{})
