@@ -13,6 +13,7 @@ import (
 	"powerspy2/internal/bench"
 	"powerspy2/internal/bench/commands"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/figures"
 	"powerspy2/internal/result"
 	"powerspy2/meter"
 )
@@ -53,7 +54,7 @@ func (a *app) bench(c *cli.Context) error {
 	if style.silent {
 		told = io.Discard
 	}
-	_, terr := io.WriteString(told, style.text(p, r))
+	_, terr := io.WriteString(told, p.report(r, style))
 	var eerr error
 	if hasRuns(r) {
 		eerr = a.export(p, r) // otherwise files of an earlier bench are worth more
@@ -67,6 +68,19 @@ func (a *app) bench(c *cli.Context) error {
 		}
 	}
 	return benchStatus(r)
+}
+
+// report returns what is told of a result.
+func (p *benchPlan) report(r *bench.Result, style *benchStyle) string {
+	t := bench.Text{
+		Table: p.table(r), Color: style.color, Shell: p.Shell != nil, Exported: len(p.exports) > 0, Told: style.told,
+	}
+	return t.String()
+}
+
+// table returns the tables that a result is exported as.
+func (p *benchPlan) table(r *bench.Result) bench.Table {
+	return bench.Table{Result: r, Sort: p.sort, Unit: p.unit}
 }
 
 func hasRuns(r *bench.Result) bool {
@@ -175,11 +189,11 @@ func (s *session) carryOut(ctx context.Context, a *app, p *benchPlan, run *comma
 	}
 	if n := run.Unsettled(); n > 0 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the power was not back within %s %% of %.2f W before %d runs, which began after %v all the same",
-			percentText(p.Settle), run.Rest, n, commands.LongestSettle))
+			figures.Significant(100*p.Settle), run.Rest, n, commands.LongestSettle))
 	}
 	for _, i := range outcome.Missed {
 		if !outcome.Interrupted && err == nil {
-			r.Warnings = append(r.Warnings, missedText(p, &outcome.Series[i]))
+			r.Warnings = append(r.Warnings, outcome.Series[i].Missed(p.runs.Precision))
 		}
 	}
 	if failed, ok := errors.AsType[*bench.FailedError](err); ok {

@@ -7,11 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 
 	"powerspy2/internal/bench"
 	"powerspy2/internal/cli"
-	"powerspy2/internal/harmless"
 )
 
 // benchCompare compares two results of different days.
@@ -34,7 +32,8 @@ func (a *app) benchCompare(c *cli.Context) error {
 		}
 		results[i] = r
 	}
-	_, err := io.WriteString(a.env.stdout, daysText(files[0].(string), files[1].(string), bench.CompareDays(&results[0], &results[1])))
+	days := bench.CompareDays(&results[0], &results[1])
+	_, err := io.WriteString(a.env.stdout, days.Text(files[0].(string), files[1].(string)))
 	return err
 }
 
@@ -53,26 +52,4 @@ func readBench(name string) (bench.Result, error) {
 		return r, advise(fmt.Errorf("%s: %w", name, err), "give a file of `powerspy bench --export-json FILE`")
 	}
 	return r, nil
-}
-
-// daysText tells what became of the commands from the first result to the second.
-func daysText(first, second string, d bench.Days) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s against %s\n", harmless.Text(second), harmless.Text(first))
-	for _, list := range [][]bench.Comparison{d.Comparisons, d.Net, d.Time} {
-		for _, c := range list {
-			c.Reference = "the one of " + first // the names are the same
-			fmt.Fprintf(&b, "  %s\n", c.Sentence())
-		}
-	}
-	for _, name := range d.Missing {
-		fmt.Fprintf(&b, "  %s: only one of them has it\n", harmless.Text(name))
-	}
-	if len(d.Comparisons) == 0 {
-		b.WriteString("No command is in both: commands are compared by their names, which bench -n gives.\n")
-	}
-	for _, text := range d.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", text)
-	}
-	return b.String()
 }

@@ -110,9 +110,9 @@ func sameFile(a, b string) bool {
 // written all the same.
 func (a *app) export(p *benchPlan, r *bench.Result) error {
 	var first error
-	t := &bench.Table{Result: r, Sort: p.sort, Unit: p.unit}
+	t := p.table(r)
 	for _, e := range p.exports {
-		if err := e.file.write(a.env, func(w io.Writer) error { return e.write(t, w) }); err != nil && first == nil {
+		if err := e.file.write(a.env, func(w io.Writer) error { return e.write(&t, w) }); err != nil && first == nil {
 			first = err
 		}
 	}

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"powerspy2/internal/harmless"
 )
@@ -99,4 +100,27 @@ func hostName(s string) string {
 		return "one without a name"
 	}
 	return harmless.Text(s)
+}
+
+// Text tells a person what became of the commands from the first result to the second,
+// by the names of their files.
+func (d *Days) Text(first, second string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s against %s\n", harmless.Text(second), harmless.Text(first))
+	for _, list := range [][]Comparison{d.Comparisons, d.Net, d.Time} {
+		for _, c := range list {
+			c.Reference = "the one of " + first // the names are the same
+			fmt.Fprintf(&b, "  %s\n", c.Sentence())
+		}
+	}
+	for _, name := range d.Missing {
+		fmt.Fprintf(&b, "  %s: only one of them has it\n", harmless.Text(name))
+	}
+	if len(d.Comparisons) == 0 {
+		b.WriteString("No command is in both: commands are compared by their names, which bench -n gives.\n")
+	}
+	for _, text := range d.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", text)
+	}
+	return b.String()
 }

@@ -1,4 +1,4 @@
-package main
+package bench_test
 
 import (
 	"math"
@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"powerspy2/internal/bench"
-	"powerspy2/internal/bench/commands"
 	"powerspy2/internal/result"
 	"powerspy2/measure"
 )
@@ -24,9 +23,8 @@ func madeRun(round int, seconds, watts float64) bench.Run {
 	}
 }
 
-// TestBenchText: the report of a bench that has all that there is to tell.
-func TestBenchText(t *testing.T) {
-	p := &benchPlan{Plan: commands.Plan{Shell: []string{"sh"}}}
+// TestText: the report of a bench that has all that there is to tell.
+func TestText(t *testing.T) {
 	r := &bench.Result{Reference: -1, Baseline: &bench.Baseline{Power: 30, Uncertainty: 0.1}, Warnings: []string{"told at first", "told at last"}}
 	r.Series = []bench.Series{{Command: bench.Command{Name: "fast\x1b[2J"}, Repeated: 1}, {Command: bench.Command{Name: "slow"}, Repeated: 2}, {Command: bench.Command{Name: "never run"}}}
 	for i, off := range []float64{0, 0.01, -0.01, 0.02, -0.02} {
@@ -42,7 +40,7 @@ func TestBenchText(t *testing.T) {
 	}
 	r.Series[1].Runs[2].ExitCode = bench.Killed
 	r.Series[1].Runs[3].Coverage = 0.5
-	style := &benchStyle{told: 1}
+	text := bench.Text{Table: bench.Table{Result: r}, Shell: true, Told: 1}
 	want := `mean +- standard deviation of the runs; intervals are 95 % intervals of the mean
 
 Benchmark 1: fast\x1b[2J
@@ -67,60 +65,35 @@ Benchmark 2: slow
 
 Comparison of energy
 `
-	got := style.text(p, r)
+	got := text.String()
 	if diff := cmp.Diff(want, got[:min(len(want), len(got))]); diff != "" {
 		t.Errorf("%s\n%s", diff, got)
 	}
-	for _, text := range []string{"\n  slow: 5", "\nComparison of net energy\n", "\nThe start of the shell is part", "\nwarning: told at last\n"} {
-		if !strings.Contains(got, text) {
-			t.Errorf("there is no %q in %s", text, got[len(want):])
+	for _, part := range []string{"\n  slow: 5", "\nComparison of net energy\n", "\nThe start of the shell is part", "\nwarning: told at last\n"} {
+		if !strings.Contains(got, part) {
+			t.Errorf("there is no %q in %s", part, got[len(want):])
 		}
 	}
-	for _, text := range []string{"told at first", "simulated", "interrupted", "never run", "\x1b"} {
-		if strings.Contains(got, text) {
-			t.Errorf("there is %q in %s", text, got)
+	for _, part := range []string{"told at first", "simulated", "interrupted", "never run", "\x1b"} {
+		if strings.Contains(got, part) {
+			t.Errorf("there is %q in %s", part, got)
 		}
 	}
 	// Of one run nothing is invented.
 	one := &bench.Result{Reference: 0, Meter: result.Meter{Simulated: true}, Interrupted: true, Series: []bench.Series{
 		{Command: bench.Command{Name: "a"}, Runs: []bench.Run{madeRun(0, 0.05, 60)}}, {Command: bench.Command{Name: "b"}, Runs: []bench.Run{madeRun(0, 0.1, 60)}},
 	}}
-	got = (&benchStyle{color: true}).text(&benchPlan{unit: time.Second}, one)
-	for _, text := range []string{
+	text = bench.Text{Table: bench.Table{Result: one, Unit: time.Second}, Color: true}
+	got = text.String()
+	for _, part := range []string{
 		"\x1b[1mBenchmark 1:\x1b[0m a\n  energy      \x1b[32m3 J\x1b[0m\n", "  time        0.050 s, user 0.045 s", "of one run there is no telling", "lasts no more than 2 of the meter's windows",
 		"b: 2.000 times the energy of a, from one run", "interrupted", "simulated",
 	} {
-		if !strings.Contains(got, text) {
-			t.Errorf("there is no %q in %s", text, got)
+		if !strings.Contains(got, part) {
+			t.Errorf("there is no %q in %s", part, got)
 		}
 	}
 	if strings.Contains(got, ", interval ") || strings.Contains(got, "shell") {
 		t.Errorf("it has %s", got)
-	}
-}
-
-// TestBenchStyles: what --style makes of a terminal, and of none.
-func TestBenchStyles(t *testing.T) {
-	for _, tt := range []struct {
-		style, output, noColor string
-		terminal               bool
-		want                   benchStyle
-		quiet                  bool
-	}{
-		{"", commands.OutputNull, "", true, benchStyle{bar: true, color: true}, false},
-		{"auto", commands.OutputNull, "1", true, benchStyle{bar: true}, false},
-		{"", commands.OutputInherit, "", true, benchStyle{}, false},
-		{"", commands.OutputNull, "", false, benchStyle{}, false},
-		{"full", commands.OutputNull, "", false, benchStyle{bar: true, color: true}, false},
-		{"nocolor", commands.OutputNull, "", false, benchStyle{bar: true}, false},
-		{"color", commands.OutputNull, "", true, benchStyle{color: true}, false},
-		{"basic", commands.OutputNull, "", true, benchStyle{}, false},
-		{"none", commands.OutputNull, "", true, benchStyle{silent: true}, true},
-	} {
-		e := env{stdoutTerminal: tt.terminal, getenv: func(k string) string { return map[string]string{"TERM": "xterm", "NO_COLOR": tt.noColor}[k] }}
-		p := &progress{terminal: tt.terminal}
-		if got := newBenchStyle(e, &benchPlan{style: tt.style, Plan: commands.Plan{Output: []string{tt.output}}}, p); *got != tt.want || p.quiet != tt.quiet {
-			t.Errorf("%+v: %+v, quiet %v", tt, *got, p.quiet)
-		}
 	}
 }
