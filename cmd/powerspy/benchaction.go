@@ -196,11 +196,8 @@ func (s *session) carryOut(ctx context.Context, a *app, p *benchPlan, run *comma
 			r.Warnings = append(r.Warnings, outcome.Series[i].Missed(p.runs.Precision))
 		}
 	}
-	if failed, ok := errors.AsType[*bench.FailedError](err); ok {
+	if _, ok := errors.AsType[*bench.FailedError](err); ok {
 		next := "-i goes on all the same, --show-output shows what it writes"
-		if failed.Code == bench.Killed {
-			next = "--show-output shows what it writes"
-		}
 		if p.unquoted() {
 			next = "each argument is a command: put a command with its arguments into quotes; " + next
 		}

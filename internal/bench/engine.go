@@ -68,7 +68,7 @@ type Outcome struct {
 type FailedError struct {
 	Step Step
 	Name string // of the command
-	Code int    // Killed: by a signal
+	Code int    // as that of a [Run]
 }
 
 func (e *FailedError) Error() string {
@@ -76,10 +76,7 @@ func (e *FailedError) Error() string {
 	if e.Step.Warmup {
 		what = "a warm-up"
 	}
-	if e.Code == Killed {
-		return fmt.Sprintf("%s of %s was ended by a signal", what, quoted(e.Name))
-	}
-	return fmt.Sprintf("%s of %s failed with exit status %d", what, quoted(e.Name), e.Code)
+	return fmt.Sprintf("%s of %s failed with %s", what, quoted(e.Name), statusText(e.Code))
 }
 
 // Run carries out the plan. What there is so far comes back also with an error: of

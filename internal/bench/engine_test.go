@@ -345,7 +345,9 @@ func TestEngineFailedRun(t *testing.T) {
 	}{
 		{3, false, `a run of "tool\\x1b[2J" failed with exit status 3`},
 		{1, true, `a warm-up of "tool\\x1b[2J" failed with exit status 1`},
-		{bench.Killed, false, `a run of "tool\\x1b[2J" was ended by a signal`},
+		{bench.Killed + 9, false, `a run of "tool\\x1b[2J" failed with exit status 137 (signal 9, killed)`},
+		{bench.Killed + 40, false, `a run of "tool\\x1b[2J" failed with exit status 168 (signal 40)`},
+		{255, false, `a run of "tool\\x1b[2J" failed with exit status 255`},
 	} {
 		f := fails(tt.code, tt.warmup)
 		e := bench.Engine{Plan: p, Executor: f, Clock: f.clock}

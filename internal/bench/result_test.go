@@ -53,7 +53,7 @@ func random(rnd *rand.Rand) bench.Result {
 			x := bench.Run{
 				Round: round, Start: begin.Add(time.Duration(rnd.Int64N(1e9)) * time.Microsecond), Executions: 1 + rnd.IntN(100),
 				Duration: time.Duration(rnd.Int64N(1e12)), User: time.Duration(rnd.Int64N(1e10)), System: time.Duration(rnd.Int64N(1e10)),
-				MaxRSS: rnd.Int64N(1 << 40), ExitCode: rnd.IntN(4) - 1, Coverage: 1, Windows: rnd.IntN(1000), Bridged: rnd.IntN(10),
+				MaxRSS: rnd.Int64N(1 << 40), ExitCode: rnd.IntN(256), Coverage: 1, Windows: rnd.IntN(1000), Bridged: rnd.IntN(10),
 				Uncertainty: measure.Uncertainty{Edges: rnd.Float64(), LeftOut: rnd.Float64(), Time: rnd.Float64(), Resolution: rnd.Float64(), Meter: rnd.Float64()},
 				Net:         math.NaN(),
 			}
@@ -116,7 +116,7 @@ func TestHyperfine(t *testing.T) {
 	r := bench.Result{Reference: -1, Series: []bench.Series{*series("a", 10, 12, 14), *series("b", 20), {Command: bench.Command{Name: "never run"}}}}
 	r.Series[0].Parameters = map[string]string{"n": "1"}
 	r.Series[0].Runs[1].MaxRSS = 1 << 20
-	r.Series[1].Runs[0].ExitCode = bench.Killed
+	r.Series[1].Runs[0].ExitCode = bench.Killed + 9
 	var b bytes.Buffer
 	if err := r.Write(&b); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestHyperfine(t *testing.T) {
 	if a.Net != nil || a.Power == nil || len(a.Coverage) != 3 || a.Starts[1] != float64(begin.Unix()+60) {
 		t.Errorf("beside them: %+v", a)
 	}
-	if c.Stddev != nil || c.Energy.Stddev != nil || c.Energy.CI95 != nil || c.Codes[0] != nil || c.Parameters == nil || len(c.Parameters) > 0 {
+	if c.Stddev != nil || c.Energy.Stddev != nil || c.Energy.CI95 != nil || *c.Codes[0] != 137 || c.Parameters == nil || len(c.Parameters) > 0 {
 		t.Errorf("of one run: %+v", c)
 	}
 	if len(o.Comparison) != 1 || o.Comparison[0].Command != "b" || o.Comparison[0].Reference != "a" || o.Comparison[0].CI95 != nil || o.Comparison[0].Verdict != nil || o.Comparison[0].P != nil {

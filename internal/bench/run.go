@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"fmt"
 	"math"
+	"syscall"
 	"time"
 
 	"powerspy2/internal/baseline"
@@ -19,7 +21,7 @@ type Run struct {
 	Duration     time.Duration // of an execution
 	User, System time.Duration // processor time of an execution
 	MaxRSS       int64         // largest resident set in bytes; 0: not known
-	ExitCode     int           // exit status, the first that was not 0; Killed: by a signal
+	ExitCode     int           // exit status, the first that was not 0; of a signal: see Killed
 
 	// Energy of an execution in J, that of the covered time; NaN: nothing was
 	// measured.
@@ -41,8 +43,25 @@ type Run struct {
 	Bridged  int     // windows that the meter left out
 }
 
-// Killed is the exit status of a command that a signal killed.
-const Killed = -1
+// Killed and the number of a signal is the exit status of a command that it killed, as
+// shells and hyperfine have it; Killed alone is that of a signal that is not known.
+const Killed = 128
+
+// statusText tells the exit status of a run, and the signal that it stands for.
+func statusText(code int) string {
+	text := fmt.Sprintf("exit status %d", code)
+	if n := code - Killed; n > 0 && n <= lastSignal {
+		signal := syscall.Signal(n).String()
+		if number := fmt.Sprintf("signal %d", n); signal != number {
+			signal = fmt.Sprintf("%s, %s", number, signal)
+		}
+		text += " (" + signal + ")"
+	}
+	return text
+}
+
+// lastSignal is the greatest number of a signal of Linux.
+const lastSignal = 64
 
 // whole is the coverage from which on a run was measured as a whole. What is
 // missing then is less than a meter can tell.

@@ -217,15 +217,11 @@ func (t *Text) remarks(series *Series, energy, duration *Statistics) []string {
 	}
 	n := len(series.Runs)
 	if failed > 0 {
-		how := fmt.Sprintf("exit status %d", first)
-		if first == Killed {
-			how = "ended by a signal"
-		}
 		which := fmt.Sprintf("%d of %d runs failed", failed, n)
 		if failed == n {
 			which = "all runs failed"
 		}
-		list = append(list, fmt.Sprintf("%s: %s", which, how))
+		list = append(list, fmt.Sprintf("%s: %s", which, statusText(first)))
 	}
 	if whole < n {
 		list = append(list, fmt.Sprintf("%d of %d runs were not measured as a whole, and are not part of the energy", n-whole, n))

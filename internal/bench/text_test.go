@@ -38,7 +38,7 @@ func TestText(t *testing.T) {
 		r.Series[0].Runs = append(r.Series[0].Runs, fast)
 		r.Series[1].Runs = append(r.Series[1].Runs, slow)
 	}
-	r.Series[1].Runs[2].ExitCode = bench.Killed
+	r.Series[1].Runs[2].ExitCode = bench.Killed + 15
 	r.Series[1].Runs[3].Coverage = 0.5
 	text := bench.Text{Table: bench.Table{Result: r}, Shell: true, Told: 1}
 	want := `mean +- standard deviation of the runs; intervals are 95 % intervals of the mean
@@ -60,7 +60,7 @@ Benchmark 2: slow
   range       89.40 to 91.20 J, 1.480 to 1.520 s
   runs        5; 2 were repeated, since they were not measured as a whole
   measuring   a run is known to +- 0.108 J, of which +- 0.04 J is alike in all, without the meter's class
-  warning     1 of 5 runs failed: ended by a signal
+  warning     1 of 5 runs failed: exit status 143 (signal 15, terminated)
   warning     1 of 5 runs were not measured as a whole, and are not part of the energy
 
 Comparison of energy

@@ -43,7 +43,7 @@ type seriesJSON struct {
 	Max        *float64          `json:"max"`
 	Times      []float64         `json:"times"`
 	Memory     []*int64          `json:"memory_usage_byte"` // null: not known of a run, or of any
-	ExitCodes  []*int            `json:"exit_codes"`
+	ExitCodes  []*int            `json:"exit_codes"`        // null, of a signal that is not known, is read only
 	Parameters map[string]string `json:"parameters"`
 
 	Energy *statisticsJSON `json:"energy_J"`
@@ -212,11 +212,7 @@ func seriesOf(s *Series, net bool) seriesJSON {
 			memory, known = &r.MaxRSS, true
 		}
 		j.Memory = append(j.Memory, memory)
-		var code *int
-		if r.ExitCode != Killed {
-			code = &r.ExitCode
-		}
-		j.ExitCodes = append(j.ExitCodes, code)
+		j.ExitCodes = append(j.ExitCodes, &r.ExitCode)
 		j.Coverage = append(j.Coverage, r.Coverage)
 		j.Starts = append(j.Starts, result.Moment(r.Start))
 		j.Rounds = append(j.Rounds, r.Round)

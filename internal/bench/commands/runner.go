@@ -156,10 +156,7 @@ func (r *Runner) Execute(ctx context.Context, s bench.Step) (bench.Run, error) {
 		if !result.Small {
 			run.MaxRSS = max(run.MaxRSS, result.MaxRSS)
 		}
-		code := result.Code
-		if result.Signal != 0 {
-			code = bench.Killed
-		}
+		code := result.Status()
 		if run.ExitCode == 0 {
 			run.ExitCode = code
 		}
