@@ -173,17 +173,29 @@ func (h *History) Since() time.Time {
 	return h.origin.Add(h.pieces[0].start)
 }
 
-// Gaps returns the times between two moments that were not measured.
+// Gaps returns the times between two moments that were not measured. Of a gap that
+// one of them cuts it is the part between them; Windows is then not known.
 func (h *History) Gaps(from, to time.Time) []meter.Gap {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var gaps []meter.Gap
 	for _, g := range h.gaps {
 		if g.To.After(from) && g.From.Before(to) {
-			gaps = append(gaps, g)
+			gaps = append(gaps, cut(g, from, to))
 		}
 	}
 	return gaps
+}
+
+// cut returns the part of a gap between two moments.
+func cut(g meter.Gap, from, to time.Time) meter.Gap {
+	if g.From.Before(from) {
+		g.From, g.Windows = from, 0
+	}
+	if g.To.After(to) {
+		g.To, g.Windows = to, 0
+	}
+	return g
 }
 
 func (h *History) add(w *meter.Window) {

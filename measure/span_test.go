@@ -88,6 +88,36 @@ func TestSpan(t *testing.T) {
 	}
 }
 
+// TestHistoryGaps: of gaps only the part between the moments is told.
+func TestHistoryGaps(t *testing.T) {
+	events := append(measuretest.Windows(begin, 500, period, 100), measuretest.Gap(at(10), 2*time.Second, 100))
+	events = append(append(events, measuretest.Windows(at(12), 100, period, 50)...), measuretest.Gap(at(14), time.Second, 50))
+	events = append(events, measuretest.Windows(at(15), 100, period, 50)...)
+	h := remember(t, &measure.History{}, events)
+	gap := func(from, to float64, windows int) meter.Gap {
+		return meter.Gap{From: at(from), To: at(to), Windows: windows}
+	}
+	for _, tt := range []struct {
+		from, to float64
+		want     []meter.Gap
+	}{
+		{0, 16, []meter.Gap{gap(10, 12, 100), gap(14, 15, 50)}},
+		{10, 12, []meter.Gap{gap(10, 12, 100)}},
+		{11, 16, []meter.Gap{gap(11, 12, 0), gap(14, 15, 50)}},
+		{0, 11, []meter.Gap{gap(10, 11, 0)}},
+		{10.5, 11, []meter.Gap{gap(10.5, 11, 0)}},
+		{11.5, 14.5, []meter.Gap{gap(11.5, 12, 0), gap(14, 14.5, 0)}},
+		{0, 10, nil},
+		{12, 14, nil},
+		{15, 20, nil},
+	} {
+		got := h.Gaps(at(tt.from), at(tt.to))
+		if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreFields(meter.Gap{}, "Reason")); diff != "" {
+			t.Errorf("from %g to %g s (-want +got):\n%s", tt.from, tt.to, diff)
+		}
+	}
+}
+
 // TestHistoryMerges: old windows are merged, and energies between their seconds
 // stay what they were; or they are dropped.
 func TestHistoryMerges(t *testing.T) {

@@ -91,7 +91,7 @@ func (r *Result) Settle(ctx context.Context, w *measure.Watch) {
 	r.Phases = h.Phases(measure.Phases(r.Marks, r.From, r.To))
 	r.Totals = measure.Totals(r.Phases)
 	for _, g := range h.Gaps(r.From, r.To) {
-		r.Gaps = append(r.Gaps, Gap{later(g.From, r.From), earlier(g.To, r.To), g.Reason})
+		r.Gaps = append(r.Gaps, Gap{g.From, g.To, g.Reason})
 	}
 	if reached := h.Reached(); reached.Before(r.To) {
 		reason := "the meter had not measured it two seconds after the end"
@@ -100,26 +100,15 @@ func (r *Result) Settle(ctx context.Context, w *measure.Watch) {
 				reason = err.Error()
 			}
 		}
-		r.Gaps = append(r.Gaps, Gap{later(reached, r.From), r.To, reason})
+		if reached.Before(r.From) {
+			reached = r.From
+		}
+		r.Gaps = append(r.Gaps, Gap{reached, r.To, reason})
 	}
 	r.warnShort()
 	if r.Baseline != nil {
 		r.Net, r.netUncertainty = r.Baseline.Net(&r.Span)
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
 
 // fewWindows is up to how many windows on a job is short.

@@ -72,34 +72,27 @@ func (m *Meter) span(from, to time.Time) *api.Span {
 	if sp.Covered > 0 {
 		j.Energy, j.Uncertainty = result.Number(sp.Energy), result.Number(sp.Uncertainty.Expanded())
 	}
+	gap := func(start, end time.Time, reason string) {
+		j.Gaps = append(j.Gaps, api.Gap{Start: record.Seconds{Time: start}, End: record.Seconds{Time: end}, Reason: reason})
+	}
 	if since := m.history.Since(); from.Before(since) {
-		j.Gaps = append(j.Gaps, api.Gap{
-			Start: record.Seconds{Time: from}, End: record.Seconds{Time: earlier(since, to)}, Reason: "nothing is remembered of it",
-		})
+		if to.Before(since) {
+			since = to
+		}
+		gap(from, since, "nothing is remembered of it")
 	}
 	for _, g := range m.history.Gaps(from, to) {
-		j.Gaps = append(j.Gaps, api.Gap{Start: record.Seconds{Time: g.From}, End: record.Seconds{Time: g.To}, Reason: g.Reason})
+		gap(g.From, g.To, g.Reason)
 	}
-	if reached := later(m.history.Reached(), from); reached.Before(to) {
+	if reached := m.history.Reached(); reached.Before(to) {
+		if reached.Before(from) {
+			reached = from
+		}
 		reason := "it is not known yet"
 		if state, why := m.State(); state != api.Up && why != "" {
 			reason = why
 		}
-		j.Gaps = append(j.Gaps, api.Gap{Start: record.Seconds{Time: reached}, End: record.Seconds{Time: to}, Reason: reason})
+		gap(reached, to, reason)
 	}
 	return j
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
 }
