@@ -10,6 +10,7 @@ import (
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/signals"
 	"powerspy2/meter"
 )
 
@@ -23,7 +24,7 @@ type env struct {
 	stderrWidth    func() int
 	getenv         func(string) string
 	interrupt      func()                   // ends the command's context, as Ctrl-C does
-	signals        *signals                 // of the process; nil: it has none
+	signals        *signals.Handler         // of the process; nil: it gets none
 	terminal       func() (terminal, error) // opens the terminal to ask questions on; nil: nobody to ask
 }
 

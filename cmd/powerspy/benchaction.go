@@ -167,8 +167,8 @@ func (p *benchPlan) unquoted() bool {
 
 // carryOut runs the engine.
 func (s *session) carryOut(ctx context.Context, a *app, p *benchPlan, run *commands.Runner, m *jobMeter, style *benchStyle, warnings []string) (*bench.Result, error) {
-	bctx, signals := a.takeBenchSignals(ctx)
-	defer signals.release()
+	bctx, signals := a.env.signals.ForBench(ctx, a.env.interrupt)
+	defer signals.Release()
 	shown := &benchProgress{progress: s.progress, commands: p.Commands}
 	run.Signals, run.Waiting = signals, shown.say
 	if style.bar {

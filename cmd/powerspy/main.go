@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"powerspy2/internal/output"
+	"powerspy2/internal/signals"
 	"powerspy2/rfcomm"
 )
 
@@ -36,11 +37,11 @@ func mainStatus() int {
 	// the processor goes to others, such as to who waits for a signal.
 	runtime.GOMAXPROCS(1)
 	ctx, interrupt := context.WithCancel(context.Background())
-	taken, listening := interruptOnSignal(ctx, interrupt)
+	taken, listening := signals.Interrupt(ctx, interrupt)
 	defer func() {
 		interrupt()
 		if hangup, ok := <-listening; ok {
-			endBy(hangup)
+			signals.EndBy(hangup)
 		}
 	}()
 	// Go ends a program that writes to a standard output nobody reads any

@@ -35,19 +35,19 @@ func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMete
 		}
 	}
 	s.progress.End()
-	signals := a.takeSignals(true)
+	signals := a.env.signals.ForJob(true)
 	j, err := job.Start(command)
 	if err != nil {
-		signals.release()
+		signals.Release()
 		if pipe != nil {
 			_, _ = pipe.Close() // there is an error to tell already
 		}
 		return 0, err
 	}
 	m.rec.Job(record.Job{Command: p.command, Start: j.Started()})
-	signals.passTo(j)
+	signals.PassTo(j)
 	result, err := j.Wait()
-	signals.release()
+	signals.Release()
 	if pipe != nil {
 		cut, cerr := pipe.Close()
 		if cerr != nil {
@@ -116,13 +116,13 @@ func (l *markList) add(m measure.Mark) {
 // a signal comes.
 func (a *app) waitWatched(ctx context.Context, s *session, p *jobPlan, process *job.Process, m *jobMeter, r *energy.Result) error {
 	s.progress.End()
-	signals := a.takeSignals(false)
-	defer signals.release()
+	signals := a.env.signals.ForJob(false)
+	defer signals.Release()
 	wctx, cancel := context.WithCancel(ctx)
 	var told sync.WaitGroup
 	told.Go(func() {
 		select {
-		case <-signals.got:
+		case <-signals.Got():
 			cancel()
 		case <-wctx.Done():
 		}

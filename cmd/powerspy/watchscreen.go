@@ -16,6 +16,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"golang.org/x/term"
 
+	"powerspy2/internal/signals"
 	"powerspy2/internal/watch"
 	"powerspy2/measure"
 	"powerspy2/meter"
@@ -47,7 +48,7 @@ func (s *session) draw(ctx context.Context, model *watch.Model) error {
 			switch msg.(type) {
 			case tea.SuspendMsg:
 				suspended.Store(true)
-				again = letStop()
+				again = signals.LetStop()
 			case tea.ResumeMsg:
 				again()
 				suspended.Store(false)

@@ -1,4 +1,4 @@
-package main
+package signals
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// signals decides what the signals that end a program do. Its zero value is for
-// programs that have none.
-type signals struct {
+// A Handler decides what the signals that end this program do. A nil one is for a
+// program that gets none.
+type Handler struct {
 	// ignored: SIGINT is, as shells start background commands.
 	ignored bool
 
@@ -21,32 +21,32 @@ type signals struct {
 
 // take has the signals go to a channel, which should have room for some, until
 // release is called.
-func (s *signals) take(to chan<- os.Signal) (release func()) {
-	s.give(to)
-	return func() { s.give(nil) }
+func (h *Handler) take(to chan<- os.Signal) (release func()) {
+	h.give(to)
+	return func() { h.give(nil) }
 }
 
-func (s *signals) give(to chan<- os.Signal) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.taken = to
+func (h *Handler) give(to chan<- os.Signal) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.taken = to
 }
 
 // pass hands a signal to who has taken them.
-func (s *signals) pass(sig os.Signal) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.taken == nil {
+func (h *Handler) pass(sig os.Signal) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.taken == nil {
 		return false
 	}
 	select {
-	case s.taken <- sig:
+	case h.taken <- sig:
 	default: // it is still busy with those before
 	}
 	return true
 }
 
-// interruptOnSignal calls interrupt on the first SIGINT, SIGTERM or, unless it is
+// Interrupt calls interrupt on the first SIGINT, SIGTERM or, unless it is
 // ignored, SIGHUP that nobody has taken. A second SIGINT or SIGTERM ends the
 // program at once, as if it had never been caught: that holds from before
 // interrupt is called. SIGHUP comes more than once from a terminal that goes away,
@@ -54,11 +54,11 @@ func (s *signals) pass(sig os.Signal) bool {
 // ended and nothing more will happen; it yields SIGHUP before that if it ended ctx.
 //
 // Who gives SIGHUP another meaning calls signal.Reset for it first.
-func interruptOnSignal(ctx context.Context, interrupt func()) (*signals, <-chan os.Signal) {
+func Interrupt(ctx context.Context, interrupt func()) (*Handler, <-chan os.Signal) {
 	quitOnSignal()
 	// Shells start background commands with SIGINT ignored, which is obeyed all
 	// the same: scripts end their loggers by it.
-	s := &signals{ignored: signal.Ignored(os.Interrupt)}
+	h := &Handler{ignored: signal.Ignored(os.Interrupt)}
 	caught := make(chan os.Signal, 1)
 	signal.Notify(caught, syscall.SIGTERM, os.Interrupt)
 	hangups := make(chan os.Signal, 1)
@@ -71,9 +71,9 @@ func interruptOnSignal(ctx context.Context, interrupt func()) (*signals, <-chan 
 		for waiting := true; waiting; {
 			select {
 			case sig := <-caught:
-				waiting = s.pass(sig)
+				waiting = h.pass(sig)
 			case hangup := <-hangups:
-				if waiting = s.pass(hangup); !waiting {
+				if waiting = h.pass(hangup); !waiting {
 					done <- hangup
 				}
 			case <-ctx.Done():
@@ -81,7 +81,7 @@ func interruptOnSignal(ctx context.Context, interrupt func()) (*signals, <-chan 
 			}
 		}
 		signal.Stop(caught)
-		if s.ignored {
+		if h.ignored {
 			// It would be ignored again.
 			go func() {
 				again := make(chan os.Signal, 1)
@@ -92,12 +92,12 @@ func interruptOnSignal(ctx context.Context, interrupt func()) (*signals, <-chan 
 		}
 		interrupt()
 	}()
-	return s, done
+	return h, done
 }
 
-// endBy ends the program by a signal that it had caught, as who started it
+// EndBy ends the program by a signal that it had caught, as who started it
 // expects.
-func endBy(s os.Signal) {
+func EndBy(s os.Signal) {
 	signal.Reset(s)
 	if p, err := os.FindProcess(os.Getpid()); err != nil || p.Signal(s) != nil {
 		return

@@ -1,4 +1,4 @@
-package main
+package signals
 
 import (
 	"os"
@@ -31,9 +31,9 @@ func catchQuit() (release func()) {
 	return func() { sigaction(syscall.SIGQUIT, action{}) }
 }
 
-// letStop gives SIGTSTP, which is caught, its usual meaning until again is called:
+// LetStop gives SIGTSTP, which is caught, its usual meaning until again is called:
 // after signal.Reset Go's runtime would do nothing on it.
-func letStop() (again func()) {
+func LetStop() (again func()) {
 	caught := sigaction(syscall.SIGTSTP, action{})
 	return func() { sigaction(syscall.SIGTSTP, caught) }
 }

@@ -1,4 +1,4 @@
-package main
+package signals
 
 import (
 	"os"
@@ -10,27 +10,26 @@ import (
 	"powerspy2/internal/job"
 )
 
-// jobSignals are the signals that this program gets while a job runs.
-type jobSignals struct {
+// A Job is the signals that this program gets while a job runs.
+type Job struct {
 	got      chan os.Signal
 	releases []func()
 }
 
-// takeSignals keeps signals from ending this program. For a command it also
-// gives signals that are ignored here their usual meaning there.
-func (a *app) takeSignals(command bool) *jobSignals {
-	s := &jobSignals{got: make(chan os.Signal, 16)}
-	taken := a.env.signals
-	if taken == nil {
-		taken = new(signals)
+// ForJob keeps signals from ending this program until Release is called. For a command
+// it also gives signals that are ignored here their usual meaning there.
+func (h *Handler) ForJob(command bool) *Job {
+	if h == nil {
+		h = new(Handler)
 	}
-	s.releases = append(s.releases, taken.take(s.got), func() { signal.Stop(s.got) })
+	s := &Job{got: make(chan os.Signal, 16)}
+	s.releases = append(s.releases, h.take(s.got), func() { signal.Stop(s.got) })
 	if !command {
 		return s
 	}
 	s.releases = append(s.releases, catchQuit())
 	signal.Notify(s.got, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
-	if taken.ignored {
+	if h.ignored {
 		signal.Ignore(os.Interrupt)
 	}
 	// What is ignored stays so in a new program, what is caught does not.
@@ -40,9 +39,12 @@ func (a *app) takeSignals(command bool) *jobSignals {
 	return s
 }
 
-// passTo passes the signals on to a job. Those that a terminal sends to all who
+// Got is where the signals arrive, unless they are passed on.
+func (s *Job) Got() <-chan os.Signal { return s.got }
+
+// PassTo passes the signals on to a job. Those that a terminal sends to all who
 // are in its foreground have reached the command already.
-func (s *jobSignals) passTo(j *job.Job) {
+func (s *Job) PassTo(j *job.Job) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -61,7 +63,8 @@ func (s *jobSignals) passTo(j *job.Job) {
 	s.releases = append(s.releases, func() { close(stop); <-stopped })
 }
 
-func (s *jobSignals) release() {
+// Release gives signals back the meaning that they had.
+func (s *Job) Release() {
 	for _, f := range s.releases {
 		f()
 	}

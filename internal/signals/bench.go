@@ -1,4 +1,4 @@
-package main
+package signals
 
 import (
 	"context"
@@ -9,29 +9,30 @@ import (
 	"powerspy2/internal/job"
 )
 
-// benchSignals are the signals that this program gets while a bench runs. The first
+// A Bench is the signals that this program gets while a bench runs. The first
 // one that ends a program reaches the command that runs and ends the bench; the next
 // one kills a command that goes on all the same, or ends the measurement if none runs;
 // one more ends the program.
-type benchSignals struct {
-	*jobSignals
-	told func() // ends the bench
-	quit func() // ends the measurement
+type Bench struct {
+	taken *Job
+	told  func() // ends the bench
+	quit  func() // ends the measurement
 
-	mu  sync.Mutex
-	job *job.Job // nil: none runs
+	mu   sync.Mutex
+	runs *job.Job // nil: none runs
 }
 
-// takeBenchSignals returns them, with the context that ends with the first one.
-func (a *app) takeBenchSignals(parent context.Context) (context.Context, *benchSignals) {
+// ForBench returns the signals of a bench, with the context that ends with the first one. quit ends the
+// measurement; nil: nothing does. Release has to be called.
+func (h *Handler) ForBench(parent context.Context, quit func()) (context.Context, *Bench) {
 	ctx, cancel := context.WithCancel(parent)
-	s := &benchSignals{jobSignals: a.takeSignals(true), told: cancel, quit: a.env.interrupt}
+	s := &Bench{taken: h.ForJob(true), told: cancel, quit: quit}
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
 		for ends := 0; ; {
 			select {
-			case sig := <-s.got:
+			case sig := <-s.taken.got:
 				if sig != os.Interrupt && sig != syscall.SIGTERM && sig != syscall.SIGHUP {
 					s.pass(sig)
 					continue
@@ -46,12 +47,15 @@ func (a *app) takeBenchSignals(parent context.Context) (context.Context, *benchS
 			}
 		}
 	}()
-	s.releases = append(s.releases, func() { close(stop); <-stopped; cancel() })
+	s.taken.releases = append(s.taken.releases, func() { close(stop); <-stopped; cancel() })
 	return ctx, s
 }
 
+// Release gives signals back the meaning that they had.
+func (s *Bench) Release() { s.taken.Release() }
+
 // end does what the n-th signal that ends a program asks for.
-func (s *benchSignals) end(n int, sig os.Signal) {
+func (s *Bench) end(n int, sig os.Signal) {
 	switch n {
 	case 1:
 		s.told()
@@ -61,32 +65,32 @@ func (s *benchSignals) end(n int, sig os.Signal) {
 			s.quit()
 		}
 	default:
-		endBy(sig)
+		EndBy(sig)
 	}
 }
 
 // pass passes a signal to the command that runs, unless it has it already, and returns
 // whether there is one.
-func (s *benchSignals) pass(sig os.Signal) bool {
+func (s *Bench) pass(sig os.Signal) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.job == nil {
+	if s.runs == nil {
 		return false
 	}
 	if (sig != os.Interrupt && sig != syscall.SIGQUIT) || !inForeground() {
-		s.job.Signal(sig)
+		s.runs.Signal(sig)
 	}
 	return true
 }
 
-// PassTo implements [commands.Signals]. It passes signals to a job until done is called.
-func (s *benchSignals) PassTo(j *job.Job) (done func()) {
+// PassTo passes signals to a job until done is called.
+func (s *Bench) PassTo(j *job.Job) (done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.job = j
+	s.runs = j
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.job = nil
+		s.runs = nil
 	}
 }

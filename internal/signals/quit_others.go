@@ -1,6 +1,6 @@
 //go:build !linux
 
-package main
+package signals
 
 // quitOnSignal leaves SIGQUIT to Go's runtime.
 func quitOnSignal() {}
@@ -8,5 +8,5 @@ func quitOnSignal() {}
 // catchQuit: Go's runtime lets it be caught.
 func catchQuit() (release func()) { return func() {} }
 
-// letStop does nothing: there SIGTSTP does what Go's runtime has it do.
-func letStop() (again func()) { return func() {} }
+// LetStop does nothing: there SIGTSTP does what Go's runtime has it do.
+func LetStop() (again func()) { return func() {} }
