@@ -174,23 +174,29 @@ func (s *session) carryOut(ctx context.Context, a *app, p *benchPlan, run *comma
 	if style.bar {
 		shown.begin()
 	}
+	resultOf := func(o *bench.Outcome) *bench.Result {
+		r := &bench.Result{
+			Series: o.Series, Reference: p.reference, Order: p.runs.Order, Seed: p.runs.Seed,
+			Precision: p.runs.Precision, MinTime: p.MinTime, Interrupted: o.Interrupted,
+			Meter: *result.MeterOf(m.src), Accuracy: p.accuracy, Delay: p.stream.Delay, DelayKnown: p.stream.Delay > 0,
+			Tool: versionText(), Warnings: slices.Clone(warnings),
+		}
+		r.Host, _ = os.Hostname() // a machine without a name has none to tell
+		if base := run.Baseline; base != nil {
+			r.Baseline = &bench.Baseline{Power: base.Power, Uncertainty: base.Uncertainty}
+		}
+		if n := run.Unsettled(); n > 0 {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("the power was not back within %s %% of %.2f W before %d runs, which began after %v all the same",
+				figures.Significant(100*p.Settle), run.Rest, n, commands.LongestSettle))
+		}
+		return r
+	}
+	keeper := benchKeeper{app: a, plan: p, progress: s.progress}
 	engine := &bench.Engine{Plan: p.runs, Executor: run, Progress: shown.tell}
+	engine.Keep = func(o *bench.Outcome) { keeper.keep(resultOf(o)) }
 	outcome, err := engine.Run(bctx)
 	shown.end()
-	r := &bench.Result{
-		Series: outcome.Series, Reference: p.reference, Order: p.runs.Order, Seed: p.runs.Seed,
-		Precision: p.runs.Precision, MinTime: p.MinTime, Interrupted: outcome.Interrupted,
-		Meter: *result.MeterOf(m.src), Accuracy: p.accuracy, Delay: p.stream.Delay, DelayKnown: p.stream.Delay > 0,
-		Tool: versionText(), Warnings: warnings,
-	}
-	r.Host, _ = os.Hostname() // a machine without a name has none to tell
-	if base := run.Baseline; base != nil {
-		r.Baseline = &bench.Baseline{Power: base.Power, Uncertainty: base.Uncertainty}
-	}
-	if n := run.Unsettled(); n > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("the power was not back within %s %% of %.2f W before %d runs, which began after %v all the same",
-			figures.Significant(100*p.Settle), run.Rest, n, commands.LongestSettle))
-	}
+	r := resultOf(&outcome)
 	for _, i := range outcome.Missed {
 		if !outcome.Interrupted && err == nil {
 			r.Warnings = append(r.Warnings, outcome.Series[i].Missed(p.runs.Precision))

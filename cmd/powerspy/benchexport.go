@@ -20,8 +20,10 @@ type exportKind struct {
 	write      func(t *bench.Table, w io.Writer) error
 }
 
+const jsonExport = "json"
+
 var exportKinds = []exportKind{
-	{"json", "JSON with all runs", func(t *bench.Table, w io.Writer) error { return t.Result.Write(w) }},
+	{jsonExport, "JSON with all runs", func(t *bench.Table, w io.Writer) error { return t.Result.Write(w) }},
 	{"csv", "CSV", (*bench.Table).CSV},
 	{"markdown", "a table in Markdown", (*bench.Table).Markdown},
 	{"asciidoc", "a table in AsciiDoc", (*bench.Table).AsciiDoc},
@@ -104,6 +106,29 @@ func sameFile(a, b string) bool {
 	first, err := filepath.Abs(a)
 	second, other := filepath.Abs(b)
 	return err == nil && other == nil && first == second
+}
+
+// A benchKeeper writes what there is of a bench to its file of JSON while it goes on,
+// which is more than nothing where it is killed. The other files can be made of that.
+type benchKeeper struct {
+	app      *app
+	plan     *benchPlan
+	progress *progress
+	failed   bool // has been told
+}
+
+// keep writes a result that is not whole yet.
+func (k *benchKeeper) keep(r *bench.Result) {
+	r.Interrupted = true
+	for _, e := range k.plan.exports {
+		if e.name != jsonExport || e.file.name == standardOutput {
+			continue
+		}
+		if err := e.file.write(k.app.env, r.Write); err != nil && !k.failed {
+			k.failed = true
+			k.progress.Line("warning: %s; it is tried again", sentence(err))
+		}
+	}
 }
 
 // export writes the files of a result. The error is the first one; the others are

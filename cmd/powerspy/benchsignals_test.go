@@ -28,6 +28,7 @@ type benchFile struct {
 		Coverage   []float64         `json:"coverage"`
 		Parameters map[string]string `json:"parameters"`
 	} `json:"results"`
+	Interrupted bool `json:"interrupted"`
 }
 
 func readBenchFile(t *testing.T, name string) (f benchFile) {
@@ -98,6 +99,27 @@ func TestBenchSignals(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestBenchKilled: of a bench that is killed there is what was known of its runs.
+func TestBenchKilled(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "bench.json")
+	if err := os.WriteFile(file, []byte("of an earlier one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The meter may tell of a run only some runs later.
+	const waits = `[ "$HYPERFINE_ITERATION" -lt 100 ] || { echo ready; exec sleep 9; }; sleep 0.02`
+	p := start(t, "bench", "-q", "-d", quickSim+",load=constant,watts=100", "--calm", "0", "-w", "0", "-r", "200", "--show-output", "--export-json", file, waits)
+	if l := p.line(); l != "ready" {
+		t.Fatalf("%q", l)
+	}
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	f := readBenchFile(t, file)
+	if len(f.Results) != 1 || len(f.Results[0].Times) == 0 || len(f.Results[0].Times) > 100 || f.Results[0].Coverage[0] != 1 || !f.Interrupted {
+		t.Errorf("there is %+v", f)
 	}
 }
 

@@ -48,6 +48,12 @@ type Engine struct {
 	// end, from the goroutine of Run.
 	Progress func(Progress)
 
+	// Keep, if not nil, is called between runs with what is known by then, for it to
+	// be kept where a bench is killed: some seconds apart, and for less than a
+	// hundredth of the time. What it gets is only valid until it returns. It is called
+	// from the goroutine of Run, so that no run is measured meanwhile.
+	Keep func(*Outcome)
+
 	Clock Clock // nil: the system's
 }
 

@@ -394,6 +394,41 @@ func TestEngineCoolDown(t *testing.T) {
 	}
 }
 
+// TestEngineKeep: what is known is kept now and then while a bench goes on, for little
+// of the time, and after each of runs that are long.
+func TestEngineKeep(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		run   time.Duration
+		takes time.Duration // to keep
+		runs  int
+		kept  []int // how many runs, each time
+		at    []time.Duration
+	}{
+		// The meter tells of a run after the next one.
+		{"short", 3 * time.Second, 0, 12, []int{1, 5, 9}, []time.Duration{6 * time.Second, 18 * time.Second, 30 * time.Second}},
+		{"a slow disk", 3 * time.Second, time.Second, 40, []int{1, 36}, []time.Duration{6 * time.Second, 109 * time.Second}},
+		{"long", 10 * time.Minute, time.Second, 4, []int{1, 2, 3, 4}, []time.Duration{600 * time.Second, 1201 * time.Second, 1802 * time.Second, 2403 * time.Second}},
+	} {
+		d := &late{lossy: &lossy{diary: &diary{clock: &fakeClock{begin}, skip: true}}, by: 1, known: map[time.Time]bench.Run{}}
+		d.run = func(_ bench.Step, _ *bench.Run) error {
+			d.clock.now = d.clock.now.Add(tt.run - 3*time.Second)
+			return nil
+		}
+		p := plan(1, tt.runs, bench.Interleaved)
+		var kept []int
+		var at []time.Duration
+		e := bench.Engine{Plan: p, Executor: d, Clock: d.clock, Keep: func(o *bench.Outcome) {
+			kept, at = append(kept, len(o.Series[0].Runs)), append(at, d.clock.now.Sub(begin))
+			d.clock.now = d.clock.now.Add(tt.takes)
+		}}
+		o, err := e.Run(context.Background())
+		if err != nil || len(o.Series[0].Runs) != tt.runs || !slices.Equal(kept, tt.kept) || !slices.Equal(at, tt.at) {
+			t.Errorf("%s: kept %v at %v, want %v at %v (%v)", tt.name, kept, at, tt.kept, tt.at, err)
+		}
+	}
+}
+
 // TestEngineProgress: it counts up to what was said to be the total, and the time left
 // is right where all runs are alike.
 func TestEngineProgress(t *testing.T) {

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"math"
+	"time"
 )
 
 // A session is one time that a plan is carried out.
@@ -22,6 +23,10 @@ type session struct {
 	pending  []unmeasured // in the order in which they were carried out
 	again    []Step       // to be repeated
 
+	kept   time.Time     // when Keep was called last
+	rest   time.Duration // for how long it is not called then
+	unkept bool          // there are runs that it was not called with
+
 	// hopeless: repeating did not help the last run, so it is not tried again until
 	// one is whole at once.
 	hopeless bool
@@ -36,6 +41,7 @@ func newSession(e *Engine) *session {
 	if s.clock == nil {
 		s.clock = systemClock{}
 	}
+	s.kept = s.clock.Now()
 	for _, c := range e.Plan.Commands {
 		s.outcome.Series = append(s.outcome.Series, Series{Command: c.Clone()})
 	}
@@ -150,6 +156,9 @@ func (s *session) carry(ctx context.Context) error {
 		if err := s.collect(ctx, len(s.pending) > mostPending, true); err != nil {
 			return err
 		}
+		if err := s.keep(ctx); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -183,6 +192,7 @@ func (s *session) collect(ctx context.Context, wait, repeat bool) error {
 		} else {
 			s.hopeless = !r.Whole()
 			series.Runs = append(series.Runs, *r)
+			s.unkept = true
 			if v := Energy.Value(r); !math.IsNaN(v) {
 				s.energies[step.Command].add(v)
 			}
