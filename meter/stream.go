@@ -75,6 +75,9 @@ type Stream struct {
 	looked   time.Time // when it was looked last for what is due
 	frames   int       // that were taken, the first one too
 	failed   error     // final
+
+	reprieve  time.Time // until when frames may come after a silence that was not listened to
+	reprieves int       // that there were since the last frame
 }
 
 // A timeline runs through all the streams of a measurement.
@@ -119,6 +122,15 @@ const (
 	// may have paused, and not have stopped.
 	maxSpread = 5 * time.Second
 	maxSilent = 2 * time.Second
+
+	// A process that was held up, as on a machine that was paused or swaps, finds
+	// a silence over by heldUp or more, and has not listened until then: the meter
+	// has a moment more, up to maxReprieves times, since what it has sent is still
+	// to be read.
+	heldUp          = 10 * time.Millisecond
+	maxReprieves    = 3
+	leastReprieve   = 250 * time.Millisecond
+	longestReprieve = time.Second
 
 	// wearOff is the share by which the longest delay seen wears off with each
 	// window.
@@ -211,7 +223,11 @@ func (s *Stream) prime() error {
 // step waits for a frame and takes it, gives out windows that are due, or fails.
 func (s *Stream) step() {
 	silence := s.silence()
-	deadline := s.heard.Add(silence)
+	end := s.heard.Add(silence)
+	if s.reprieve.After(end) {
+		end = s.reprieve
+	}
+	deadline := end
 	if due := s.due(); !due.IsZero() {
 		if next := s.looked.Add(slack); due.Before(next) {
 			due = next
@@ -224,9 +240,12 @@ func (s *Stream) step() {
 	switch now := time.Now(); {
 	case err == nil:
 		s.take(&f)
-	case errors.Is(err, os.ErrDeadlineExceeded) && now.Before(s.heard.Add(silence)):
+	case errors.Is(err, os.ErrDeadlineExceeded) && now.Before(end):
 		s.looked = now
 		s.settle(now)
+	case errors.Is(err, os.ErrDeadlineExceeded) && now.Sub(end) >= heldUp && s.reprieves < maxReprieves:
+		s.reprieves++
+		s.reprieve = now.Add(min(max(now.Sub(end), leastReprieve), longestReprieve))
 	default:
 		if s.frames >= 2 && errors.Is(err, os.ErrDeadlineExceeded) {
 			s.timeline.spread = max(s.timeline.spread, min(silence, maxSilent))
@@ -277,7 +296,7 @@ func (s *Stream) take(f *powerspy.RealtimeFrame) {
 	s.rejected += uint64(damaged)
 	s.frames++
 	pause := f.Arrival.Sub(s.heard) - s.filter.Length()
-	s.heard, s.looked = f.Arrival, f.Arrival
+	s.heard, s.looked, s.reprieves = f.Arrival, f.Arrival, 0
 	late, err := s.place(f.Arrival, frame{s.m.calibration.Convert(f.Frame), f.Frame, f.First, damaged})
 	if s.frames < 2 {
 		pause = 0 // which was for something else

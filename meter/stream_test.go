@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,6 +198,74 @@ func TestStreamDelay(t *testing.T) {
 			}
 			if err := s.Stop(t.Context()); err != nil {
 				t.Error(err)
+			}
+		})
+	}
+}
+
+// A heldUpLink is that of a process which gets no processor time during a read: its
+// deadline passes, and what has come by then is still to be read.
+type heldUpLink struct {
+	powerspy.Link
+	next time.Duration // how long the next read takes; 0 as long as it has to
+}
+
+func (h *heldUpLink) Read(p []byte) (int, error) {
+	if d := h.next; d > 0 {
+		h.next = 0
+		time.Sleep(d)
+		return 0, os.ErrDeadlineExceeded
+	}
+	return h.Link.Read(p)
+}
+
+// TestStreamHeldUp: a process that was held up for longer than a meter may be silent
+// takes what has come meanwhile; nothing is missing. Where nothing has come, the meter
+// is silent.
+func TestStreamHeldUp(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			cfg, err := sim.ParseSpec("link=ideal,first=clean,seed=1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			truth := sim.New(cfg)
+			l, err := openSimulated(t.Context(), truth)
+			if err != nil {
+				t.Fatal(err)
+			}
+			held := &heldUpLink{Link: l}
+			m, err := OpenLink(t.Context(), held)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closeMeter(t, m)
+			s, err := m.Stream(t.Context(), StreamConfig{Interval: time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var last time.Time
+			for i := range 500 {
+				if i%100 == 99 {
+					held.next = 3 * time.Second
+					truth.Silence(silent)
+				}
+				e, err := s.Next()
+				if err != nil {
+					if !silent || i < 99 || !errors.Is(err, ErrNoAnswer) {
+						t.Errorf("event %d: %v", i, err)
+					}
+					return
+				}
+				if e.Kind == GapEvent || e.Kind == WindowEvent && !last.IsZero() && e.Window.Start.Sub(last).Abs() > time.Millisecond {
+					t.Errorf("event %d: %+v after %v", i, e, last)
+				}
+				if e.Kind == WindowEvent {
+					last = e.Window.End
+				}
+			}
+			if silent {
+				t.Error("a silent meter was waited for")
 			}
 		})
 	}

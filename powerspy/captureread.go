@@ -143,7 +143,7 @@ func (c *Client) readBinary(ctx context.Context, usual int) ([]byte, error) {
 	}
 	var got []byte
 	for len(got) < usual || got[usual-1] != '>' {
-		p, err := c.receive()
+		p, err := c.receive(ctx)
 		if errors.Is(err, os.ErrDeadlineExceeded) && len(got) > 0 && ctx.Err() == nil {
 			break // it is shorter than usual, or longer
 		}

@@ -83,6 +83,7 @@ type Client struct {
 	buf      [4096]byte
 	scan     scanner
 	sent     time.Time // just before the latest request was written
+	deadline time.Time // for the answer to it
 	arrival  time.Time // just after the latest read
 	synced   bool      // no answer to an earlier request can be on its way
 	heard    *Identity // the last one; nil before

@@ -3,6 +3,7 @@ package powerspy
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"time"
 )
@@ -59,7 +60,7 @@ func (c *Client) exchange(ctx context.Context, request string, judge func(frame 
 				return err
 			}
 		}
-		if err := c.fill(); err != nil {
+		if err := c.hear(ctx); err != nil {
 			return c.expired(ctx, err)
 		}
 	}
@@ -72,8 +73,8 @@ func (c *Client) send(ctx context.Context, request string) error {
 		return c.failed
 	}
 	deadline := time.Now().Add(c.timeout)
-	if err := c.link.SetReadDeadline(deadline); err != nil {
-		return c.fail(err)
+	if err := c.hearUntil(deadline); err != nil {
+		return err
 	}
 	if err := c.link.SetWriteDeadline(deadline); err != nil {
 		return c.fail(err)
@@ -114,10 +115,44 @@ func (c *Client) await(ctx context.Context, got int) error {
 	if end.Before(deadline) {
 		deadline = end
 	}
-	if err := c.link.SetReadDeadline(deadline); err != nil {
-		return c.fail(err)
+	if err := c.hearUntil(deadline); err != nil {
+		return err
 	}
 	return ctx.Err() // for the order see send
+}
+
+// hearUntil sets when an answer has to have come.
+func (c *Client) hearUntil(deadline time.Time) error {
+	c.deadline = deadline
+	return c.fail(c.link.SetReadDeadline(deadline))
+}
+
+// A process that was held up, as on a machine that was paused or swaps, finds its
+// deadline passed by more than heldUp, and has not listened until then. So the meter
+// has a moment again, up to reprieves times: what it has sent is still to be read.
+const (
+	heldUp        = 10 * time.Millisecond
+	reprieves     = 3
+	leastMoment   = 250 * time.Millisecond
+	longestMoment = time.Second
+)
+
+// hear is fill for an answer.
+func (c *Client) hear(ctx context.Context) error {
+	for tries := 0; ; tries++ {
+		err := c.fill()
+		now := time.Now()
+		late := now.Sub(c.deadline)
+		if !errors.Is(err, os.ErrDeadlineExceeded) || ctx.Err() != nil || late < heldUp || tries == reprieves {
+			return err
+		}
+		if err := c.hearUntil(now.Add(min(max(late, leastMoment), longestMoment))); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err // for the order see send
+		}
+	}
 }
 
 // prepare makes sure that the next answer is the answer to the next request,

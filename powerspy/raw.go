@@ -14,12 +14,12 @@ import (
 
 // receive returns the bytes that come next, at least one, as they come. They
 // are valid until the next call.
-func (c *Client) receive() ([]byte, error) {
+func (c *Client) receive(ctx context.Context) ([]byte, error) {
 	for {
 		if p := c.scan.take(); len(p) > 0 {
 			return p, nil
 		}
-		if err := c.fill(); err != nil {
+		if err := c.hear(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -30,7 +30,7 @@ func (c *Client) receive() ([]byte, error) {
 // await.
 func (c *Client) readFull(ctx context.Context, p []byte) (n int, err error) {
 	for n < len(p) {
-		got, err := c.receive()
+		got, err := c.receive(ctx)
 		if err != nil {
 			return n, c.expired(ctx, err)
 		}
@@ -57,7 +57,7 @@ func (c *Client) fence(ctx context.Context) (before []byte, err error) {
 	}
 	const length = 1 + identityLength + 1
 	for looked := 0; ; {
-		p, err := c.receive()
+		p, err := c.receive(ctx)
 		if err != nil {
 			return nil, c.expired(ctx, err)
 		}
