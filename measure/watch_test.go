@@ -105,3 +105,37 @@ func TestWatchSettles(t *testing.T) {
 		})
 	}
 }
+
+// A heldUp context is that of a process which gets no processor time just when it asks
+// whether it is to end.
+type heldUp struct {
+	context.Context
+	next time.Duration
+}
+
+func (h *heldUp) Err() error {
+	time.Sleep(h.next)
+	h.next = 0
+	return h.Context.Err()
+}
+
+// TestWatchSettlesHeldUp: a time in which the process was held up is none in which
+// nothing came.
+func TestWatchSettlesHeldUp(t *testing.T) {
+	for _, held := range []time.Duration{0, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			start := time.Now()
+			src := &tardy{pause: 2500 * time.Millisecond}
+			src.Events, src.Context = measuretest.Windows(start, 1, 20*time.Millisecond, 10), ctx
+			w := measure.StartWatch(ctx, src, new(measure.History))
+			if settled := w.Settle(&heldUp{ctx, held}, start.Add(20*time.Millisecond), 2*time.Second); settled != (held > 0) {
+				t.Errorf("held up for %v: settled %v", held, settled)
+			}
+			cancel()
+			if _, err := w.Stop(); err != nil && held > 0 {
+				t.Error(err)
+			}
+		})
+	}
+}
