@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -50,6 +51,21 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
+// serveAt starts a server with a web configuration, and returns its address.
+func serveAt(t *testing.T, webConfig string) (address string) {
+	t.Helper()
+	server := start(t, "serve", "--listen", "127.0.0.1:0", "--web.config.file", webConfig, "--device", quickSim)
+	for address == "" {
+		l, err := server.stderr.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, address, _ = strings.Cut(strings.TrimSpace(l), "listening on ")
+	}
+	go func() { _, _ = io.Copy(io.Discard, server.stderr) }() // it must not be held up
+	return address
+}
+
 // TestLogin: a server that wants TLS and a password, and the ways to give it one.
 func TestLogin(t *testing.T) {
 	dir := t.TempDir()
@@ -64,17 +80,7 @@ func TestLogin(t *testing.T) {
 	write(t, at("wrong"), "secret\n")
 	write(t, at("netrc"), "machine 127.0.0.1 login ann password s3cret\n")
 
-	server := start(t, "serve", "--listen", "127.0.0.1:0", "--web.config.file", at("web.yml"), "--device", quickSim)
-	var address string
-	for address == "" {
-		l, err := server.stderr.ReadString('\n')
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, address, _ = strings.Cut(strings.TrimSpace(l), "listening on ")
-	}
-	go func() { _, _ = io.Copy(io.Discard, server.stderr) }() // it must not be held up
-
+	address := serveAt(t, at("web.yml"))
 	ca := []string{"--ca-file", at("cert")}
 	for name, tt := range map[string]struct {
 		user   string
@@ -104,6 +110,57 @@ func TestLogin(t *testing.T) {
 				t.Error(err)
 			}
 			if got := p.wait().ExitCode(); got != tt.status && (tt.status != 0 || got != withGaps) || !strings.Contains(string(told), tt.told) || strings.Contains(string(told), "cret") {
+				t.Errorf("%v, want %d; it told %q", got, tt.status, told)
+			}
+		})
+	}
+}
+
+// TestLoginCertificate: a server that wants a certificate of its clients.
+func TestLoginCertificate(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"server", "client", "other"} {
+		selfSigned(t, at(name), at(name+".key"))
+	}
+	both := ""
+	for _, name := range []string{"client", "client.key"} {
+		text, err := os.ReadFile(at(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		both += string(text)
+	}
+	write(t, at("both"), both)
+	// Of this version the handshake itself fails, and not the first request after it.
+	write(t, at("web.yml"), `tls_server_config:
+  {cert_file: server, key_file: server.key, client_ca_file: client, client_auth_type: RequireAndVerifyClientCert, max_version: TLS12}
+`)
+	address := serveAt(t, at("web.yml"))
+	for name, tt := range map[string]struct {
+		scheme string
+		args   []string
+		status int
+		told   string
+	}{
+		"two files":      {args: []string{"--cert-file", at("client"), "--key-file", at("client.key")}},
+		"one file":       {args: []string{"--cert-file", at("both")}},
+		"none":           {status: 4, told: "--cert-file FILE and --key-file FILE"},
+		"another one":    {args: []string{"--cert-file", at("other"), "--key-file", at("other.key")}, status: 4, told: "--cert-file FILE"},
+		"no key":         {args: []string{"--cert-file", at("client")}, status: 2, told: "--cert-file " + at("client")},
+		"another key":    {args: []string{"--cert-file", at("client"), "--key-file", at("other.key")}, status: 2, told: "does not match"},
+		"no certificate": {args: []string{"--key-file", at("client.key")}, status: 2, told: "of no use without --cert-file"},
+		"no TLS":         {scheme: "http://", args: []string{"--cert-file", at("both")}, status: 2, told: "is for a server at https://"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			device := cmp.Or(tt.scheme, "https://") + address
+			args := append([]string{"measure", "--count", "1", "--interval", "100ms", "--device", device, "--ca-file", at("server")}, tt.args...)
+			p := start(t, args...)
+			told, err := io.ReadAll(p.stderr)
+			if err != nil {
+				t.Error(err)
+			}
+			if got := p.wait().ExitCode(); got != tt.status && (tt.status != 0 || got != withGaps) || !strings.Contains(string(told), tt.told) {
 				t.Errorf("%v, want %d; it told %q", got, tt.status, told)
 			}
 		})

@@ -103,6 +103,38 @@ func TestPythonPage(t *testing.T) {
 	typed(t, "sh", "../..", t.TempDir(), blockWith(t, "../../docs/python.md", "cp "))
 }
 
+// A server that wants a certificate of its clients is shown one.
+func TestPythonCertificate(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"server", "client"} {
+		selfSigned(t, at(name), at(name+".key"))
+	}
+	write(t, at("web.yml"), `tls_server_config:
+  {cert_file: server, key_file: server.key, client_ca_file: client, client_auth_type: RequireAndVerifyClientCert}
+`)
+	address := "https://" + serveAt(t, at("web.yml"))
+	program := `import powerspy, sys
+address, server, client = sys.argv[1:]
+tls = {"ca_file": server, "cert_file": client, "key_file": client + ".key"}
+with powerspy.energy(address, **tls):
+    powerspy.mark("load")
+print(powerspy.meters(address, **tls)[0]["name"], next(iter(powerspy.readings(address, 0.1, **tls))).power > 0)
+for wrong in ({"ca_file": server}, {"ca_file": server, "cert_file": client}):
+    try:
+        powerspy.meters(address, **wrong)
+    except powerspy.PowerSpyError as err:
+        print(type(err).__name__)`
+	for version, python := range pythons(t) {
+		cmd := exec.Command(python, "-W", "error", "-B", "-c", program, address, at("server"), at("client"))
+		cmd.Env = append(os.Environ(), "PYTHONPATH="+pythonFolder)
+		out, err := cmd.CombinedOutput()
+		if want := "sim True\nPowerSpyError\nPowerSpyError\n"; err != nil || string(out) != want {
+			t.Errorf("%s: %v\n%s", version, err, out)
+		}
+	}
+}
+
 // A password goes to a server whose certificate is trusted, and to no other.
 func TestPythonTLS(t *testing.T) {
 	var mu sync.Mutex

@@ -219,7 +219,7 @@ def _loopback(host: str) -> bool:
 class _Server:
     """A server, and one of its meters. Its methods may be called by several threads."""
 
-    def __init__(self, address: _Address, timeout: float, ca_file: Optional[str]) -> None:
+    def __init__(self, address: _Address, timeout: float, ca_file: Optional[str], cert_file: Optional[str] = None, key_file: Optional[str] = None) -> None:
         self.address = address
         self.timeout = timeout
         self._tls = None  # type: Optional[ssl.SSLContext]
@@ -228,6 +228,11 @@ class _Server:
                 self._tls = ssl.create_default_context(cafile=ca_file)
             except (OSError, ssl.SSLError) as err:
                 raise PowerSpyError("certificates of %s: %s" % (ca_file or "this machine", err)) from None
+            if cert_file is not None:
+                try:
+                    self._tls.load_cert_chain(cert_file, key_file)
+                except (OSError, ssl.SSLError) as err:
+                    raise PowerSpyError("certificate %s: %s" % (cert_file, err)) from None
         self._headers = {"Accept": "application/json"}
         self._unread = ""  # why netrc could not be read
         self._login()
@@ -439,8 +444,8 @@ class Energy:
     clock_offset: float
     clock_uncertainty: float
 
-    def __init__(self, address: Optional[str] = None, *, meter: Optional[str] = None, timeout: float = 10.0, ca_file: Optional[str] = None) -> None:
-        self._settings = {"meter": meter, "timeout": timeout, "ca_file": ca_file}  # type: Dict[str, Any]
+    def __init__(self, address: Optional[str] = None, *, meter: Optional[str] = None, timeout: float = 10.0, ca_file: Optional[str] = None, cert_file: Optional[str] = None, key_file: Optional[str] = None) -> None:
+        self._settings = {"meter": meter, "timeout": timeout, "ca_file": ca_file, "cert_file": cert_file, "key_file": key_file}  # type: Dict[str, Any]
         self._where = address
         self._server = None  # type: Optional[_Server]
         self._path = ""
@@ -458,7 +463,7 @@ class Energy:
         if self._server is not None:
             raise PowerSpyError("this Energy has measured already: make another one")
         s = self._settings
-        server = _Server(_address(self._where, s["meter"]), s["timeout"], s["ca_file"])
+        server = _Server(_address(self._where, s["meter"]), s["timeout"], s["ca_file"], s["cert_file"], s["key_file"])
         self._path = server.ready()
         self._clock = _compare(server)
         self._server = server
@@ -640,13 +645,14 @@ def _decorate(function: Callable[..., Any], address: Optional[str], settings: Di
 # --- Functions ---------------------------------------------------------------
 
 
-def energy(address: Optional[str] = None, *, meter: Optional[str] = None, timeout: float = 10.0, ca_file: Optional[str] = None) -> Energy:
+def energy(address: Optional[str] = None, *, meter: Optional[str] = None, timeout: float = 10.0, ca_file: Optional[str] = None, cert_file: Optional[str] = None, key_file: Optional[str] = None) -> Energy:
     """Measures a block or, as a decorator, a function: see Energy.
 
     timeout, in seconds, is for each answer of the server; ca_file has who may sign
-    its certificate, where the system does not trust it.
+    its certificate, where the system does not trust it; cert_file and key_file are the
+    certificate that a server may want of its clients (the key may be in the same file).
     """
-    return Energy(address, meter=meter, timeout=timeout, ca_file=ca_file)
+    return Energy(address, meter=meter, timeout=timeout, ca_file=ca_file, cert_file=cert_file, key_file=key_file)
 
 
 _writing = threading.Lock()
@@ -665,30 +671,30 @@ def measured(function: Any = None, *, address: Optional[str] = None, report: Cal
     """
     if isinstance(function, str):
         raise TypeError("the address is a keyword: measured(address=...)")
-    settings = {"meter": None, "timeout": 10.0, "ca_file": None, **settings}
+    settings = {"meter": None, "timeout": 10.0, "ca_file": None, "cert_file": None, "key_file": None, **settings}
     if function is None:
         return lambda f: _decorate(f, address, settings, report)
     return _decorate(function, address, settings, report)
 
 
-def mark(name: str, address: Optional[str] = None, *, meter: Optional[str] = None, timeout: float = 10.0, ca_file: Optional[str] = None) -> None:
+def mark(name: str, address: Optional[str] = None, *, meter: Optional[str] = None, timeout: float = 10.0, ca_file: Optional[str] = None, cert_file: Optional[str] = None, key_file: Optional[str] = None) -> None:
     """Begins a phase of this name: in a block of energy() at its meter, unless another
     one is given."""
     e = _innermost.get()
     if e is not None and address is None and meter is None:
         e.mark(name)
         return
-    server = _Server(_address(address, meter), timeout, ca_file)
+    server = _Server(_address(address, meter), timeout, ca_file, cert_file, key_file)
     path = _METERS + "/" + urllib.parse.quote(server.meter()["name"], safe="") + "/marks"
     server.ask("POST", path, {"name": name})
 
 
-def meters(address: Optional[str] = None, *, timeout: float = 10.0, ca_file: Optional[str] = None) -> List[Dict[str, Any]]:
+def meters(address: Optional[str] = None, *, timeout: float = 10.0, ca_file: Optional[str] = None, cert_file: Optional[str] = None, key_file: Optional[str] = None) -> List[Dict[str, Any]]:
     """The meters of a server, as its API has them: name, state, last_reading ..."""
-    return _Server(_address(address, None), timeout, ca_file).meters()
+    return _Server(_address(address, None), timeout, ca_file, cert_file, key_file).meters()
 
 
-def readings(address: Optional[str] = None, interval: float = 1.0, *, meter: Optional[str] = None, timeout: float = 10.0, ca_file: Optional[str] = None) -> Iterator[Reading]:
+def readings(address: Optional[str] = None, interval: float = 1.0, *, meter: Optional[str] = None, timeout: float = 10.0, ca_file: Optional[str] = None, cert_file: Optional[str] = None, key_file: Optional[str] = None) -> Iterator[Reading]:
     """Yields a Reading each interval, in seconds, until the server ends.
 
     What was not measured is in the gaps of the reading after it. A connection that
@@ -696,7 +702,7 @@ def readings(address: Optional[str] = None, interval: float = 1.0, *, meter: Opt
     """
     if not interval > 0:
         raise PowerSpyError("interval %r is not above 0" % interval)
-    server = _Server(_address(address, meter), timeout, ca_file)
+    server = _Server(_address(address, meter), timeout, ca_file, cert_file, key_file)
     return _stream(server, interval)
 
 

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,9 @@ type Login struct {
 	User     string         // in the place of Server.User
 	Password string         // empty: there is none
 	Roots    *x509.CertPool // who may sign the server's certificate; nil: whom the system trusts
+
+	// Certificate is what this client shows to a server that asks for one; nil: none.
+	Certificate *tls.Certificate
 }
 
 // A Client asks a server. Its methods may be called concurrently.
@@ -101,13 +105,19 @@ func (c *Client) do(ctx context.Context, h *http.Client, method, path string, bo
 	return nil, refusal(answer)
 }
 
+// wantsTLS is what net/http answers in the clear on a port of TLS.
+const wantsTLS = "HTTP request to an HTTPS server"
+
 // refusal returns what the server says of a failure.
 func refusal(answer *http.Response) error {
 	e := &StatusError{Status: answer.StatusCode}
 	var said api.Error
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxWords))
-	if err == nil && json.Unmarshal(text, &said) == nil {
+	switch {
+	case err == nil && json.Unmarshal(text, &said) == nil:
 		e.Text = harmless.Text(said.Error)
+	case e.Status == http.StatusBadRequest && bytes.Contains(text, []byte(wantsTLS)):
+		return ErrWantsTLS
 	}
 	return e
 }

@@ -26,9 +26,13 @@ const (
 // transport makes connections to the server. No proxy of the environment gets to
 // see what is measured, or the password.
 func (c *Client) transport() *http.Transport {
+	t := &tls.Config{RootCAs: c.login.Roots, MinVersion: tls.VersionTLS12}
+	if c.login.Certificate != nil {
+		t.Certificates = []tls.Certificate{*c.login.Certificate}
+	}
 	return &http.Transport{
 		DialContext:         c.dialContext,
-		TLSClientConfig:     &tls.Config{RootCAs: c.login.Roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:     t,
 		TLSHandshakeTimeout: handshakeTime, ResponseHeaderTimeout: answerTime,
 		MaxConnsPerHost: 1, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 	}

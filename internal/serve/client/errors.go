@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -39,6 +40,17 @@ var (
 
 	// ErrCertificate: a server's certificate is not to be trusted.
 	ErrCertificate = errors.New("its certificate can't be trusted")
+
+	// ErrHandshake: the server ends the handshake of TLS, as one does that wants a
+	// certificate of its clients and gets none, or not one that it trusts.
+	ErrHandshake = errors.New("the server refuses the TLS connection")
+
+	// ErrNoTLS and ErrWantsTLS: it is http there, not https, and the other way round.
+	ErrNoTLS    = errors.New("the server speaks http there, not https")
+	ErrWantsTLS = errors.New("the server speaks https there, not http")
+
+	// ErrHungUp: the server ended the connection instead of answering.
+	ErrHungUp = errors.New("the server hung up without an answer")
 
 	// ErrNoServer: what answers is no powerspy serve.
 	ErrNoServer = errors.New("what answers is not powerspy serve")
@@ -93,7 +105,7 @@ func (e *StatusError) Is(target error) bool {
 
 // IsFinal tells an error that trying again does not mend.
 func IsFinal(err error) bool {
-	for _, final := range []error{meter.ErrUsage, ErrLogin, ErrForbidden, ErrForeign, ErrCertificate, fs.ErrPermission} {
+	for _, final := range []error{meter.ErrUsage, ErrLogin, ErrForbidden, ErrForeign, ErrCertificate, ErrHandshake, fs.ErrPermission} {
 		if errors.Is(err, final) {
 			return true
 		}
@@ -118,18 +130,23 @@ func explain(op string, err error) error {
 	_, unknown := errors.AsType[*UnknownError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	dial, dialled := errors.AsType[*net.OpError](err)
+	alerted := dialled && dial.Op == "remote error" // crypto/tls, of an alert
 	dialled = dialled && dial.Op == "dial"
 	errno, isErrno := errors.AsType[syscall.Errno](err)
 	if dialled && isErrno {
 		err = errno
 	}
 	switch {
-	case several, errors.Is(err, ErrPlain), errors.Is(err, ErrRedirect):
+	case several, errors.Is(err, ErrPlain), errors.Is(err, ErrRedirect), errors.Is(err, ErrWantsTLS):
 		e.Kind = meter.ErrUsage
+	case errors.Is(err, http.ErrSchemeMismatch):
+		e.Kind, e.Err = meter.ErrUsage, ErrNoTLS
 	case unknown:
 		e.Kind = meter.ErrNotFound
 	case untrusted:
 		e.Kind, e.Err = meter.ErrNotReady, fmt.Errorf("%w: %w", ErrCertificate, err)
+	case alerted:
+		e.Kind, e.Err = meter.ErrNotReady, fmt.Errorf("%w: %w", ErrHandshake, dial.Err)
 	case errors.Is(err, ErrLogin), errors.Is(err, ErrForbidden), errors.Is(err, ErrForeign):
 		e.Kind = meter.ErrNotReady
 	case dialled && errors.Is(err, fs.ErrPermission):
@@ -138,6 +155,8 @@ func explain(op string, err error) error {
 		e.Kind, e.Err = meter.ErrNotFound, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	case timedOut(err):
 		e.Err = ErrSilent
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		e.Err = ErrHungUp
 	}
 	return e
 }

@@ -2,9 +2,11 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -131,6 +133,63 @@ func TestPassword(t *testing.T) {
 				t.Errorf("the error is %v", err)
 			}
 		})
+	}
+}
+
+// TestClientCertificate is shown to a server that asks for one, which hangs up on who
+// has none.
+func TestClientCertificate(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `[{"name":"bench"}]`)
+	}))
+	// Of this version the handshake itself fails, and not the first request after it.
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	for _, tt := range []struct {
+		shown *tls.Certificate
+		want  error
+	}{{&server.TLS.Certificates[0], nil}, {nil, ErrHandshake}} {
+		c := New(Login{Server: meter.Server{URL: server.URL}, Roots: roots, Certificate: tt.shown})
+		m, err := c.Meter(t.Context())
+		if !errors.Is(err, tt.want) || (err == nil) != (m.Name == "bench") {
+			t.Errorf("%+v, %v, want %v", m, err, tt.want)
+		}
+		if err != nil && (!IsFinal(err) || !errors.Is(err, meter.ErrNotReady)) {
+			t.Errorf("the error is %v", err)
+		}
+		c.Close()
+	}
+}
+
+// TestOtherScheme: https where http is spoken, and the other way round, are told as
+// such, and so is a server that takes no more connections.
+func TestOtherScheme(t *testing.T) {
+	nobody := http.NotFoundHandler()
+	plain := httptest.NewServer(nobody)
+	defer plain.Close()
+	encrypted := httptest.NewUnstartedServer(nobody)
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	encrypted.StartTLS()
+	defer encrypted.Close()
+	full := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer full.Close()
+	for _, tt := range []struct {
+		url        string
+		want, kind error
+	}{
+		{strings.Replace(plain.URL, "http:", "https:", 1), ErrNoTLS, meter.ErrUsage},
+		{strings.Replace(encrypted.URL, "https:", "http:", 1), ErrWantsTLS, meter.ErrUsage},
+		{full.URL, ErrHungUp, meter.ErrNoAnswer},
+	} {
+		c := New(Login{Server: meter.Server{URL: tt.url}})
+		if _, err := c.Meter(t.Context()); !errors.Is(err, tt.want) || !errors.Is(err, tt.kind) {
+			t.Errorf("%v, want %v", err, tt.want)
+		}
+		c.Close()
 	}
 }
 
