@@ -18,6 +18,7 @@ import (
 type env struct {
 	args           []string // with the program's name first
 	stdout, stderr io.Writer
+	stream         io.Writer // standard output for measurements, which see to a reader that has stopped themselves
 	stdoutTerminal bool
 	stderrTerminal bool
 	stdoutWidth    func() int // columns of the terminal, 0 if there is none; nil: that
@@ -49,7 +50,8 @@ func (e env) warn(format string, args ...any) {
 
 // run runs the command and returns its exit status.
 func run(ctx context.Context, e env) int {
-	e.stdout = stdoutWriter{e.stdout}
+	e.stream = stdoutWriter{e.stdout}
+	e.stdout = stdoutWriter{&lastWords{w: e.stdout, ctx: ctx}}
 	a := &app{env: e}
 	err := a.program().Run(ctx, e.args)
 	a.tell(err)

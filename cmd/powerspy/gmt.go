@@ -71,7 +71,7 @@ func (a *app) gmt(c *cli.Context) error {
 	if recovery.GiveUpAfter == 0 {
 		recovery.GiveUpAfter = outageAllowed
 	}
-	rows, err := gmt.NewRows(a.env.stdout, unit, interval)
+	rows, err := gmt.NewRows(a.env.stream, unit, interval)
 	if err != nil {
 		return err
 	}

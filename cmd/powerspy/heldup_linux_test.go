@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -105,16 +107,7 @@ func TestSignalWhileHeldUp(t *testing.T) {
 			return os.NewFile(uintptr(fds[1]), "socket"), nil
 		},
 		"FIFO": func(t *testing.T) (*os.File, []string) {
-			path := filepath.Join(t.TempDir(), "fifo")
-			if err := unix.Mkfifo(path, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			both, err := os.OpenFile(path, os.O_RDWR, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { both.Close() })
-			fill(t, int(both.Fd()))
+			path := fifo(t)
 			null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -173,6 +166,110 @@ func TestSignalWhileNobodyReadsErrors(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	if got := p.wait(); got.ExitCode() != 0 {
 		t.Errorf("got %v", got)
+	}
+}
+
+// fifo makes a named pipe whose reader has stopped.
+func fifo(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	both, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { both.Close() })
+	fill(t, int(both.Fd()))
+	return path
+}
+
+// A recording that takes nothing keeps neither the report of a job from being told
+// nor a signal from ending the command.
+func TestRecordingHeldUp(t *testing.T) {
+	t.Parallel()
+	for name, args := range map[string][]string{
+		"run":   {"run", "-v", "-d", quickSim, "--record", fifo(t), "sleep", "1.5"},
+		"bench": {"bench", "-v", "-d", quickSim, "-r", "2", "-w", "0", "--calm", "0", "--record", fifo(t), "sleep 0.5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, args...)
+			if name == "run" {
+				for l := ""; !strings.HasPrefix(l, "energy "); {
+					var err error
+					if l, err = p.stderr.ReadString('\n'); err != nil {
+						t.Fatal(err)
+					}
+				}
+			} else {
+				p.told("> <Q>")
+			}
+			p.signal(syscall.SIGTERM)
+			told, err := io.ReadAll(p.stderr)
+			if err != nil || !strings.Contains(string(told), "fifo: what was measured could not be handed on\n") {
+				t.Errorf("%v: %s", err, told)
+			}
+			if name == "bench" {
+				if l := p.line(); !strings.HasPrefix(l, "mean ") {
+					t.Errorf("the results begin with %q", l)
+				}
+			}
+			if got := p.wait(); !got.Exited() {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// Nor does a reader of results that has stopped: the first signal ends the command.
+func TestResultsHeldUp(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"info", "-d", quickSim}, {"run", "-d", quickSim, "-o", "-", "-f", "json", "true"}, {"help"}, {"files", "list", "-d", quickSim},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			t.Parallel()
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			fill(t, int(w.Fd()))
+			p, _ := startOn(t, w, args...)
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			writes(t, p.cmd.Process.Pid)
+			p.signal(os.Interrupt)
+			told, err := io.ReadAll(p.stderr)
+			if err != nil || !strings.HasSuffix(string(told), "powerspy: standard output: its reader has stopped reading\n") {
+				t.Errorf("%v: %s", err, told)
+			}
+			if got := p.wait(); !got.Exited() || got.Success() {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// writes waits until a thread of a process is in write(2) to its standard output.
+func writes(t *testing.T, pid int) {
+	t.Helper()
+	for {
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+		if err != nil || len(tasks) == 0 {
+			t.Fatalf("%v: the process has ended", err)
+		}
+		for _, task := range tasks {
+			var number, fd int64
+			text, _ := os.ReadFile(task) // of a thread that ends meanwhile there is none
+			if n, _ := fmt.Sscanf(string(text), "%d 0x%x", &number, &fd); n == 2 && number == unix.SYS_WRITE && fd == 1 {
+				return
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

@@ -3,14 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
-	"os"
 	"sync"
 	"time"
 )
 
 // lastTime is how long what is told after the end of a context may take.
 const lastTime = time.Second
+
+// errUnread is what could not be told any more.
+var errUnread = errors.New("its reader has stopped reading")
 
 // lastWords writes, but once ctx has ended it waits for nobody to read: the
 // program is told to end, and its reader may be what is stuck.
@@ -30,7 +33,7 @@ func (l *lastWords) Write(p []byte) (int, error) {
 		case <-l.stuck:
 			l.stuck = nil
 		default:
-			return 0, os.ErrDeadlineExceeded
+			return 0, errUnread
 		}
 	}
 	ended := make(chan error, 1)
@@ -54,7 +57,7 @@ func (l *lastWords) Write(p []byte) (int, error) {
 			late, over = timer.C, nil
 		case <-late:
 			l.stuck = ended
-			return 0, os.ErrDeadlineExceeded
+			return 0, errUnread
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (a *app) measure(c *cli.Context) (err error) {
 	defer s.progress.End()
 
 	// The output comes before the meter: no use in waking one for nothing.
-	var w io.Writer = a.env.stdout
+	var w io.Writer = a.env.stream
 	if want.output != "" {
 		f, oerr := s.openOutput(c.Context, want)
 		if oerr != nil {

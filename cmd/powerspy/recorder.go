@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"powerspy2/internal/cli"
 	"powerspy2/measure"
@@ -17,14 +20,34 @@ func recordTo() *cli.Flag {
 	return &cli.Flag{Name: recordFlag, Takes: cli.File{}, Usage: "append every window to the recording `FILE`; compressed if it ends in .zst"}
 }
 
-// A recorder is the recording of --record, a sink. Where it can't be written any
-// more that is told once, and measuring goes on: see Close. A nil recorder is no
-// recording, and all its methods do nothing.
+// mostQueued is how many windows wait for a file that takes none: five minutes of
+// those of one mains period.
+const mostQueued = 16384
+
+// A recorder is the recording of --record, a sink. A goroutine of its own writes the
+// file: a disk that hangs holds up neither what is measured nor a signal. Where it
+// can't be written any more that is told once, and measuring goes on: see closing. A
+// nil recorder is no recording, and all its methods do nothing.
 type recorder struct {
 	file     *record.File
 	name     string
 	progress *progress
-	failed   error // told already
+	ctx      context.Context // of the command
+	written  chan struct{}   // closed when the file takes no more
+
+	mu     sync.Mutex
+	queue  []queued
+	spare  []queued // to be used as queue again
+	wake   sync.Cond
+	closed bool
+	over   bool  // too much is queued: what comes is not recorded
+	failed error // told already
+}
+
+// A queued is what waits to be written: an event, or something else.
+type queued struct {
+	event meter.Event
+	other func(*record.File) error // nil: the event
 }
 
 // recording opens the file of --record; nil without the flag. It is opened before
@@ -45,7 +68,54 @@ func (s *session) recording(c *cli.Context) (*recorder, error) {
 	if n := f.Cut(); n > 0 {
 		s.progress.Line("recording %s: cut off what a crash had left at its end, %d bytes", name, n)
 	}
-	return &recorder{file: f, name: name, progress: s.progress}, nil
+	r := &recorder{file: f, name: name, progress: s.progress, ctx: c.Context, written: make(chan struct{})}
+	r.wake.L = &r.mu
+	go r.write()
+	return r, nil
+}
+
+// write writes what is queued until the recorder is closed.
+func (r *recorder) write() {
+	defer close(r.written)
+	for {
+		r.mu.Lock()
+		for len(r.queue) == 0 && !r.closed {
+			r.wake.Wait()
+		}
+		queue := r.queue
+		r.queue = r.spare[:0]
+		over := r.over
+		r.mu.Unlock()
+		if len(queue) == 0 || over {
+			return
+		}
+		for i := range queue {
+			if q := &queue[i]; q.other != nil {
+				r.tell(q.other(r.file))
+			} else {
+				r.tell(r.file.Event(&q.event))
+			}
+		}
+		clear(queue)
+		r.mu.Lock()
+		r.spare = queue
+		r.mu.Unlock()
+	}
+}
+
+// put queues what is to be written.
+func (r *recorder) put(q queued) {
+	r.mu.Lock()
+	r.over = r.over || len(r.queue) == mostQueued
+	over := r.over
+	if !over {
+		r.queue = append(r.queue, q)
+		r.wake.Signal()
+	}
+	r.mu.Unlock()
+	if over {
+		r.tell(measure.ErrHeldUp)
+	}
 }
 
 // Sinks returns the recorder as the sinks that there are.
@@ -69,15 +139,21 @@ func (r *recorder) Begin(src measure.Source) error {
 }
 
 // Event implements measure.Sink. It does not fail.
-func (r *recorder) Event(e *meter.Event) error { r.tell(r.file.Event(e)); return nil }
+func (r *recorder) Event(e *meter.Event) error {
+	r.put(queued{event: *e})
+	return nil
+}
 
 // End implements measure.Sink. It does not fail.
-func (r *recorder) End() error { r.tell(r.file.End()); return nil }
+func (r *recorder) End() error {
+	r.put(queued{other: (*record.File).End})
+	return nil
+}
 
 // Mark records a mark.
 func (r *recorder) Mark(m measure.Mark) {
 	if r != nil {
-		r.tell(r.file.Mark(m))
+		r.put(queued{other: func(f *record.File) error { return f.Mark(m) }})
 	}
 }
 
@@ -87,32 +163,58 @@ func (r *recorder) Job(j record.Job) {
 	if r == nil {
 		return
 	}
-	err := r.file.Job(j)
-	if errors.Is(err, record.ErrTooLong) {
-		j.Result = nil
-		err = r.file.Job(j)
-	}
-	if errors.Is(err, record.ErrTooLong) {
-		j.Command = j.Command[:1]
-		err = r.file.Job(j)
-	}
-	r.tell(err)
+	r.put(queued{other: func(f *record.File) error {
+		err := f.Job(j)
+		if errors.Is(err, record.ErrTooLong) {
+			j.Result = nil
+			err = f.Job(j)
+		}
+		if errors.Is(err, record.ErrTooLong) {
+			j.Command = j.Command[:1]
+			err = f.Job(j)
+		}
+		return err
+	}})
 }
 
 // tell tells the first failure.
 func (r *recorder) tell(err error) {
-	if err == nil || r.failed != nil {
+	if err == nil {
 		return
 	}
-	r.failed = fmt.Errorf("recording %s: %w", r.name, err)
-	// An error, so also when quiet.
-	r.progress.write(fmt.Appendf(nil, "powerspy: %s; measuring goes on without it\n", sentence(r.failed)))
+	r.mu.Lock()
+	first := r.failed == nil
+	if first {
+		r.failed = fmt.Errorf("recording %s: %w", r.name, err)
+	}
+	r.mu.Unlock()
+	if first {
+		// An error, so also when quiet.
+		r.progress.write(fmt.Appendf(nil, "powerspy: %s; measuring goes on without it\n", sentence(r.failed)))
+	}
 }
 
+// longestClose bounds waiting for a disk that hangs.
+const longestClose = 10 * time.Second
+
 // closing closes the recording, and adds its failure to what failed before it, if
-// anything. What holds up a write would hold up closing the file, too.
+// anything. A disk that hangs is waited for only so long, and less when the command is
+// told to end. What holds up a write would hold up closing the file, too.
 func (r *recorder) closing(err *error) {
-	if r == nil || errors.Is(*err, measure.ErrHeldUp) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	r.closed = true
+	r.wake.Signal()
+	r.mu.Unlock()
+	select {
+	case <-r.written:
+	case <-afterEnd(r.ctx):
+		r.heldUp(err)
+		return
+	case <-time.After(longestClose):
+		r.heldUp(err)
 		return
 	}
 	cerr := r.file.Close()
@@ -123,4 +225,19 @@ func (r *recorder) closing(err *error) {
 	case cerr != nil:
 		*err = fmt.Errorf("recording %s: %w", r.name, cerr)
 	}
+}
+
+// heldUp says that the file did not take all, unless there is an error already.
+func (r *recorder) heldUp(err *error) {
+	if *err == nil {
+		*err = fmt.Errorf("recording %s: %w", r.name, measure.ErrHeldUp)
+	}
+}
+
+// afterEnd returns a channel that is closed when a context has ended and then
+// lastTime has passed.
+func afterEnd(ctx context.Context) <-chan struct{} {
+	late := make(chan struct{})
+	context.AfterFunc(ctx, func() { time.AfterFunc(lastTime, func() { close(late) }) })
+	return late
 }

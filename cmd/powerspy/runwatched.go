@@ -69,6 +69,9 @@ func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMete
 	if result.Held {
 		r.Warn("processes that the command left behind still hold its standard output: what they write is lost from now on")
 	}
+	if result.Unread {
+		r.Warn("nobody read the end of the command's standard output, which is lost")
+	}
 	return result.Status(), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -71,6 +72,9 @@ type Job struct {
 	cmd    *exec.Cmd
 	start  time.Time
 	output *relay // nil: the command has its own
+
+	hurry   chan struct{} // closed by Hurry
+	hurried sync.Once
 }
 
 // Start starts a command. Errors match ErrNotFound or ErrNotExecutable, or are
@@ -80,7 +84,7 @@ func Start(c Command) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &Job{cmd: &exec.Cmd{
+	j := &Job{hurry: make(chan struct{}), cmd: &exec.Cmd{
 		Path: path, Args: c.Args, Env: append(os.Environ(), c.Env...),
 		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
 	}}
@@ -132,6 +136,10 @@ func (j *Job) Signal(s os.Signal) {
 	_ = j.cmd.Process.Signal(s) // it has ended, or is somebody else's by now
 }
 
+// Hurry says that the command was told to end: once it has, the rest of its output waits
+// only a second for who reads it.
+func (j *Job) Hurry() { j.hurried.Do(func() { close(j.hurry) }) }
+
 // A Result says how a command went.
 type Result struct {
 	Start, End time.Time
@@ -148,6 +156,9 @@ type Result struct {
 
 	// Held: its children still hold its standard output, which is read no more.
 	Held bool
+
+	// Unread: nobody read the end of its standard output, which is lost.
+	Unread bool
 }
 
 // Duration returns how long the command took.
@@ -181,7 +192,7 @@ func (j *Job) Wait() (Result, error) {
 		r.Small = syscall.Getrusage(syscall.RUSAGE_SELF, &own) == nil && r.MaxRSS <= resident(&own)
 	}
 	if j.output != nil {
-		r.Held = j.output.finish()
+		r.Held, r.Unread = j.output.finish(j.hurry)
 	}
 	return r, nil
 }

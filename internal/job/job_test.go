@@ -181,6 +181,34 @@ func TestReaderGoes(t *testing.T) {
 	}
 }
 
+// TestReaderStops: a job that was told to end waits for no reader that has stopped.
+func TestReaderStops(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	told := make(chan struct{}, 1)
+	j, err := Start(Command{Args: []string{"yes"}, Stdout: w, Lines: func(time.Time, []byte) {
+		select {
+		case told <- struct{}{}:
+		default:
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-told // it writes, to more than a pipe holds soon
+	time.AfterFunc(500*time.Millisecond, func() {
+		j.Signal(syscall.SIGTERM)
+		j.Hurry()
+	})
+	if got, err := j.Wait(); err != nil || got.Signal != syscall.SIGTERM || !got.Unread {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // TestChildrenStay: children that a command leaves behind with its output hold up
 // nothing.
 func TestChildrenStay(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,6 +27,10 @@ const MaxLine = 64 << 10
 // is waited for, after the last of it.
 const leftOver = 100 * time.Millisecond
 
+// hurried is for how long a reader that has stopped is waited for once the job has been
+// told to end.
+const hurried = time.Second
+
 // mostLeft is what a pipe holds at most: fs.pipe-max-size (pipe(7)).
 const mostLeft = 1 << 20
 
@@ -39,6 +44,7 @@ type relay struct {
 	ended chan struct{}
 	held  bool
 	over  chan struct{} // closed when the command has ended
+	left  atomic.Bool   // nobody waits for the end of run any more
 
 	resized  chan os.Signal
 	resizing sync.WaitGroup // the goroutine that resized ends
@@ -98,15 +104,28 @@ func (r *relay) begin() {
 }
 
 // finish waits until all is passed on, and returns whether children of the command
-// still hold the output. What they have written is passed on, too.
-func (r *relay) finish() (held bool) {
+// still hold the output. What they have written is passed on, too. When hurry is
+// closed a reader that has stopped is not waited for long, which is unread.
+func (r *relay) finish(hurry <-chan struct{}) (held, unread bool) {
 	close(r.over)
 	_ = r.ours.SetReadDeadline(time.Now().Add(leftOver))
-	<-r.ended
+	select {
+	case <-r.ended:
+	case <-hurry:
+		select {
+		case <-r.ended:
+		case <-time.After(hurried):
+			unread = true
+		}
+	}
 	signal.Stop(r.resized)
 	close(r.resized)
 	r.resizing.Wait()
-	return r.held
+	if unread {
+		r.left.Store(true)
+		return false, true
+	}
+	return r.held, false
 }
 
 // run passes on until the end. A reader that has gone is told to the command as
@@ -119,7 +138,7 @@ func (r *relay) run() {
 		n, err := r.ours.Read(buf)
 		at := time.Now()
 		if n > 0 {
-			if _, werr := r.out.Write(buf[:n]); werr != nil {
+			if _, werr := r.out.Write(buf[:n]); werr != nil || r.left.Load() {
 				return
 			}
 			r.split(at, buf[:n])

@@ -51,6 +51,9 @@ func (s *Job) PassTo(j *job.Job) {
 		for {
 			select {
 			case sig := <-s.got:
+				if sig != syscall.SIGUSR1 && sig != syscall.SIGUSR2 {
+					j.Hurry()
+				}
 				if (sig == os.Interrupt || sig == syscall.SIGQUIT) && inForeground() {
 					continue
 				}
