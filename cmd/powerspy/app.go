@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
@@ -45,7 +46,20 @@ func (e env) newProgress(quiet bool) *progress {
 // warn tells something that does not end the command.
 func (e env) warn(format string, args ...any) {
 	// There is nowhere left to tell that standard error is broken.
-	_, _ = fmt.Fprintf(e.stderr, "powerspy: "+format+"\n", args...)
+	_, _ = fmt.Fprintf(e.stderr, "powerspy: %s\n", harmlessLines(fmt.Sprintf(format, args...)))
+}
+
+// harmlessLines makes a text harmless but for its line ends: names of files are in
+// many, and not all files are the user's own.
+func harmlessLines(text string) string {
+	if harmless.Check(text) == nil {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = harmless.Text(l)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // run runs the command and returns its exit status.

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -14,6 +17,7 @@ import (
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
+	"powerspy2/internal/harmless"
 	"powerspy2/meter"
 )
 
@@ -163,3 +167,32 @@ func TestCheckLine(t *testing.T) {
 
 // newProgram returns the command line without running it.
 func newProgram(e env) *cli.Program { return (&app{env: e}).program() }
+
+// What is told on standard error can't drive a terminal, whatever a file is called.
+func TestToldIsHarmless(t *testing.T) {
+	name := "evil\x1b[2J\a\u202e.jsonl"
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, []byte("no recording"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"convert", name}, {"convert", file}, {"report", name}, {"measure", "--device", name}, {"measure", name},
+		{"measure", "--device", "sim:", "--record", file}, {"run", "--baseline", file, "--device", "sim:", "true"}, {name}, {"scan", "--" + name},
+	} {
+		var errs bytes.Buffer
+		status := run(t.Context(), env{
+			args: append([]string{"powerspy"}, args...), stdout: io.Discard, stderr: &errs,
+			getenv: func(string) string { return "" }, interrupt: func() {},
+		})
+		if text := errs.String(); status == 0 || !strings.Contains(text, "evil") || harmless.Check(strings.ReplaceAll(text, "\n", "")) != nil {
+			t.Errorf("%q: status %d, %q", args, status, text)
+		}
+	}
+	var told bytes.Buffer
+	p := &progress{w: &told}
+	p.Line("first\nsecond %s", name)
+	p.Report(meter.Status{Phase: meter.Noticed, Text: name})
+	if want := "powerspy: first\nsecond evil\\x1b[2J\\a\\u202e.jsonl\npowerspy: evil\\x1b[2J\\a\\u202e.jsonl\n"; told.String() != want {
+		t.Errorf("%q", told.String())
+	}
+}

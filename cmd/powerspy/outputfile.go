@@ -87,8 +87,7 @@ func (s *session) openOutput(ctx context.Context, want *measurement) (*outputFil
 // are written to the old file are better than none.
 func (s *session) reopen(ctx context.Context, o *outputFile) {
 	if err := o.Reopen(ctx); err != nil && !interrupted(ctx, err) {
-		// An error, so also when quiet.
-		s.progress.write(fmt.Appendf(nil, "powerspy: output %s: reopening it on SIGHUP: %s\n", o.name, sentence(err)))
+		s.progress.Failure("output %s: reopening it on SIGHUP: %s", o.name, sentence(err))
 		return
 	}
 	s.tellCut(o)

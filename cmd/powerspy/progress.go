@@ -47,6 +47,7 @@ var spinner = [...]string{"|", "/", "-", "\\"}
 // Report begins a phase, and so ends the one before.
 func (p *progress) Report(s meter.Status) {
 	p.End()
+	s.Text = harmless.Text(s.Text)
 	switch {
 	case p.quiet, s.Phase == meter.Streaming:
 		return
@@ -54,7 +55,6 @@ func (p *progress) Report(s meter.Status) {
 		p.Line("%s", s.Text)
 		return
 	}
-	s.Text = harmless.Text(s.Text)
 	if !p.terminal {
 		if s.Text != p.text {
 			p.Line("%s", s.Text)
@@ -184,10 +184,15 @@ func (p *progress) clear() {
 // Line writes a line of its own, also while a phase is shown; nothing when
 // quiet.
 func (p *progress) Line(format string, args ...any) {
-	if p.quiet {
-		return
+	if !p.quiet {
+		p.Failure(format, args...)
 	}
-	p.write(append(fmt.Appendf(nil, "powerspy: "+format, args...), '\n'))
+}
+
+// Failure is Line for a failure that does not end the command, which is told also when
+// quiet.
+func (p *progress) Failure(format string, args ...any) {
+	p.write([]byte("powerspy: " + harmlessLines(fmt.Sprintf(format, args...)) + "\n"))
 }
 
 // write puts whole lines on standard error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -141,6 +142,8 @@ func (r *recorder) Begin(src measure.Source) error {
 // Event implements measure.Sink. It does not fail.
 func (r *recorder) Event(e *meter.Event) error {
 	r.put(queued{event: *e})
+	// What is shown has been recorded, unless the disk is slow.
+	runtime.Gosched()
 	return nil
 }
 
@@ -189,8 +192,7 @@ func (r *recorder) tell(err error) {
 	}
 	r.mu.Unlock()
 	if first {
-		// An error, so also when quiet.
-		r.progress.write(fmt.Appendf(nil, "powerspy: %s; measuring goes on without it\n", sentence(r.failed)))
+		r.progress.Failure("%s; measuring goes on without it", sentence(r.failed))
 	}
 }
 

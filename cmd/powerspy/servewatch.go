@@ -85,8 +85,7 @@ func (s *serving) reload(server *serve.Server, path string, listeners []*serve.L
 		err = server.Reload(w, listeners...)
 	}
 	if err != nil {
-		// An error, so also when quiet.
-		s.progress.write(fmt.Appendf(nil, "powerspy: web configuration: %s; the one of before stays in force\n", sentence(err)))
+		s.progress.Failure("web configuration: %s; the one of before stays in force", sentence(err))
 		return
 	}
 	s.progress.Line("the web configuration was read again")
