@@ -215,7 +215,7 @@ func TestTooManyMarks(t *testing.T) {
 		r := httptest.NewRequest("POST", "/api/v1/meters/sim/marks", strings.NewReader(`{"name":"x"}`))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
-		s.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{Unix, 0})))
+		s.handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{kind: Unix, uid: 0})))
 		return w.Code
 	}
 	done := 0

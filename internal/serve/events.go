@@ -54,13 +54,17 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, m *Meter) {
 			return
 		}
 	}
-	give := s.readers.take()
-	if give == nil {
+	leave, crowded := s.readers.enter(peerFrom(r).key)
+	if leave == nil {
+		text := fmt.Sprintf("there are %d readers already, which is the limit", s.readers.most)
+		if crowded {
+			text = fmt.Sprintf("there are %d readers of this user or address already, which is the limit of one", s.readers.mostOfOne)
+		}
 		w.Header().Set("Retry-After", "10")
-		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("there are %d readers already, which is the limit", s.config.MaxReaders))
+		refuse(w, http.StatusServiceUnavailable, text)
 		return
 	}
-	defer give()
+	defer leave()
 	h := w.Header()
 	h.Set("Content-Type", api.JSONLines)
 	if st.sse {

@@ -293,6 +293,41 @@ func TestTooManyReaders(t *testing.T) {
 	})
 }
 
+// One user, or one address, does not keep all others out.
+func TestTooManyReadersOfOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := start(t, Config{Meters: []MeterConfig{live("sim")}, MaxReaders: 5, AllowedHosts: []string{"powerspy"}})
+		p := newPipes()
+		server := b.server.httpServer()
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(&door{&Listener{p, Loopback}, &b.server.guests}) }()
+		transport := &http.Transport{DialContext: p.dial}
+		other := &bench{T: t, client: &http.Client{Transport: transport}}
+		const path = "/api/v1/meters/sim/events"
+		refused := func(b *bench, want string) {
+			t.Helper()
+			resp := b.get(path, http.StatusServiceUnavailable)
+			defer resp.Body.Close()
+			if text, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(text), want) {
+				t.Errorf("got %s, %v", text, err)
+			}
+		}
+		var readers []*lineReader
+		for range 4 {
+			readers = append(readers, b.lines(path))
+		}
+		refused(b, "there are 4 readers of this user or address already")
+		readers = append(readers, other.lines(path))
+		refused(other, "there are 5 readers already")
+		for _, r := range readers {
+			r.body.Close()
+		}
+		transport.CloseIdleConnections()
+		server.Close()
+		<-served
+	})
+}
+
 // The server ends at once whoever does not read, and those who do get their streams
 // whole.
 func TestShutdown(t *testing.T) {

@@ -216,10 +216,3 @@ func (r *lineReader) rest() []string {
 		}
 	}
 }
-
-// count returns how many connections there are.
-func (g *guests) count() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.all
-}

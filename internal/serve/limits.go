@@ -6,34 +6,6 @@ import (
 	"sync"
 )
 
-// slots are what there is a limited number of.
-type slots struct {
-	mu   sync.Mutex
-	free int
-}
-
-// take takes one, and returns how to give it back; nil: there is none left.
-func (s *slots) take() (give func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.free == 0 {
-		return nil
-	}
-	s.free--
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.free++
-	}
-}
-
-// left returns how many there are left.
-func (s *slots) left() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.free
-}
-
 const (
 	// maxGuests is how many connections there are at most, and maxOfOne how many of
 	// one address or user. Without a limit a process runs out of files, also for the
@@ -42,34 +14,51 @@ const (
 	maxOfOne  = 600
 )
 
-// guests are the connections that there are.
-type guests struct {
+// ofOne returns how many of so many readers may be of one address or user: the others
+// are kept for others.
+func ofOne(readers int) int { return (4*readers + 4) / 5 }
+
+// A crowd is what there is of many peers, within limits.
+type crowd struct {
+	most      int // of all
+	mostOfOne int
+
 	mu  sync.Mutex
 	all int
 	of  map[any]int
 }
 
-// enter counts one more of a peer, and returns what ends that; nil: there are too
-// many.
-func (g *guests) enter(peer any) (leave func()) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.all >= maxGuests || g.of[peer] >= maxOfOne {
-		return nil
+// enter counts one more of a peer, and returns what ends that. Where there are too
+// many leave is nil, and crowded whether they are all of this one peer.
+func (c *crowd) enter(peer any) (leave func(), crowded bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all >= c.most {
+		return nil, false
 	}
-	if g.of == nil {
-		g.of = make(map[any]int)
+	if c.of[peer] >= c.mostOfOne {
+		return nil, true
 	}
-	g.all++
-	g.of[peer]++
+	if c.of == nil {
+		c.of = make(map[any]int)
+	}
+	c.all++
+	c.of[peer]++
 	return sync.OnceFunc(func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.all--
-		if g.of[peer]--; g.of[peer] == 0 {
-			delete(g.of, peer)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.all--
+		if c.of[peer]--; c.of[peer] == 0 {
+			delete(c.of, peer)
 		}
-	})
+	}), false
+}
+
+// count returns how many there are.
+func (c *crowd) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all
 }
 
 // userNames remembers what users are called.

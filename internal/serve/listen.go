@@ -76,10 +76,11 @@ type peerKey struct{}
 type peer struct {
 	kind Kind
 	uid  int // Unix: the user, -1 where the system does not say
+	key  any // what its connections have in common: the user, or the address
 }
 
-// key is what the connections of one peer have in common.
-func (p *peer) key(c net.Conn) any {
+// keyOf returns the key of a peer.
+func keyOf(p *peer, c net.Conn) any {
 	if p.kind == Unix {
 		return p.uid
 	}
@@ -105,7 +106,7 @@ func (c *conn) Close() error {
 // A door is a listener that lets in only so many.
 type door struct {
 	*Listener
-	guests *guests
+	guests *crowd
 }
 
 // Accept implements net.Listener. Who is one too many is hung up on.
@@ -115,11 +116,12 @@ func (d *door) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := peer{d.Kind, -1}
+		p := peer{kind: d.Kind, uid: -1}
 		if u, ok := c.(*net.UnixConn); ok {
 			p.uid = peerUID(u)
 		}
-		if release := d.guests.enter(p.key(c)); release != nil {
+		p.key = keyOf(&p, c)
+		if release, _ := d.guests.enter(p.key); release != nil {
 			return &conn{c, p, release}, nil
 		}
 		_ = c.Close() // there is nothing to tell
@@ -134,7 +136,7 @@ func peerOf(c net.Conn) peer {
 	if c, ok := c.(*conn); ok {
 		return c.peer
 	}
-	return peer{Network, -1}
+	return peer{kind: Network, uid: -1}
 }
 
 // peerFrom returns who sent a request. One that came by no connection is from the
@@ -143,5 +145,5 @@ func peerFrom(r *http.Request) peer {
 	if p, ok := r.Context().Value(peerKey{}).(peer); ok {
 		return p
 	}
-	return peer{Network, -1}
+	return peer{kind: Network, uid: -1}
 }

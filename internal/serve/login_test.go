@@ -275,7 +275,7 @@ func TestForeign(t *testing.T) {
 		}
 		// A Unix socket has neither hosts nor pages.
 		w = httptest.NewRecorder()
-		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{Unix, 1})))
+		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, peer{kind: Unix, uid: 1})))
 		if w.Code != 200 {
 			t.Errorf("Unix socket, host %q, origin %q: %d", tt.host, tt.origin, w.Code)
 		}

@@ -37,7 +37,8 @@ type Config struct {
 	// Web is who is let in over TCP; nil: everybody.
 	Web *WebConfig
 
-	// MaxReaders bounds how many streams of events there are at once. 0: 500.
+	// MaxReaders bounds how many streams of events there are at once; four fifths of
+	// them may be of one user or address. 0: 500.
 	MaxReaders int
 
 	// Sinks returns what else takes the events of a meter; may be nil. A sink gets
@@ -71,8 +72,8 @@ type Server struct {
 	handler http.Handler // the API, without what guards it from the network
 	web     atomic.Pointer[WebConfig]
 	doorman *doorman
-	guests  guests
-	readers slots
+	guests  crowd // connections
+	readers crowd // streams of events
 	users   userNames
 	ending  chan struct{} // closed when the server is to end
 
@@ -93,7 +94,8 @@ func New(c Config) (*Server, error) {
 	s := &Server{config: c, byName: make(map[string]*Meter), doorman: newDoorman(), ending: make(chan struct{})}
 	s.boot, s.instance = api.BootID(), rand.Text()
 	s.web.Store(c.Web)
-	s.readers.free = c.MaxReaders
+	s.guests.most, s.guests.mostOfOne = maxGuests, maxOfOne
+	s.readers.most, s.readers.mostOfOne = c.MaxReaders, ofOne(c.MaxReaders)
 	for _, mc := range c.Meters {
 		if s.byName[mc.Name] != nil {
 			return nil, fmt.Errorf("two meters are called %q", mc.Name)
@@ -232,7 +234,7 @@ func (s *Server) record(ctx context.Context) (done <-chan struct{}) {
 }
 
 // Readers returns how many streams of events there are.
-func (s *Server) Readers() int { return s.config.MaxReaders - s.readers.left() }
+func (s *Server) Readers() int { return s.readers.count() }
 
 // Silent returns for how long nothing has happened at the meter that is silent for
 // longest: no window, no step of setting up or of a recovery.
