@@ -20,7 +20,7 @@ type Run struct {
 
 	Duration     time.Duration // of an execution
 	User, System time.Duration // processor time of an execution
-	MaxRSS       int64         // largest resident set in bytes; 0: not known
+	MaxRSS       int64         // largest resident set in bytes, at least that of powerspy itself; 0: not known
 	ExitCode     int           // exit status, the first that was not 0; of a signal: see Killed
 
 	// Energy of an execution in J, that of the covered time; NaN: nothing was

@@ -23,10 +23,7 @@ func (r *Result) JSON(w io.Writer) error {
 		if j.Signal != 0 {
 			o.Signal = new(int(j.Signal))
 		}
-		o.User, o.System = result.Number(j.User.Seconds()), result.Number(j.System.Seconds())
-		if !j.Small {
-			o.MaxRSS = &j.MaxRSS
-		}
+		o.User, o.System, o.MaxRSS = result.Number(j.User.Seconds()), result.Number(j.System.Seconds()), &j.MaxRSS
 	}
 	if r.Baseline != nil {
 		o.Baseline, o.Net, o.NetUncertainty = result.Number(r.Baseline.Power), result.Where(ok, r.Net), result.Where(ok, r.NetExpanded())

@@ -33,7 +33,7 @@ type Job struct {
 
 	User   *float64 `json:"user_s"`
 	System *float64 `json:"system_s"`
-	MaxRSS *int64   `json:"max_rss_byte"` // nil: less than powerspy itself took
+	MaxRSS *int64   `json:"max_rss_byte"` // at least that of powerspy itself
 
 	Gaps        []Gap    `json:"gaps"`
 	Phases      []Span   `json:"phases"`

@@ -153,9 +153,7 @@ func (r *Runner) Execute(ctx context.Context, s bench.Step) (bench.Run, error) {
 		run.Executions++
 		run.End = result.End
 		user, system = user+result.User, system+result.System
-		if !result.Small {
-			run.MaxRSS = max(run.MaxRSS, result.MaxRSS)
-		}
+		run.MaxRSS = max(run.MaxRSS, result.MaxRSS)
 		code := result.Status()
 		if run.ExitCode == 0 {
 			run.ExitCode = code
