@@ -60,27 +60,23 @@ type Phase struct {
 // Phases returns the phases of a job that lasted from one moment to another, in
 // their order in time, which marks need not have. A phase goes from its mark to
 // the next mark or the end of the job; what comes before the first mark is no
-// phase. A mark before the job is taken for one at its beginning; of those, and of
-// others at one moment, the last one counts. Marks after its end are left out.
+// phase. Of marks before the job the last one counts, as one at its beginning;
+// those after its end are left out. Marks that were read at one moment have phases
+// of no length, but for the last.
 func Phases(marks []Mark, from, to time.Time) []Phase {
 	marks = slices.Clone(marks)
 	slices.SortStableFunc(marks, func(a, b Mark) int { return a.Time.Compare(b.Time) })
 	var phases []Phase
 	open := false
 	for _, m := range marks {
-		at := m.Time
-		if at.Before(from) {
-			at = from
-		}
-		if at.After(to) {
+		if m.Time.After(to) {
 			break
 		}
-		if open {
-			last := &phases[len(phases)-1]
-			last.To = at
-			if !last.From.Before(at) {
-				phases = phases[:len(phases)-1]
-			}
+		at := m.Time
+		if at.Before(from) {
+			at, phases = from, nil
+		} else if open {
+			phases[len(phases)-1].To = at
 		}
 		if open = !m.End; open {
 			phases = append(phases, Phase{Name: m.Name, From: at, To: to})

@@ -40,7 +40,8 @@ func TestPhases(t *testing.T) {
 		{"before the job", []measure.Mark{mark(-2, "a"), mark(-1, "b"), mark(4, "c")}, "b 0-4, c 4-10"},
 		{"ended before the job", []measure.Mark{mark(-2, "a"), end(-1)}, ""},
 		{"after the job", []measure.Mark{mark(4, "a"), mark(11, "b"), end(12)}, "a 4-10"},
-		{"at one moment", []measure.Mark{mark(4, "a"), mark(4, "b")}, "b 4-10"},
+		{"at one moment", []measure.Mark{mark(4, "a"), mark(4, "b")}, "a 4-4, b 4-10"},
+		{"ended at once", []measure.Mark{mark(4, "a"), end(4)}, "a 4-4"},
 		{"at its end", []measure.Mark{mark(4, "a"), mark(10, "b")}, "a 4-10, b 10-10"},
 	}
 	for _, tt := range tests {
