@@ -174,6 +174,7 @@ func TestServeRefuses(t *testing.T) {
 		{[]string{"--device", "unix:/s:lab"}, 2, "which serves it already"},
 		{[]string{"--record", file}, 2, "takes a directory"},
 		{[]string{"--record", dir + "/none"}, 1, "no such file or directory; make it first: `mkdir -p "},
+		{[]string{"--web.config.file", dir}, 1, "is no regular file"},
 		{[]string{"--web.config.file", dir + "/none"}, 1, "there is no web configuration " + dir + "/none; check its name"},
 		{[]string{"--listen", taken.Addr().String()}, 1, "address already in use; give another port"},
 		{[]string{"--socket-group", "no such group"}, 2, "there is no such group"},

@@ -75,7 +75,10 @@ func (s *serving) listen(c *cli.Context, cfg *serve.Config) (listeners []*serve.
 		}
 		text := "listening on " + l.String()
 		if l.Kind == serve.Loopback && cfg.Web == nil {
-			text = "listening on http://" + l.String() + "/, which all users of this machine can read"
+			text = "listening on http://" + l.String() + "/"
+		}
+		if l.Open() && (cfg.Web == nil || l.Kind == serve.Unix) {
+			text += ", which all users of this machine can read"
 		}
 		s.progress.Line("%s", text)
 	}

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -28,18 +29,26 @@ type Listener struct {
 }
 
 // NewListener returns a listener of the kind that its address is of. The error is
-// that it is neither a Unix socket nor a TCP port.
+// that it is neither a Unix socket of streams nor a TCP port.
 func NewListener(l net.Listener) (*Listener, error) {
 	switch a := l.Addr().(type) {
 	case *net.UnixAddr:
-		return &Listener{l, Unix}, nil
+		if a.Net == "unix" {
+			return &Listener{l, Unix}, nil
+		}
 	case *net.TCPAddr:
 		if a.IP.IsLoopback() {
 			return &Listener{l, Loopback}, nil
 		}
 		return &Listener{l, Network}, nil
 	}
-	return nil, fmt.Errorf("%s %s is neither a Unix socket nor a TCP port", l.Addr().Network(), l.Addr())
+	return nil, fmt.Errorf("%s %s is neither a Unix socket of streams nor a TCP port", l.Addr().Network(), l.Addr())
+}
+
+// Open reports whether every user of this machine can connect to it: on the loopback,
+// and on a Unix socket that is no file (unix(7), abstract).
+func (l *Listener) Open() bool {
+	return l.Kind == Loopback || l.Kind == Unix && strings.HasPrefix(l.Addr().String(), "@")
 }
 
 // String returns its address as --listen has it.

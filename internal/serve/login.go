@@ -179,12 +179,12 @@ func (s *Server) loggedIn(next http.Handler) http.Handler {
 		if len(c.users) > 0 {
 			user, password, ok := r.BasicAuth()
 			if !ok {
-				s.unwelcome(w)
+				s.unwelcome(w, "a user name and a password are needed")
 				return
 			}
 			switch s.doorman.check(c, user, password, addressOf(r)) {
 			case wrong:
-				s.unwelcome(w)
+				s.unwelcome(w, "the user name or the password is wrong")
 				return
 			case tooMany:
 				w.Header().Set("Retry-After", strconv.Itoa(int(forgiven.Seconds())))
@@ -201,7 +201,7 @@ func (s *Server) loggedIn(next http.Handler) http.Handler {
 }
 
 // unwelcome asks for a password.
-func (s *Server) unwelcome(w http.ResponseWriter) {
+func (s *Server) unwelcome(w http.ResponseWriter, why string) {
 	w.Header().Set("WWW-Authenticate", `Basic realm="powerspy", charset="UTF-8"`)
-	refuse(w, http.StatusUnauthorized, "a user name and a password are needed, and those were none")
+	refuse(w, http.StatusUnauthorized, why)
 }

@@ -179,12 +179,50 @@ func TestWebConfigErrors(t *testing.T) {
 		"tls_server_config:\n  cert_file: missing.crt\n  key_file: missing.key\n": "missing.crt",
 	} {
 		a.write("web.yml", text)
-		if _, err := LoadWebConfig(a.file("web.yml")); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want one about %s", text, err, want)
+		if _, err := LoadWebConfig(a.file("web.yml")); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v, want one about %s, in a line", text, err, want)
+		}
+	}
+	a.write("large.yml", strings.Repeat("#\n", maxWebConfig))
+	if _, err := LoadWebConfig(a.file("large.yml")); err == nil || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("got %v", err)
+	}
+	// What has no end, or would not be there a second time.
+	for _, path := range []string{"/dev/zero", t.TempDir()} {
+		if _, err := LoadWebConfig(path); err == nil || !strings.Contains(err.Error(), "no regular file") {
+			t.Errorf("%s: %v", path, err)
 		}
 	}
 	if _, err := LoadWebConfig(a.file("none.yml")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Systemd's sockets: datagrams are none to listen on, and a name that is no file has no
+// permissions.
+func TestGivenSockets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	for _, tt := range []struct {
+		network, name string
+		open          bool
+		refused       string
+	}{
+		{network: "unix", name: path},
+		{network: "unix", name: "@powerspy-test-" + rand.Text(), open: true},
+		{network: "unixpacket", name: path + "p", refused: "neither a Unix socket of streams"},
+	} {
+		l, err := net.ListenUnix(tt.network, &net.UnixAddr{Name: tt.name, Net: tt.network})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		sl, err := NewListener(l)
+		switch {
+		case err != nil && (tt.refused == "" || !strings.Contains(err.Error(), tt.refused)):
+			t.Errorf("%s %s: %v", tt.network, tt.name, err)
+		case err == nil && (tt.refused != "" || sl.Kind != Unix || sl.Open() != tt.open):
+			t.Errorf("%s %s: %+v, open %t", tt.network, tt.name, sl, sl.Open())
+		}
 	}
 }
 
@@ -363,7 +401,7 @@ func TestTLS(t *testing.T) {
 	if resp := expect(c, "GET", "/api/v1/time", "", "", 401, "password"); !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "Basic") {
 		t.Errorf("headers %v", resp.Header)
 	}
-	expect(c, "GET", "/api/v1/time", "wrong", "", 401, "password")
+	expect(c, "GET", "/api/v1/time", "wrong", "", 401, "or the password is wrong")
 	expect(c, "GET", "/api/v1/time", "secret", "", 200, "time_s")
 	expect(c, "POST", "/api/v1/meters/sim/marks", "secret", `{"name":"x"}`, 201, `"by":"alice"`)
 	if resp, err := http.Get("http://" + tl.Addr().String()); err == nil {

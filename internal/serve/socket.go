@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,9 @@ import (
 
 // ErrAnswered is that somebody listens on a Unix socket already.
 var ErrAnswered = errors.New("another server answers there")
+
+// ErrGroup is that a Unix socket can't be given to a group which its owner is not in.
+var ErrGroup = errors.New("its group can only be one that this user is in")
 
 // A SocketConfig says who may open a Unix socket.
 type SocketConfig struct {
@@ -29,8 +33,8 @@ const probeTime = time.Second
 
 // ListenUnix listens on a Unix socket. One that a server which was killed has left
 // is replaced; anything else that has this name is not touched. Nobody can open it
-// before its permissions are set. Errors are the system's, without the path, and
-// [ErrAnswered].
+// before its permissions are set. Errors are the system's, without the path,
+// [ErrAnswered] and [ErrGroup].
 func ListenUnix(path string, c SocketConfig) (*Listener, error) {
 	if n := len(path) - longestPath; n > 0 {
 		return nil, tooLong(n) // nobody could connect
@@ -61,7 +65,9 @@ func ListenUnix(path string, c SocketConfig) (*Listener, error) {
 		mode = 0o600
 	}
 	if c.Group >= 0 {
-		err = os.Chown(made, -1, c.Group)
+		if err = os.Chown(made, -1, c.Group); errors.Is(err, fs.ErrPermission) {
+			err = ErrGroup
+		}
 	}
 	if err == nil {
 		err = os.Chmod(made, mode)

@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.yaml.in/yaml/v2"
@@ -41,23 +43,16 @@ const maxWebConfig = 1 << 20
 // LoadWebConfig reads a web configuration, and the files that it names. Errors are
 // those of the file system and of the format.
 func LoadWebConfig(path string) (*WebConfig, error) {
-	info, err := os.Stat(path)
+	text, err := readWebConfig(path)
 	if err != nil {
 		return nil, err
-	}
-	if info.Size() > maxWebConfig {
-		return nil, fmt.Errorf("%s has %d bytes, more than a web configuration may have", path, info.Size())
 	}
 	if err := web.Validate(path); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+		return nil, inLine(path, err)
 	}
 	c := web.Config{TLSConfig: web.TLSConfig{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS13}}
 	if err := yaml.UnmarshalStrict(text, &c); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, inLine(path, err)
 	}
 	w := &WebConfig{path: path, headers: c.HTTPConfig.Header}
 	if r := c.RateLimiterConfig; r.Interval > 0 {
@@ -91,6 +86,35 @@ func LoadWebConfig(path string) (*WebConfig, error) {
 		}
 	}
 	return w, nil
+}
+
+// readWebConfig reads the file, which is read again and again: no pipe will do.
+func readWebConfig(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // it was only read
+	text, err := io.ReadAll(io.LimitReader(f, maxWebConfig+1))
+	if err == nil && len(text) > maxWebConfig {
+		return nil, fmt.Errorf("%s has more than %d bytes", path, maxWebConfig)
+	}
+	return text, err
+}
+
+// inLine writes an error of the format, which may have several lines, in one.
+func inLine(path string, err error) error {
+	if text := err.Error(); strings.Contains(text, "\n") {
+		err = errors.New(strings.Join(strings.Fields(text), " "))
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 // Guards says why a listener that other machines reach is not served with a
