@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"powerspy2/bluez"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/progress"
+	"powerspy2/internal/screen"
 	"powerspy2/internal/signals"
 	"powerspy2/meter"
 )
@@ -39,27 +40,14 @@ func (e env) columns() int {
 }
 
 // newProgress returns what tells on standard error what is going on.
-func (e env) newProgress(quiet bool) *progress {
-	return &progress{w: e.stderr, terminal: e.stderrTerminal && !dumb(e.getenv), width: e.stderrWidth, quiet: quiet}
+func (e env) newProgress(quiet bool) *progress.Teller {
+	return &progress.Teller{Out: e.stderr, Terminal: e.stderrTerminal && !screen.Dumb(e.getenv), Width: e.stderrWidth, Quiet: quiet}
 }
 
 // warn tells something that does not end the command.
 func (e env) warn(format string, args ...any) {
 	// There is nowhere left to tell that standard error is broken.
-	_, _ = fmt.Fprintf(e.stderr, "powerspy: %s\n", harmlessLines(fmt.Sprintf(format, args...)))
-}
-
-// harmlessLines makes a text harmless but for its line ends: names of files are in
-// many, and not all files are the user's own.
-func harmlessLines(text string) string {
-	if harmless.Check(text) == nil {
-		return text
-	}
-	lines := strings.Split(text, "\n")
-	for i, l := range lines {
-		lines[i] = harmless.Text(l)
-	}
-	return strings.Join(lines, "\n")
+	_, _ = fmt.Fprintf(e.stderr, "powerspy: %s\n", harmless.Lines(fmt.Sprintf(format, args...)))
 }
 
 // run runs the command and returns its exit status.

@@ -18,6 +18,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/progress"
 	"powerspy2/meter"
 )
 
@@ -124,7 +125,7 @@ func TestDescribeBuild(t *testing.T) {
 
 func TestScanList(t *testing.T) {
 	var out bytes.Buffer
-	s := &session{env: env{stdout: &out}, progress: &progress{quiet: true}}
+	s := &session{env: env{stdout: &out}, progress: &progress.Teller{Quiet: true}}
 	paired, err := meter.ParseTarget("00:0B:CE:07:1D:32")
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +190,7 @@ func TestToldIsHarmless(t *testing.T) {
 		}
 	}
 	var told bytes.Buffer
-	p := &progress{w: &told}
+	p := &progress.Teller{Out: &told}
 	p.Line("first\nsecond %s", name)
 	p.Report(meter.Status{Phase: meter.Noticed, Text: name})
 	if want := "powerspy: first\nsecond evil\\x1b[2J\\a\\u202e.jsonl\npowerspy: evil\\x1b[2J\\a\\u202e.jsonl\n"; told.String() != want {

@@ -153,7 +153,7 @@ func (s *session) benchResult(c *cli.Context, a *app, p *benchPlan, style *bench
 	for _, text := range warnings {
 		s.progress.Line("warning: %s", text)
 	}
-	if !s.progress.quiet {
+	if !s.progress.Quiet {
 		style.told = len(warnings)
 	}
 	return s.carryOut(c.Context, a, p, run, m, style, warnings)

@@ -9,6 +9,7 @@ import (
 
 	"powerspy2/internal/bench"
 	"powerspy2/internal/cli"
+	"powerspy2/internal/progress"
 	"powerspy2/internal/report"
 )
 
@@ -113,7 +114,7 @@ func sameFile(a, b string) bool {
 type benchKeeper struct {
 	app      *app
 	plan     *benchPlan
-	progress *progress
+	progress *progress.Teller
 	failed   bool // has been told
 }
 

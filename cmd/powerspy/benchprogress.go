@@ -9,13 +9,14 @@ import (
 	"powerspy2/internal/bench/commands"
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/progress"
 	"powerspy2/measure"
 	"powerspy2/meter"
 )
 
 // A benchProgress tells how far a bench is, on a terminal.
 type benchProgress struct {
-	progress *progress
+	progress *progress.Teller
 	commands []commands.Command
 	set      func(done, total int, text string) // nil: there is no bar
 	last     bench.Progress
@@ -78,8 +79,8 @@ func (b *benchProgress) show(what string) {
 
 // benchEvents is a sink that tells a person what goes on beside windows.
 type benchEvents struct {
-	progress *progress
-	gaps     *gapTeller
+	progress *progress.Teller
+	gaps     *progress.Gaps
 }
 
 var _ measure.Sink = (*benchEvents)(nil)
@@ -88,13 +89,13 @@ var _ measure.Sink = (*benchEvents)(nil)
 func (b *benchEvents) Event(e *meter.Event) error {
 	switch e.Kind {
 	case meter.GapEvent:
-		b.gaps.add(&e.Gap)
+		b.gaps.Add(&e.Gap)
 	case meter.StatusEvent:
-		b.gaps.flush(false)
+		b.gaps.Flush(false)
 		b.progress.Line("%s", e.Status.Text)
 	}
 	return nil
 }
 
 // End implements measure.Sink.
-func (b *benchEvents) End() error { b.gaps.flush(true); return nil }
+func (b *benchEvents) End() error { b.gaps.Flush(true); return nil }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"powerspy2/internal/progress"
 )
 
 // benchFile is what an export in JSON has, as far as these tests look.
@@ -138,7 +140,7 @@ func TestBenchCtrlC(t *testing.T) {
 	if got := cmd.ProcessState.ExitCode(); got != interruptedStatus {
 		t.Errorf("status %d: %v", got, err)
 	}
-	_, report, ok := strings.Cut(seen, clearLine+"mean +- ")
+	_, report, ok := strings.Cut(seen, progress.ClearLine+"mean +- ")
 	if !ok || !strings.Contains(report, "interrupted") || strings.Contains(report, "\x1b") {
 		t.Errorf("it showed %q", seen)
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"powerspy2/internal/bench/commands"
+	"powerspy2/internal/progress"
+	"powerspy2/internal/screen"
 )
 
 // A benchStyle is how a bench tells what it has to tell.
@@ -15,7 +17,7 @@ type benchStyle struct {
 }
 
 // newBenchStyle returns the style that was asked for, or what suits.
-func newBenchStyle(e env, p *benchPlan, progress *progress) *benchStyle {
+func newBenchStyle(e env, p *benchPlan, progress *progress.Teller) *benchStyle {
 	shown := slices.Contains(p.Output, commands.OutputInherit)
 	s := &benchStyle{}
 	switch p.style {
@@ -27,12 +29,12 @@ func newBenchStyle(e env, p *benchPlan, progress *progress) *benchStyle {
 	case "color":
 		s.color = true
 	case "none":
-		s.silent, progress.quiet = true, true
+		s.silent, progress.Quiet = true, true
 	default:
-		s.bar = progress.terminal && !shown
-		s.color = e.stdoutTerminal && !dumb(e.getenv) && !shown && e.getenv("NO_COLOR") == ""
+		s.bar = progress.Terminal && !shown
+		s.color = e.stdoutTerminal && !screen.Dumb(e.getenv) && !shown && e.getenv("NO_COLOR") == ""
 		return s
 	}
-	progress.terminal = s.bar
+	progress.Terminal = s.bar
 	return s
 }

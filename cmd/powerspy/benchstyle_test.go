@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"powerspy2/internal/bench/commands"
+	"powerspy2/internal/progress"
 )
 
 // TestBenchStyles: what --style makes of a terminal, and of none.
@@ -25,9 +26,9 @@ func TestBenchStyles(t *testing.T) {
 		{"none", commands.OutputNull, "", true, benchStyle{silent: true}, true},
 	} {
 		e := env{stdoutTerminal: tt.terminal, getenv: func(k string) string { return map[string]string{"TERM": "xterm", "NO_COLOR": tt.noColor}[k] }}
-		p := &progress{terminal: tt.terminal}
-		if got := newBenchStyle(e, &benchPlan{style: tt.style, Plan: commands.Plan{Output: []string{tt.output}}}, p); *got != tt.want || p.quiet != tt.quiet {
-			t.Errorf("%+v: %+v, quiet %v", tt, *got, p.quiet)
+		p := &progress.Teller{Terminal: tt.terminal}
+		if got := newBenchStyle(e, &benchPlan{style: tt.style, Plan: commands.Plan{Output: []string{tt.output}}}, p); *got != tt.want || p.Quiet != tt.quiet {
+			t.Errorf("%+v: %+v, quiet %v", tt, *got, p.Quiet)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"powerspy2/internal/progress"
 	"powerspy2/powerspy/sim"
 )
 
@@ -147,7 +148,7 @@ func TestTransferThenCtrlC(t *testing.T) {
 	person.until("120902.DAT")
 	person.until("/1.0 MB")
 	person.typeIn("\x03")
-	person.until(clearLine + "powerspy: interrupted")
+	person.until(progress.ClearLine + "powerspy: interrupted")
 	go person.drain()
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 {

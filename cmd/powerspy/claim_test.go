@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"powerspy2/internal/owner"
+	"powerspy2/internal/progress"
 	"powerspy2/meter"
 )
 
@@ -53,7 +54,7 @@ func TestNoPlaceForLocks(t *testing.T) {
 	var told strings.Builder
 	s := &session{
 		env:      env{args: []string{"powerspy"}, getenv: func(string) string { return "/dev/null" }},
-		progress: &progress{w: &told},
+		progress: &progress.Teller{Out: &told},
 	}
 	target := meter.Target{Kind: meter.TCP, Host: "no-place:1"}
 	release, err := s.claim(target)

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"powerspy2/internal/output"
+	"powerspy2/internal/screen"
 	"powerspy2/internal/signals"
 	"powerspy2/rfcomm"
 )
@@ -62,10 +63,10 @@ func mainStatus() int {
 		signals:        taken,
 	}
 	if e.stdoutTerminal {
-		e.stdoutWidth = widthOf(os.Stdout)
+		e.stdoutWidth = screen.Columns(os.Stdout)
 	}
 	if e.stderrTerminal {
-		e.stderrWidth = widthOf(os.Stderr)
+		e.stderrWidth = screen.Columns(os.Stderr)
 	}
 	if e.stderrTerminal && term.IsTerminal(int(os.Stdin.Fd())) {
 		e.terminal = openTerminal

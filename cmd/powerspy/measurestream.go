@@ -16,7 +16,7 @@ func (s *session) stream(ctx context.Context, src measure.Source, want *measurem
 	var run *stats.Run
 	if want.summary {
 		run = stats.NewRun()
-		defer func() { s.progress.write([]byte(run.Summary())) }()
+		defer func() { s.progress.Tell([]byte(run.Summary())) }()
 	}
 	defer service.Close()
 	readings := &measure.Every{
@@ -52,7 +52,7 @@ func (s *session) stream(ctx context.Context, src measure.Source, want *measurem
 	case outcome.Windows == 0:
 		return errNothing
 	case outcome.Gaps > 0:
-		return &gapsError{count: outcome.Gaps, total: outcome.Lost, silent: s.progress.quiet}
+		return &gapsError{count: outcome.Gaps, total: outcome.Lost, silent: s.progress.Quiet}
 	}
 	return nil
 }
@@ -67,7 +67,7 @@ var errTooShort = &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure", Err: erro
 // One that left a sink behind may still be using them.
 func (s *session) lastGaps(err error) {
 	if !errors.Is(err, measure.ErrHeldUp) {
-		s.gaps.flush(true)
+		s.gaps.Flush(true)
 	}
 }
 
@@ -84,11 +84,11 @@ func unmeasured(ctx context.Context, err error) error {
 func (s *session) tell(e *measure.Event) {
 	if e.Kind == measure.GapEvent {
 		if e.Gap.Reason != record.NotChosen {
-			s.gaps.add(&e.Gap)
+			s.gaps.Add(&e.Gap)
 		}
 		return
 	}
-	s.gaps.flush(false)
+	s.gaps.Flush(false)
 	if e.Kind != measure.StatusEvent {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/screen"
 )
 
 func (a *app) metersCommand() *cli.Command {
@@ -113,7 +114,7 @@ func (a *app) metersList(c *cli.Context) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := io.WriteString(a.env.stdout, fitLines(table.String(), a.env.columns()))
+	_, err := io.WriteString(a.env.stdout, screen.FitLines(table.String(), a.env.columns()))
 	return err
 }
 

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"powerspy2/internal/progress"
+
 	"github.com/creack/pty"
 )
 
@@ -288,11 +290,11 @@ func TestTableOnTerminal(t *testing.T) {
 func TestProgressThenCtrlC(t *testing.T) {
 	t.Parallel()
 	person, cmd := startOnTerminal(t, "info", "--device", silent(t))
-	if seen := person.until("(1s)"); !strings.HasPrefix(seen, clearLine+"| ") {
+	if seen := person.until("(1s)"); !strings.HasPrefix(seen, progress.ClearLine+"| ") {
 		t.Errorf("progress: %q", seen)
 	}
 	person.typeIn("\x03")
-	person.until(clearLine + "powerspy: interrupted")
+	person.until(progress.ClearLine + "powerspy: interrupted")
 	go person.drain()
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 1 {

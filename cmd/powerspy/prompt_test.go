@@ -11,6 +11,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"powerspy2/internal/progress"
 	"powerspy2/meter"
 )
 
@@ -33,7 +34,7 @@ func askedSession(t *testing.T, interrupt func()) (*session, *person) {
 			t.Error(err)
 		}
 	})
-	s := &session{progress: &progress{}, env: env{
+	s := &session{progress: &progress.Teller{}, env: env{
 		interrupt: interrupt,
 		terminal: func() (terminal, error) {
 			// Anew, as openTerminal does: with deadlines.

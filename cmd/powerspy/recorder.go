@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/progress"
 	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/record"
@@ -32,7 +33,7 @@ const mostQueued = 16384
 type recorder struct {
 	file     *record.File
 	name     string
-	progress *progress
+	progress *progress.Teller
 	ctx      context.Context // of the command
 	written  chan struct{}   // closed when the file takes no more
 

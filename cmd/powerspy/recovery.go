@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/progress"
 	"powerspy2/meter"
 )
 
@@ -124,7 +125,7 @@ func (a *app) recover(c *cli.Context) error {
 	defer s.progress.End()
 	var broken error
 	err = meter.Recover(c.Context, s.meter, rc, func(st meter.Status) {
-		if _, werr := fmt.Fprintf(a.env.stdout, "%s %s\n", st.Time.Format(gapTime), st.Text); werr != nil {
+		if _, werr := fmt.Fprintf(a.env.stdout, "%s %s\n", st.Time.Format(progress.TimeOfDay), st.Text); werr != nil {
 			broken = werr
 		}
 	})

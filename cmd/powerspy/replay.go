@@ -142,7 +142,7 @@ func (e *noFileError) Unwrap() error { return fs.ErrNotExist }
 // replaySession is a session without a meter.
 func (a *app) replaySession(c *cli.Context) *session {
 	s := &session{env: a.env, progress: a.env.newProgress(c.Bool(quietFlag))}
-	s.gaps.line = s.progress.Line
+	s.gaps.Line = s.progress.Line
 	return s
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"powerspy2/internal/cli"
+	"powerspy2/internal/screen"
 	"powerspy2/meter"
 )
 
@@ -117,14 +118,12 @@ func (l *scanList) print(address, signal, state, name string) {
 	if l.err != nil {
 		return
 	}
-	// The line of progress, if there is one, gives way.
-	p := l.session.progress
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.clear()
 	e := l.session.env
 	line := fmt.Sprintf(scanLayout, address, signal, state, name)
-	if _, l.err = io.WriteString(e.stdout, fitLines(line, e.columns())); l.err != nil {
+	l.session.progress.GiveWay(func() {
+		_, l.err = io.WriteString(e.stdout, screen.FitLines(line, e.columns()))
+	})
+	if l.err != nil {
 		l.stop()
 	}
 }

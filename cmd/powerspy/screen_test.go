@@ -9,32 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"powerspy2/internal/progress"
+	"powerspy2/internal/screen"
+
 	"github.com/creack/pty"
 	"github.com/rivo/uniseg"
 )
-
-func TestFit(t *testing.T) {
-	for _, tt := range []struct {
-		text    string
-		columns int
-		want    string
-	}{
-		{"powerspy", 0, "powerspy"},
-		{"powerspy", 8, "powerspy"},
-		{"powerspy", 7, "powe..."},
-		{"powerspy", 2, ".."},
-		{"功率計", 6, "功率計"},
-		{"功率計", 5, "功..."},
-		{"e\u0301e\u0301e\u0301e\u0301", 4, "e\u0301e\u0301e\u0301e\u0301"},
-	} {
-		if got := fit(tt.text, tt.columns); got != tt.want {
-			t.Errorf("fit(%q, %d) = %q, want %q", tt.text, tt.columns, got, tt.want)
-		}
-	}
-	if got := fitLines("a long line\nshort\n", 9); got != "a lon...\nshort\n" {
-		t.Errorf("lines: %q", got)
-	}
-}
 
 func resize(t *testing.T, p *person, columns uint16) {
 	t.Helper()
@@ -60,10 +40,10 @@ func TestProgressFitsTerminal(t *testing.T) {
 	person, cmd := startOnTerminal(t, "info", "--device", silent(t))
 	for _, columns := range []uint16{30, 20} {
 		resize(t, person, columns)
-		person.until(cutMark)
+		person.until(screen.CutMark)
 		// What was being drawn when the size changed has gone by.
 		for range 3 {
-			frame, _, _ := strings.Cut(strings.TrimPrefix(person.until(cutMark), clearLine), clearLine)
+			frame, _, _ := strings.Cut(strings.TrimPrefix(person.until(screen.CutMark), progress.ClearLine), progress.ClearLine)
 			if got := uniseg.StringWidth(frame); got != int(columns)-1 {
 				t.Errorf("%q has %d columns on a terminal of %d", frame, got, columns)
 			}

@@ -43,7 +43,7 @@ func (s *session) throughServer(ctx context.Context, held meter.Target, err erro
 		if err != nil {
 			continue
 		}
-		if s.progress.terminal {
+		if s.progress.Terminal {
 			s.progress.Line("reading %s through the server at %s", src.Target().Name, meter.Server{Socket: socket})
 		}
 		return src, true

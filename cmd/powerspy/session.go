@@ -10,6 +10,8 @@ import (
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/config"
+	"powerspy2/internal/facts"
+	"powerspy2/internal/progress"
 	"powerspy2/internal/serve/client"
 	"powerspy2/measure"
 	"powerspy2/meter"
@@ -19,8 +21,8 @@ import (
 // A session is what a command about a meter works with.
 type session struct {
 	env        env
-	progress   *progress
-	gaps       gapTeller
+	progress   *progress.Teller
+	gaps       progress.Gaps
 	meter      meter.Config
 	config     *config.Config
 	configPath string // empty: this user has no place for one
@@ -39,7 +41,7 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 		env:      a.env,
 		progress: a.env.newProgress(quiet),
 	}
-	s.gaps.line = s.progress.Line
+	s.gaps.Line = s.progress.Line
 	if err := needsMeter(c); err != nil {
 		return nil, err
 	}
@@ -63,7 +65,7 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 		return nil, err
 	}
 	if a.verbose = c.Bool(verboseFlag); a.verbose {
-		s.meter.Trace = s.progress.trace
+		s.meter.Trace = s.progress.Trace
 	}
 	if a.env.terminal != nil {
 		s.meter.AskPIN, s.meter.Choose = s.askPIN, s.choose
@@ -84,11 +86,11 @@ func (a *app) newSession(c *cli.Context, quiet bool) (*session, error) {
 	if err := checkNoAddress(target, s.meter.Remembered); err != nil {
 		return nil, err
 	}
-	facts := loadMemory(a.env.getenv)
-	s.meter.Recall = facts.recall
+	learnt := facts.Load(a.env.getenv)
+	s.meter.Recall = learnt.Recall
 	s.meter.Learnt = func(t meter.Target, f meter.Facts) {
 		// It is a cache: only the next start is slower.
-		if err := facts.learn(t, f); err != nil && c.Bool(verboseFlag) {
+		if err := learnt.Learn(t, f); err != nil && c.Bool(verboseFlag) {
 			s.progress.Line("the calibration of %s is not remembered: %v", t, err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"powerspy2/internal/energy"
 	"powerspy2/internal/figures"
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/screen"
 	"powerspy2/internal/serve/client"
 	"powerspy2/internal/watch"
 	"powerspy2/measure"
@@ -72,7 +73,7 @@ func (a *app) watch(c *cli.Context) (err error) {
 	switch {
 	case !a.env.stdoutTerminal:
 		return advise(errNoTerminal, instead)
-	case dumb(a.env.getenv):
+	case screen.Dumb(a.env.getenv):
 		return advise(errDumb, instead)
 	case c.Bool(verboseFlag) && a.env.stderrTerminal:
 		return c.Usagef("--verbose has no place on a terminal that is drawn on; 2> FILE gives it one")

@@ -10,6 +10,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"powerspy2/internal/progress"
 	"powerspy2/internal/watch"
 	"powerspy2/measure"
 	"powerspy2/meter"
@@ -54,7 +55,7 @@ func TestWatchRefuses(t *testing.T) {
 // longer than that.
 func TestWatchBoard(t *testing.T) {
 	var errs bytes.Buffer
-	p := &progress{w: &errs, terminal: true}
+	p := &progress.Teller{Out: &errs, Terminal: true}
 	var recorded []measure.Mark
 	b := &board{progress: p, marks: func(m measure.Mark) { recorded = append(recorded, m) }}
 	b.report(meter.Status{Phase: meter.Noticed, Text: "before"})
@@ -74,7 +75,7 @@ func TestWatchBoard(t *testing.T) {
 	}
 	b.close()
 	p.Line("after")
-	if got := strings.ReplaceAll(errs.String(), clearLine, ""); got != "powerspy: before\npowerspy: after\n" {
+	if got := strings.ReplaceAll(errs.String(), progress.ClearLine, ""); got != "powerspy: before\npowerspy: after\n" {
 		t.Errorf("standard error got %q", got)
 	}
 }

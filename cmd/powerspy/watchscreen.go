@@ -16,6 +16,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"golang.org/x/term"
 
+	"powerspy2/internal/progress"
 	"powerspy2/internal/signals"
 	"powerspy2/internal/watch"
 	"powerspy2/measure"
@@ -103,7 +104,7 @@ func keyboard() (*os.File, error) {
 // A board takes what the command would write while something else is drawn on the
 // terminal, and shows it there.
 type board struct {
-	progress *progress
+	progress *progress.Teller
 	marks    func(measure.Mark) // where they are recorded
 	back     func()
 
@@ -114,8 +115,8 @@ type board struct {
 // open begins to show.
 func (b *board) open(seen *watch.Seen) {
 	b.set(seen)
-	if b.progress.terminal {
-		b.back = b.progress.divert(b)
+	if b.progress.Terminal {
+		b.back = b.progress.Divert(b)
 	}
 }
 

@@ -63,3 +63,16 @@ func Check(s string) error {
 func shown(r rune, size int) bool {
 	return strconv.IsGraphic(r) && !(r == utf8.RuneError && size == 1)
 }
+
+// Lines makes a text harmless but for its line ends: names of files are in
+// many, and not all files are the user's own.
+func Lines(text string) string {
+	if Check(text) == nil {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = Text(l)
+	}
+	return strings.Join(lines, "\n")
+}

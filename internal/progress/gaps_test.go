@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 func TestGapLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
-		g := &gapTeller{line: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }}
+		g := &Gaps{Line: func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }}
 		next := func() (line string) {
 			if len(told) > 0 {
 				line, told = told[0], told[1:]
@@ -23,8 +23,8 @@ func TestGapLines(t *testing.T) {
 		at := time.Date(2026, 1, 1, 12, 0, 0, 0, time.Local)
 		gap := func(reason string) {
 			<-time.After(100 * time.Millisecond)
-			g.flush(false) // a reading before it
-			g.add(&meter.Gap{From: at, To: at.Add(50 * time.Millisecond), Reason: reason})
+			g.Flush(false) // a reading before it
+			g.Add(&meter.Gap{From: at, To: at.Add(50 * time.Millisecond), Reason: reason})
 			at = at.Add(100 * time.Millisecond)
 		}
 		gap("left out")
@@ -43,11 +43,11 @@ func TestGapLines(t *testing.T) {
 			}
 		}
 		gap("the link broke")
-		g.flush(true)
+		g.Flush(true)
 		if got, want := next(), "7 gaps from 12:00:02.000 to 12:00:02.650, 350ms in all: left out, and other reasons"; got != want {
 			t.Errorf("the end: %q, want %q", got, want)
 		}
-		g.flush(true)
+		g.Flush(true)
 		if len(told) > 0 {
 			t.Errorf("more: %q", told)
 		}

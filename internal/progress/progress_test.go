@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"bytes"
@@ -40,19 +40,19 @@ func (b *buffer) after(d time.Duration) string {
 func TestProgressOnTerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out buffer
-		p := &progress{w: &out, terminal: true}
+		p := &Teller{Out: &out, Terminal: true}
 		p.Report(meter.Status{Phase: meter.Discovering, Text: "looking"})
 		if got := out.after(900 * time.Millisecond); got != "" {
 			t.Errorf("after 0.9 s: %q, want nothing yet", got)
 		}
-		if got := out.after(150 * time.Millisecond); got != clearLine+"| looking (1s)" {
+		if got := out.after(150 * time.Millisecond); got != ClearLine+"| looking (1s)" {
 			t.Errorf("after 1.05 s: %q", got)
 		}
 		if got := out.after(time.Second); !strings.HasSuffix(got, "looking (2s)") {
 			t.Errorf("after 2.05 s: %q", got)
 		}
 		p.Line("a line")
-		if got := out.take(); got != clearLine+"powerspy: a line\n" {
+		if got := out.take(); got != ClearLine+"powerspy: a line\n" {
 			t.Errorf("line: %q", got)
 		}
 		if got := out.after(150 * time.Millisecond); !strings.HasSuffix(got, "looking (2s)") {
@@ -60,11 +60,11 @@ func TestProgressOnTerminal(t *testing.T) {
 		}
 		p.Report(meter.Status{Phase: meter.Pairing, Text: "trying PIN 1234"})
 		synctest.Wait()
-		if got := out.take(); got != clearLine+clearLine+"| trying PIN 1234 (0s)" {
+		if got := out.take(); got != ClearLine+ClearLine+"| trying PIN 1234 (0s)" {
 			t.Errorf("pairing: %q", got)
 		}
 		p.Report(meter.Status{Phase: meter.Streaming, Text: "streaming"})
-		if got := out.after(time.Minute); got != clearLine {
+		if got := out.after(time.Minute); got != ClearLine {
 			t.Errorf("streaming: %q, want the line removed and nothing more", got)
 		}
 		p.End()
@@ -77,36 +77,36 @@ func TestProgressOnTerminal(t *testing.T) {
 func TestTransferOnTerminal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out buffer
-		p := &progress{w: &out, terminal: true}
+		p := &Teller{Out: &out, Terminal: true}
 		done := p.Transfer("file 1 of 2, 120906.DAT", 100_000)
-		if got := out.after(1050 * time.Millisecond); got != clearLine+"| file 1 of 2, 120906.DAT" {
+		if got := out.after(1050 * time.Millisecond); got != ClearLine+"| file 1 of 2, 120906.DAT" {
 			t.Errorf("nothing came in the first second: %q", got)
 		}
 		for n := int64(10_000); n <= 50_000; n += 10_000 {
 			<-time.After(time.Second)
 			done(n)
 		}
-		got := out.after(progressStep)
-		last := got[strings.LastIndex(got, clearLine)+len(clearLine):]
+		got := out.after(step)
+		last := got[strings.LastIndex(got, ClearLine)+len(ClearLine):]
 		if want := " file 1 of 2, 120906.DAT  50% [=======>........] (50/100 kB, 9.0 kB/s) [6s:5s]"; last[1:] != want || len(last) > 79 {
 			t.Errorf("half: %q, want %q", last, want)
 		}
 		p.Line("a line")
-		if got := out.take(); got != clearLine+"powerspy: a line\n" {
+		if got := out.take(); got != ClearLine+"powerspy: a line\n" {
 			t.Errorf("line: %q", got)
 		}
 		done(100_000)
-		if got := out.after(progressStep); !strings.Contains(got, "100%") {
+		if got := out.after(step); !strings.Contains(got, "100%") {
 			t.Errorf("whole: %q", got)
 		}
 		p.End()
-		if got := out.take(); got != clearLine {
+		if got := out.take(); got != ClearLine {
 			t.Errorf("end: %q", got)
 		}
 
 		done = p.Transfer("empty", 0)
 		done(0)
-		if got := out.after(1050 * time.Millisecond); got != clearLine+"| empty" {
+		if got := out.after(1050 * time.Millisecond); got != ClearLine+"| empty" {
 			t.Errorf("empty: %q", got)
 		}
 		p.End()
@@ -122,9 +122,9 @@ func TestTransferOnTerminal(t *testing.T) {
 // Where nobody watches, and where nobody wants it, there is no bar.
 func TestTransferElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, p := range []*progress{{}, {terminal: true, quiet: true}} {
+		for _, p := range []*Teller{{}, {Terminal: true, Quiet: true}} {
 			var out buffer
-			p.w = &out
+			p.Out = &out
 			p.Transfer("file", 100)(10)
 			p.Working("reading")
 			if got := out.after(time.Minute); got != "" {
@@ -137,7 +137,7 @@ func TestTransferElsewhere(t *testing.T) {
 
 func TestProgressElsewhere(t *testing.T) {
 	var out buffer
-	p := &progress{w: &out}
+	p := &Teller{Out: &out}
 	for _, text := range []string{"one", "one", "two"} {
 		p.Report(meter.Status{Phase: meter.Connecting, Text: text})
 	}
@@ -145,7 +145,7 @@ func TestProgressElsewhere(t *testing.T) {
 	if got := out.take(); got != "powerspy: one\npowerspy: two\n" {
 		t.Errorf("got %q", got)
 	}
-	p = &progress{w: &out, quiet: true}
+	p = &Teller{Out: &out, Quiet: true}
 	p.Report(meter.Status{Phase: meter.Connecting, Text: "one"})
 	p.Line("two")
 	if got := out.take(); got != "" {
@@ -155,9 +155,9 @@ func TestProgressElsewhere(t *testing.T) {
 
 func TestTrace(t *testing.T) {
 	var out buffer
-	p := &progress{w: &out, quiet: true}
-	p.trace(true, []byte("<?>"))
-	p.trace(false, []byte("<POWERSPY>\n\r\x00\\\xff"))
+	p := &Teller{Out: &out, Quiet: true}
+	p.Trace(true, []byte("<?>"))
+	p.Trace(false, []byte("<POWERSPY>\n\r\x00\\\xff"))
 	if got, want := out.take(), "> <?>\n< <POWERSPY>\\n\\r\\x00\\\\\\xff\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -1,4 +1,6 @@
-package main
+// Package screen knows what a terminal can show: how wide it is, and whether it knows
+// escape sequences.
+package screen
 
 import (
 	"os"
@@ -8,9 +10,9 @@ import (
 	"golang.org/x/term"
 )
 
-// widthOf returns a function that asks the terminal f for its columns: its window
+// Columns returns a function that asks the terminal f for its columns: its window
 // may be resized. They are 0 where they are not known.
-func widthOf(f *os.File) func() int {
+func Columns(f *os.File) func() int {
 	return func() int {
 		width, _, err := term.GetSize(int(f.Fd()))
 		if err != nil {
@@ -20,21 +22,21 @@ func widthOf(f *os.File) func() int {
 	}
 }
 
-// dumb says whether a terminal knows no escape sequences, as TERM has it.
-func dumb(getenv func(string) string) bool {
+// Dumb says whether a terminal knows no escape sequences, as TERM has it.
+func Dumb(getenv func(string) string) bool {
 	kind := getenv("TERM")
 	return kind == "" || kind == "dumb"
 }
 
-// cutMark ends a text that was cut.
-const cutMark = "..."
+// CutMark ends a text that was cut.
+const CutMark = "..."
 
-// fit cuts a text to so many columns of a terminal; 0: any.
-func fit(text string, columns int) string {
+// Fit cuts a text to so many columns of a terminal; 0: any.
+func Fit(text string, columns int) string {
 	if columns <= 0 || uniseg.StringWidth(text) <= columns {
 		return text
 	}
-	mark := cutMark[:min(len(cutMark), columns)]
+	mark := CutMark[:min(len(CutMark), columns)]
 	room := columns - len(mark)
 	var b strings.Builder
 	for g := uniseg.NewGraphemes(text); g.Next(); {
@@ -46,14 +48,14 @@ func fit(text string, columns int) string {
 	return b.String() + mark
 }
 
-// fitLines is fit for each line of a table. A terminal wraps a line that fills it.
-func fitLines(text string, columns int) string {
+// FitLines is Fit for each line of a table. A terminal wraps a line that fills it.
+func FitLines(text string, columns int) string {
 	if columns <= 1 {
 		return text
 	}
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
-		lines[i] = fit(line, columns-1)
+		lines[i] = Fit(line, columns-1)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"time"
@@ -10,13 +10,14 @@ import (
 // short ones, which would hide everything else.
 const gapsApart = time.Second
 
-const gapTime = "15:04:05.000"
+// TimeOfDay is the layout of a moment that a person is told, in local time.
+const TimeOfDay = "15:04:05.000"
 
-// A gapTeller tells a person of gaps: one at once, and those that follow within a
+// Gaps tells a person of gaps: one at once, and those that follow within a
 // second in one line with their number. Its methods must not be called
 // concurrently.
-type gapTeller struct {
-	line  func(format string, args ...any)
+type Gaps struct {
+	Line  func(format string, args ...any)
 	after time.Time // when the next line may come
 
 	// Gaps that are still to be told.
@@ -27,7 +28,8 @@ type gapTeller struct {
 	various  bool // there are other reasons, too
 }
 
-func (g *gapTeller) add(gap *meter.Gap) {
+// Add tells a gap, or keeps it for the next line.
+func (g *Gaps) Add(gap *meter.Gap) {
 	if g.count == 0 {
 		g.from, g.lost, g.reason, g.various = gap.From, 0, gap.Reason, false
 	}
@@ -35,11 +37,11 @@ func (g *gapTeller) add(gap *meter.Gap) {
 	g.to = gap.To
 	g.lost += gap.To.Sub(gap.From)
 	g.various = g.various || gap.Reason != g.reason
-	g.flush(false)
+	g.Flush(false)
 }
 
-// flush says what is left to tell, if it is time or the end.
-func (g *gapTeller) flush(end bool) {
+// Flush says what is left to tell, if it is time or the end.
+func (g *Gaps) Flush(end bool) {
 	now := time.Now()
 	if g.count == 0 || !end && now.Before(g.after) {
 		return
@@ -48,15 +50,15 @@ func (g *gapTeller) flush(end bool) {
 	if g.various {
 		reason += ", and other reasons"
 	}
-	layout := gapTime
+	layout := TimeOfDay
 	if g.from.Format(time.DateOnly) != g.to.Format(time.DateOnly) {
-		layout = time.DateOnly + " " + gapTime
+		layout = time.DateOnly + " " + TimeOfDay
 	}
 	from, to := g.from.Format(layout), g.to.Format(layout)
 	if g.count == 1 {
-		g.line("nothing was measured from %s to %s: %s", from, to, reason)
+		g.Line("nothing was measured from %s to %s: %s", from, to, reason)
 	} else {
-		g.line("%d gaps from %s to %s, %v in all: %s", g.count, from, to, g.lost.Round(time.Millisecond), reason)
+		g.Line("%d gaps from %s to %s, %v in all: %s", g.count, from, to, g.lost.Round(time.Millisecond), reason)
 	}
 	g.count, g.after = 0, now.Add(gapsApart)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"powerspy2/bdaddr"
+	"powerspy2/internal/facts"
 	"powerspy2/meter"
 	"powerspy2/powerspy/sim"
 )
@@ -92,16 +93,16 @@ func TestMemoryAveraging(t *testing.T) {
 			t.Errorf("status %d, %q; tried shorter windows: want %t", status, told, tried)
 		}
 	}
-	m := loadMemory(func(k string) string { return vars[k] })
+	m := facts.Load(func(k string) string { return vars[k] })
 	target, err := meter.ParseTarget(device)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, ok := m.recall(target); !ok || f.Averaging != 5 {
+	if f, ok := m.Recall(target); !ok || f.Averaging != 5 {
 		t.Errorf("remembered: %+v, %t", f, ok)
 	}
 	target.Adapter = bdaddr.Address{1, 2, 3, 4, 5, 6}
-	if f, ok := m.recall(target); !ok || f.Averaging != 0 || f.Serial == 0 {
+	if f, ok := m.Recall(target); !ok || f.Averaging != 0 || f.Serial == 0 {
 		t.Errorf("remembered of another adapter: %+v, %t", f, ok)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"fmt"
@@ -10,21 +10,22 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"powerspy2/internal/harmless"
+	"powerspy2/internal/screen"
 	"powerspy2/meter"
 )
 
-// progress tells on standard error what is going on: on a terminal a line with
+// A Teller tells on standard error what is going on: on a terminal a line with
 // the time elapsed, or a bar where the end is known, which appears when a phase
 // takes longer than a second and goes when it is done; elsewhere a plain line a
-// phase; nothing when quiet. It shares standard error with whole lines (Line),
-// which never end up inside of one another.
-type progress struct {
-	w        io.Writer
-	terminal bool       // that knows escape sequences
-	width    func() int // its columns, 0 if that is not known; nil: that
-	quiet    bool
+// phase; nothing when quiet. It shares standard error with whole lines, which never
+// end up inside of one another.
+type Teller struct {
+	Out      io.Writer
+	Terminal bool       // that knows escape sequences
+	Width    func() int // its columns, 0 if that is not known; nil: that
+	Quiet    bool       // tell errors only
 
-	mu    sync.Mutex // serialises writes to w, and guards what follows
+	mu    sync.Mutex // serialises writes to Out, and guards what follows
 	shown bool       // the line is on the terminal
 
 	// The goroutine that draws, if there is one; only End and what begins a
@@ -35,27 +36,27 @@ type progress struct {
 
 // Timing of the line: nothing that is quick should flicker.
 const (
-	progressDelay = time.Second
-	progressStep  = 100 * time.Millisecond
+	patience = time.Second
+	step     = 100 * time.Millisecond
 )
 
-// clearLine returns the cursor to the start of a line and empties the line.
-const clearLine = "\r\x1b[K"
+// ClearLine returns the cursor to the start of a line and empties the line.
+const ClearLine = "\r\x1b[K"
 
 var spinner = [...]string{"|", "/", "-", "\\"}
 
 // Report begins a phase, and so ends the one before.
-func (p *progress) Report(s meter.Status) {
+func (p *Teller) Report(s meter.Status) {
 	p.End()
 	s.Text = harmless.Text(s.Text)
 	switch {
-	case p.quiet, s.Phase == meter.Streaming:
+	case p.Quiet, s.Phase == meter.Streaming:
 		return
 	case s.Phase == meter.Noticed:
 		p.Line("%s", s.Text)
 		return
 	}
-	if !p.terminal {
+	if !p.Terminal {
 		if s.Text != p.text {
 			p.Line("%s", s.Text)
 		}
@@ -70,17 +71,17 @@ func (p *progress) Report(s meter.Status) {
 
 // Working begins a phase that only a terminal is told of: one that is as quick
 // as a request, unless something goes wrong.
-func (p *progress) Working(text string) {
-	if p.terminal {
+func (p *Teller) Working(text string) {
+	if p.Terminal {
 		p.Report(meter.Status{Text: text})
 	}
 }
 
 // Transfer begins a phase that moves so many bytes, of which done is to be told
 // how many have been. Only a terminal is told of it.
-func (p *progress) Transfer(text string, total int64) (done func(int64)) {
+func (p *Teller) Transfer(text string, total int64) (done func(int64)) {
 	p.End()
-	if p.quiet || !p.terminal {
+	if p.Quiet || !p.Terminal {
 		return func(int64) {}
 	}
 	// The bar draws nothing itself: that is for one alone.
@@ -98,9 +99,9 @@ func (p *progress) Transfer(text string, total int64) (done func(int64)) {
 
 // Steps begins a phase of some steps, of which set is to be told how many are done,
 // how many there are, and what is going on. Only a terminal is told of it.
-func (p *progress) Steps() (set func(done, total int, text string)) {
+func (p *Teller) Steps() (set func(done, total int, text string)) {
 	p.End()
-	if p.quiet || !p.terminal {
+	if p.Quiet || !p.Terminal {
 		return func(int, int, string) {}
 	}
 	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(io.Discard),
@@ -123,9 +124,9 @@ const barWidth = 16
 
 // begin begins to draw the line that text returns, which is called with p.mu
 // held.
-func (p *progress) begin(atOnce bool, text func() string) {
+func (p *Teller) begin(atOnce bool, text func() string) {
 	p.stop, p.stopped = make(chan struct{}), make(chan struct{})
-	delay := progressDelay
+	delay := patience
 	if atOnce {
 		delay = 0
 	}
@@ -133,7 +134,7 @@ func (p *progress) begin(atOnce bool, text func() string) {
 }
 
 // End ends the phase: its line is gone when End returns.
-func (p *progress) End() {
+func (p *Teller) End() {
 	if p.stop != nil {
 		close(p.stop)
 		<-p.stopped
@@ -141,7 +142,7 @@ func (p *progress) End() {
 	}
 }
 
-func (p *progress) draw(delay time.Duration, text func() string, stop, stopped chan struct{}) {
+func (p *Teller) draw(delay time.Duration, text func() string, stop, stopped chan struct{}) {
 	defer close(stopped)
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
@@ -157,69 +158,77 @@ func (p *progress) draw(delay time.Duration, text func() string, stop, stopped c
 			p.shown = true
 			// Standard error that can't be written to has no better place
 			// to be complained about.
-			_, _ = io.WriteString(p.w, clearLine+p.fit(spinner[i%len(spinner)]+" "+text()))
+			_, _ = io.WriteString(p.Out, ClearLine+p.fit(spinner[i%len(spinner)]+" "+text()))
 			p.mu.Unlock()
-			timer.Reset(progressStep)
+			timer.Reset(step)
 		}
 	}
 }
 
 // fit keeps a line from being wrapped, since only the last row of one that is
 // would be cleared.
-func (p *progress) fit(line string) string {
-	if p.width == nil {
+func (p *Teller) fit(line string) string {
+	if p.Width == nil {
 		return line
 	}
-	return fit(line, p.width()-1)
+	return screen.Fit(line, p.Width()-1)
 }
 
 // clear removes the line. p.mu is held.
-func (p *progress) clear() {
+func (p *Teller) clear() {
 	if p.shown {
 		p.shown = false
-		_, _ = io.WriteString(p.w, clearLine)
+		_, _ = io.WriteString(p.Out, ClearLine)
 	}
 }
 
 // Line writes a line of its own, also while a phase is shown; nothing when
 // quiet.
-func (p *progress) Line(format string, args ...any) {
-	if !p.quiet {
+func (p *Teller) Line(format string, args ...any) {
+	if !p.Quiet {
 		p.Failure(format, args...)
 	}
 }
 
 // Failure is Line for a failure that does not end the command, which is told also when
 // quiet.
-func (p *progress) Failure(format string, args ...any) {
-	p.write([]byte("powerspy: " + harmlessLines(fmt.Sprintf(format, args...)) + "\n"))
+func (p *Teller) Failure(format string, args ...any) {
+	p.Tell([]byte("powerspy: " + harmless.Lines(fmt.Sprintf(format, args...)) + "\n"))
 }
 
-// write puts whole lines on standard error.
-func (p *progress) write(lines []byte) {
+// Tell puts whole lines on standard error, also when quiet.
+func (p *Teller) Tell(lines []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
-	_, _ = p.w.Write(lines)
+	_, _ = p.Out.Write(lines)
 }
 
-// divert has whole lines go elsewhere until back is called. No phase is shown then.
-func (p *progress) divert(w io.Writer) (back func()) {
+// GiveWay calls write when the line is off the terminal, which write writes to.
+func (p *Teller) GiveWay(write func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+	write()
+}
+
+// Divert has whole lines go elsewhere until back is called. No phase is shown then.
+func (p *Teller) Divert(w io.Writer) (back func()) {
 	p.End()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.w
-	p.w = w
+	before := p.Out
+	p.Out = w
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.w = before
+		p.Out = before
 	}
 }
 
-// trace shows bytes exchanged with the meter, a line a transfer: `> <?>` was
+// Trace shows bytes exchanged with the meter, a line a transfer: `> <?>` was
 // sent, `< <POWERSPY...>` received. What is not printable ASCII is escaped.
-func (p *progress) trace(sent bool, b []byte) {
+func (p *Teller) Trace(sent bool, b []byte) {
 	line := make([]byte, 0, len(b)+16)
 	if sent {
 		line = append(line, "> "...)
@@ -240,5 +249,5 @@ func (p *progress) trace(sent bool, b []byte) {
 			line = append(line, c)
 		}
 	}
-	p.write(append(line, '\n'))
+	p.Tell(append(line, '\n'))
 }

@@ -1,0 +1,3 @@
+// Package progress tells a person on standard error what is going on, and what was not
+// measured.
+package progress
