@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"math"
 	"os"
 	"os/exec"
@@ -9,19 +8,19 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"powerspy2/powerspy/sim"
 )
 
 // The programs of these tests change the simulated load by writing its power to a
-// file, note when the file says that it was written and how much, and mark a phase
-// in each of the three ways.
+// file, and mark a phase in each of the three ways.
 const (
 	pythonPhases = `
-import os, subprocess, sys, time
-log = open("log", "w")
+import os, subprocess, time
 def load(watts):
     with open("watts", "w") as f:
         f.write(str(watts))
-    print("%d %d" % (os.stat("watts").st_mtime_ns, watts), file=log, flush=True)
 load(80); print("__PRINTED__"); time.sleep(0.5)
 load(140); subprocess.run(["powerspy", "mark", "command"], check=True); time.sleep(0.5)
 load(60)
@@ -32,7 +31,7 @@ load(20); subprocess.run(["powerspy", "mark", "--end"], check=True); time.sleep(
 `
 
 	shellPhases = `
-load() { echo $1 >watts; echo "$(date -r watts +%s%N) $1" >>log; }
+load() { echo $1 >watts; }
 load 80; echo __PRINTED__; sleep 0.5
 load 140; powerspy mark command; sleep 0.5
 load 60; echo pipe >$POWERSPY_MARKS; sleep 0.5
@@ -42,27 +41,20 @@ load 20; powerspy mark --end; sleep 0.2
 	cPhases = `
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-static FILE *notes;
 static void load(int watts) {
 	FILE *f = fopen("watts", "w");
-	struct stat s;
 	fprintf(f, "%d", watts);
 	fclose(f);
-	stat("watts", &s);
-	fprintf(notes, "%lld%09ld %d\n", (long long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec, watts);
 }
 int main(void) {
 	FILE *marks;
-	notes = fopen("log", "w");
 	load(80); puts("__PRINTED__"); fflush(stdout); usleep(500000);
 	load(140); if (system("powerspy mark command")) return 1; usleep(500000);
 	load(60);
 	if (!(marks = fopen(getenv("POWERSPY_MARKS"), "w"))) return 1;
 	fputs("pipe\n", marks); fclose(marks); usleep(500000);
 	load(20); if (system("powerspy mark --end")) return 1; usleep(200000);
-	fclose(notes);
 	return 0;
 }
 `
@@ -73,40 +65,22 @@ int main(void) {
 // it holds is tested in simulated time.
 const aWindow = 80 * 0.02
 
-// A level is a power in W from a moment on, in UNIX seconds.
-type level struct{ from, power float64 }
-
-// levels reads the notes of a program.
-func levels(t *testing.T, file string, first level) []level {
+// loadedMeter serves a simulated meter whose load is in the file watts of a directory. It
+// tells what that drew from one moment to another, in UNIX seconds: as the meter has seen
+// it, which a busy machine may leave waiting.
+func loadedMeter(t *testing.T, dir, spec, watts string) (device string, drew func(from, to float64) float64) {
 	t.Helper()
-	text, err := os.ReadFile(file)
+	file := filepath.Join(dir, "watts")
+	if err := os.WriteFile(file, []byte(watts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := sim.ParseSpec(spec + ",load=file:" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := []level{first}
-	for line := range strings.Lines(string(text)) {
-		var ns int64
-		var l level
-		if _, err := fmt.Sscan(line, &ns, &l.power); err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		l.from = float64(ns) / 1e9
-		list = append(list, l)
-	}
-	return list
-}
-
-// drew returns the energy in J from one moment to another.
-func drew(list []level, from, to float64) float64 {
-	var energy float64
-	for i, l := range list {
-		end := to
-		if i+1 < len(list) {
-			end = min(end, list[i+1].from)
-		}
-		energy += l.power * max(end-max(l.from, from), 0)
-	}
-	return energy
+	m := sim.New(cfg)
+	moment := func(unix float64) time.Time { return time.Unix(0, int64(unix*1e9)) }
+	return serveMeter(t, m), func(from, to float64) float64 { return m.Energy(moment(from), moment(to)) }
 }
 
 // TestRunPhases: programs in three languages mark phases in three ways, and each
@@ -127,10 +101,9 @@ func TestRunPhases(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			for name, text := range map[string]string{"watts": "30", tt.file: tt.source} {
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
+			device, drew := loadedMeter(t, dir, "link=b", "30")
+			if err := os.WriteFile(filepath.Join(dir, tt.file), []byte(tt.source), 0o600); err != nil {
+				t.Fatal(err)
 			}
 			do := func(words ...string) string {
 				cmd := exec.Command(words[0], words[1:]...)
@@ -142,16 +115,15 @@ func TestRunPhases(t *testing.T) {
 				return string(out)
 			}
 			do(strings.Fields(tt.build)...)
-			out := do(append([]string{"powerspy", "run", "-q", "-d", "sim:link=b,load=file:watts", "--phases", "--format", "json", "-o", "run.json"}, strings.Fields(tt.command)...)...)
+			out := do(append([]string{"powerspy", "run", "-q", "-d", device, "--phases", "--format", "json", "-o", "run.json"}, strings.Fields(tt.command)...)...)
 			if out != "__PRINTED__\n" {
 				t.Errorf("it printed %q", out)
 			}
 			r := runResult(t, filepath.Join(dir, "run.json"))
-			drawn := levels(t, filepath.Join(dir, "log"), level{power: 30})
 			var names []string
 			for _, p := range r.Phases {
 				names = append(names, p.Name)
-				truth := drew(drawn, p.Start, p.End)
+				truth := drew(p.Start, p.End)
 				if off := math.Abs(*p.Energy - truth); off > *p.U+aWindow || p.Coverage < 1 {
 					t.Errorf("%s: %g J +- %g J, drew %g J", p.Name, *p.Energy, *p.U, truth)
 				}
@@ -162,7 +134,7 @@ func TestRunPhases(t *testing.T) {
 			if got := strings.Join(names, " "); got != "PRINTED command pipe" {
 				t.Errorf("phases %q", got)
 			}
-			if truth := drew(drawn, r.Start, r.End); math.Abs(*r.Energy-truth) > *r.U+aWindow {
+			if truth := drew(r.Start, r.End); math.Abs(*r.Energy-truth) > *r.U+aWindow {
 				t.Errorf("%g J +- %g J, drew %g J", *r.Energy, *r.U, truth)
 			}
 		})
@@ -175,19 +147,14 @@ func TestRunPhases(t *testing.T) {
 // TestRunNet: what is above the idle machine, which was measured before.
 func TestRunNet(t *testing.T) {
 	dir := t.TempDir()
-	script := "load() { echo $1 >watts; echo \"$(date -r watts +%s%N) $1\" >>log; }\nload 80; sleep 1; load 50"
-	for name, text := range map[string]string{"watts": "50", "job.sh": script} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command("powerspy", "run", "-q", "-d", "sim:link=c,load=file:watts", "--baseline", "measure:3s", "--format", "json", "-o", "run.json", "sh", "job.sh")
+	device, drew := loadedMeter(t, dir, "link=c", "50")
+	cmd := exec.Command("powerspy", "run", "-q", "-d", device, "--baseline", "measure:3s", "--format", "json", "-o", "run.json", "sh", "-c", "echo 80 >watts; sleep 1; echo 50 >watts")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	r := runResult(t, filepath.Join(dir, "run.json"))
-	want := drew(levels(t, filepath.Join(dir, "log"), level{power: 50}), r.Start, r.End) - 50*(r.End-r.Start)
+	want := drew(r.Start, r.End) - 50*(r.End-r.Start)
 	if off := math.Abs(*r.Net - want); off > *r.NetU+aWindow || want < 25 {
 		t.Errorf("%g J +- %g J above the idle machine, drew %g J", *r.Net, *r.NetU, want)
 	}
