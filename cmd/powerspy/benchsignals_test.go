@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"powerspy2/internal/progress"
 )
@@ -164,25 +166,43 @@ func TestBenchInterruptedBefore(t *testing.T) {
 // TestBenchLosesMeter: runs that a lost meter has not measured are repeated when it is
 // back; where it never comes back, what there is is told.
 func TestBenchLosesMeter(t *testing.T) {
+	const secondWaits = `echo >>runs; [ $(wc -l <runs) != 2 ] || until [ -e away ]; do sleep 0.05; done; sleep 0.2`
 	for _, tt := range []struct {
-		name, fault, runs string
-		status            int
+		name, runs, patience string
+		status               int
 	}{
-		{"and back", "away=500ms/500ms", "4", 0},
-		{"for good", "away=2s", "99", 3},
+		{"and back", "4", "1m", 0},
+		{"for good", "99", "2s", 6},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(t.TempDir(), "bench.json")
-			cmd := exec.Command("powerspy", "bench", "-q", "-d", quickSim+",load=constant,watts=100,"+tt.fault, "--calm", "0", "-w", "0", "-r", tt.runs,
-				"--give-up-after", "2s", "--export-json", file, "sleep 0.2")
-			out, err := cmd.CombinedOutput()
+			dir := t.TempDir()
+			file := filepath.Join(dir, "bench.json")
+			m := newLeaver(t, quickSim+",load=constant,watts=100,busy=wait")
+			cmd := exec.Command("powerspy", "bench", "-q", "-d", m.device, "--calm", "0", "-w", "0", "-r", tt.runs,
+				"--give-up-after", tt.patience, "--export-json", file, secondWaits)
+			cmd.Dir = dir
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "the second run begins", func() bool { return written(filepath.Join(dir, "runs")) >= 2 })
+			// The windows of the first run have come by then.
+			seen, _ := m.Stream()
+			m.measures(t, seen.Number, seen.Windows+25)
+			m.leave()
+			touch(t, dir, "away")
+			if time.Sleep(500 * time.Millisecond); tt.status == 0 {
+				m.back()
+			}
+			err := cmd.Wait()
 			if got := cmd.ProcessState.ExitCode(); got != tt.status {
-				t.Errorf("status %d: %v, %s", got, err, out)
+				t.Errorf("status %d: %v, %s", got, err, &out)
 			}
 			f := readBenchFile(t, file)
 			if len(f.Results) != 1 || len(f.Results[0].Times) == 0 {
-				t.Fatalf("exported %+v, %s", f, out)
+				t.Fatalf("exported %+v, %s", f, &out)
 			}
 			r := &f.Results[0]
 			for i, c := range r.Coverage {
@@ -193,8 +213,8 @@ func TestBenchLosesMeter(t *testing.T) {
 			if back := !slices.ContainsFunc(r.Coverage, func(c float64) bool { return c < 1 }) && len(r.Times) == 4; back != (tt.status == 0) {
 				t.Errorf("%+v", r)
 			}
-			if !strings.Contains(string(out), "repeated, since") {
-				t.Errorf("told %s", out)
+			if !strings.Contains(out.String(), "repeated, since") {
+				t.Errorf("told %s", &out)
 			}
 		})
 	}
