@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/serve"
+	"powerspy2/internal/serve/api"
 	"powerspy2/internal/shell"
 	"powerspy2/meter"
 )
@@ -52,7 +54,7 @@ Examples:
     powerspy serve --mqtt mqtts://meter@broker --mqtt-password-file password`,
 		Flags: append([]*cli.Flag{
 			{Name: listenFlag, Takes: cli.Text{}, Repeats: true, Default: "a socket of yours", Usage: "listen on `ADDRESS`, unix:PATH or HOST:PORT"},
-			{Name: keepFlag, Takes: cli.Duration{Examples: "10m, 1h, 24h"}, Default: "1h", Usage: "remember what was measured for `TIME`"},
+			{Name: keepFlag, Takes: cli.Duration{Examples: "10m, 1h, 24h"}, Default: "1h", Usage: "remember what was measured for `TIME`, up to 7 days: 35 MB an hour and meter"},
 			{Name: recordFlag, Takes: cli.File{}, Usage: "keep every window in the directory `DIR`, a file a day"},
 			{Name: webConfigFlag, Category: network, Takes: cli.File{}, Usage: "TLS and logins, in the `FILE` that Prometheus' exporters have"},
 			{Name: allowedHostFlag, Category: network, Takes: cli.Text{}, Repeats: true, Usage: "answer requests for `NAME`, too"},
@@ -94,6 +96,12 @@ func (a *app) serve(c *cli.Context) (err error) {
 	if cfg.Meters, err = sv.meters(deviceTexts(c)); err != nil {
 		return err
 	}
+	if err := checkKeep(c, cfg.Keep); err != nil {
+		return err
+	}
+	if text := memoryFor(cfg.Keep, len(cfg.Meters)); text != "" {
+		s.progress.Line("%s", text)
+	}
 	x, err := sv.exporters(c, cfg.Meters)
 	if err != nil {
 		return err
@@ -120,6 +128,31 @@ func (a *app) serve(c *cli.Context) (err error) {
 	stop := sv.watch(c.Context, server, path, listeners)
 	defer stop()
 	return x.during(c.Context, func(ctx context.Context) error { return server.Run(ctx, listeners...) })
+}
+
+// checkKeep refuses to remember what no memory has room for.
+func checkKeep(c *cli.Context, keep time.Duration) error {
+	if keep <= api.LongestMemory {
+		return nil
+	}
+	return c.Usagef("--%s %v is more than the %d days that a server remembers at most; --%s keeps all, in files", keepFlag, keep, api.LongestMemory/(24*time.Hour), recordFlag)
+}
+
+const (
+	// memoryPerHour is what an hour of a meter takes, in bytes.
+	memoryPerHour = 35e6
+
+	// muchMemory is what is told, in bytes.
+	muchMemory = 500e6
+)
+
+// memoryFor tells what it takes to remember so much; "": not much.
+func memoryFor(keep time.Duration, meters int) string {
+	bytes := keep.Hours() * memoryPerHour * float64(meters)
+	if bytes < muchMemory {
+		return ""
+	}
+	return fmt.Sprintf("remembering %v of %s takes up to %.1f GB of memory", keep, count(uint64(meters), "meter"), bytes/1e9)
 }
 
 // deviceTexts are what --device was given.

@@ -179,6 +179,8 @@ func TestServeRefuses(t *testing.T) {
 		{[]string{"--listen", taken.Addr().String()}, 1, "address already in use; give another port"},
 		{[]string{"--socket-group", "no such group"}, 2, "there is no such group"},
 		{[]string{"--socket-mode", "999"}, 2, "invalid mode"},
+		{[]string{"--keep", "169h"}, 2, "is more than the 7 days that a server remembers at most; --record keeps all, in files"},
+		{[]string{"--keep", "0"}, 2, "invalid"},
 	} {
 		args := append([]string{"serve"}, tt.args...)
 		if !slices.Contains(tt.args, "--device") {
@@ -190,6 +192,22 @@ func TestServeRefuses(t *testing.T) {
 		}
 		if strings.Count(stderr, "\n") > 2 {
 			t.Errorf("%q tells\n%s", tt.args, stderr)
+		}
+	}
+}
+
+// What is remembered is told where it is much.
+func TestServeMemory(t *testing.T) {
+	for _, tt := range []struct {
+		keep   time.Duration
+		meters int
+		want   string
+	}{
+		{time.Hour, 14, ""}, {time.Hour, 20, "remembering 1h0m0s of 20 meters takes up to 0.7 GB of memory"},
+		{7 * 24 * time.Hour, 1, "remembering 168h0m0s of 1 meter takes up to 5.9 GB of memory"},
+	} {
+		if got := memoryFor(tt.keep, tt.meters); got != tt.want {
+			t.Errorf("%v, %d: %q, want %q", tt.keep, tt.meters, got, tt.want)
 		}
 	}
 }

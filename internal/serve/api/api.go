@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"powerspy2/powerspy"
 	"powerspy2/record"
@@ -36,6 +37,9 @@ func Events(meter string) string { return Meters + "/" + url.PathEscape(meter) +
 
 // Marks returns the path of a meter's marks.
 func Marks(meter string) string { return Meters + "/" + url.PathEscape(meter) + "/marks" }
+
+// LongestMemory is for how long a server remembers what was measured at most.
+const LongestMemory = 7 * 24 * time.Hour
 
 // A State says whether a meter measures.
 type State string

@@ -38,11 +38,12 @@ type Client struct {
 	base  string // URL
 	dial  func(ctx context.Context, address string) (net.Conn, error)
 	ask   *http.Client // one connection, for requests that are answered at once
+	most  int64        // see maxRemembered
 }
 
 // New returns a client. Nothing is connected to. Close it.
 func New(l Login) *Client {
-	c := &Client{login: l, base: l.Server.URL}
+	c := &Client{login: l, base: l.Server.URL, most: maxRemembered}
 	if l.Server.Socket != "" {
 		c.base = "http://localhost"
 	}

@@ -89,7 +89,7 @@ func (s *Source) connect() error {
 	if from.IsZero() && !s.place.local.IsZero() {
 		from = s.clock.server(s.place.local.Add(s.place.delay))
 	}
-	stream, err := s.client.events(s.ctx, m.Name, from, s.patience())
+	stream, err := s.client.events(s.ctx, m.Name, from, s.patience(), 0)
 	if err != nil {
 		return err
 	}

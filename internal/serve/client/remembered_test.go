@@ -1,7 +1,10 @@
 package client
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -69,6 +72,56 @@ func TestRemembered(t *testing.T) {
 					t.Errorf("%d windows, want %d", next, last+1)
 				case last == 0 && (end.Before(asked) || end.Sub(asked) > 2*held):
 					t.Errorf("until %v, want %v", end, asked)
+				}
+			})
+		})
+	}
+}
+
+// TestTooMuchRemembered: a server that tells without end, and one whose lines are
+// compressed.
+func TestTooMuchRemembered(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := io.WriteString(z, line(record.Line{Kind: record.HeaderLine, Header: record.Header{Start: time.Now(), Averaging: 1}})); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		begin string
+		want  error
+	}{
+		"without end": {line(record.Line{Kind: record.HeaderLine, Header: record.Header{Start: time.Now(), Averaging: 1, Tool: "test", Meter: record.Meter{Name: "bench", Device: "sim:"}}}), ErrTooMuch},
+		"compressed":  {packed.String(), ErrNoServer},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.handler = func(rw http.ResponseWriter, r *http.Request) bool {
+					if !strings.HasSuffix(r.URL.Path, "/events") {
+						return false
+					}
+					out := &flushed{rw, http.NewResponseController(rw)}
+					err := out.write(tt.begin)
+					for begun := w.begun.Add(-time.Hour); err == nil; {
+						err = out.write(line(record.Line{Kind: record.EventLine, Event: meter.Event{Kind: meter.WindowEvent, Window: meter.Window{
+							Start: begun, End: begun.Add(windowLength), Length: windowLength, Frequency: 50,
+						}}}))
+					}
+					return true
+				}
+				f, err := record.OpenFile(t.Context(), filepath.Join(t.TempDir(), "f.jsonl"), record.FileConfig{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+				c := w.client(new(Config))
+				defer c.Close()
+				c.most = 1 << 16
+				if _, err := c.Remembered(t.Context(), f); !errors.Is(err, tt.want) || !errors.Is(err, meter.ErrNoAnswer) {
+					t.Errorf("got %v, want %v", err, tt.want)
 				}
 			})
 		})

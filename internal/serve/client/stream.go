@@ -29,8 +29,9 @@ type stream struct {
 
 // events begins a stream, with the windows that end after from as far as the server
 // remembers them, or with the next one where from is zero. It ends with ctx, and when
-// no window comes within patience, which within sets anew.
-func (c *Client) events(ctx context.Context, name string, from time.Time, patience time.Duration) (*stream, error) {
+// no window comes within patience, which within sets anew, and with ErrTooMuch after
+// most bytes; 0: any number of them.
+func (c *Client) events(ctx context.Context, name string, from time.Time, patience time.Duration, most int64) (*stream, error) {
 	p := api.Events(name)
 	if !from.IsZero() {
 		p += "?" + url.Values{"from": {seconds(from)}}.Encode()
@@ -41,7 +42,11 @@ func (c *Client) events(ctx context.Context, name string, from time.Time, patien
 	answer, err := c.do(ctx, s.client, http.MethodGet, p, nil)
 	if err == nil {
 		s.body = answer.Body
-		err = s.begin(answer.Body)
+		in := io.Reader(answer.Body)
+		if most > 0 {
+			in = &bounded{in, most}
+		}
+		err = s.begin(in)
 	}
 	if err == nil {
 		return s, nil
@@ -52,6 +57,21 @@ func (c *Client) events(ctx context.Context, name string, from time.Time, patien
 		err = fmt.Errorf("%w: %w", ErrNoServer, err)
 	}
 	return nil, explain(c.op("connect to"), err)
+}
+
+// A bounded reader fails with ErrTooMuch where there is more.
+type bounded struct {
+	in   io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, ErrTooMuch
+	}
+	n, err := b.in.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }
 
 // seconds writes UNIX seconds.
@@ -74,6 +94,10 @@ func (s *stream) begin(body io.Reader) error {
 	}
 	if err := in.UnreadByte(); err != nil {
 		return err
+	}
+	// A recording may be compressed, and a little of it then become without end.
+	if b, err := in.Peek(1); err != nil || b[0] != '{' {
+		return errors.Join(record.ErrFormat, err)
 	}
 	var err error
 	if s.reader, err = record.NewReader(in); err != nil {
