@@ -4,7 +4,8 @@
 # shellcheck shell=bash
 
 # machine ACCELERATOR MEMORY HOST KERNEL-ARGUMENT... sets qemu_command to what every guest has in
-# common, up to its terminal. A state that was kept fits no other machine.
+# common, up to its terminal. A state that was kept fits no other machine: so each has the network
+# that leads nowhere but where $forwards, of qemu's "hostfwd", lets connections in.
 machine() {
 	local accelerator=$1 memory=$2 host=$3 accel=(-accel 'tcg,thread=multi' -cpu Nehalem)
 	shift 3
@@ -13,10 +14,11 @@ machine() {
 	# boot, and the kernel then looks for another one in vain. Under KVM it leaves that out by itself.
 	# Two processors always: the kernel's worst Bluetooth faults hide with one.
 	qemu_command=(
-		qemu-system-x86_64 "${accel[@]}" -smp 2 -m "$memory" -display none -vga none -nic none -no-reboot
+		qemu-system-x86_64 "${accel[@]}" -smp 2 -m "$memory" -display none -vga none -no-reboot
 		-kernel "$guest/vmlinuz" -initrd "$guest/initrd"
 		-append "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off no_timer_check $*"
 		-drive "file=$guest/root.squashfs,format=raw,if=virtio,readonly=on"
+		-netdev "user,id=net,restrict=on,ipv6=off${forwards:-}" -device "virtio-net-pci,netdev=net,romfile="
 		-virtfs "local,path=$host,mount_tag=host,security_model=none,multidevs=remap"
 	)
 }
