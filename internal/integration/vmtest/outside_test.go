@@ -86,16 +86,9 @@ func control() error {
 		clocksource, err := os.ReadFile("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 		return strings.TrimSpace(string(clocksource)), err
 	})
-	// Lets the load draw so many watts, and tells since when.
+	// Lets the load draw so many watts.
 	handle("POST /load", func(q url.Values) (any, error) {
-		if err := os.WriteFile(wattsFile, []byte(q.Get("watts")), 0o644); err != nil {
-			return nil, err
-		}
-		info, err := os.Stat(wattsFile)
-		if err != nil {
-			return nil, err
-		}
-		return info.ModTime().UnixNano(), nil
+		return "drawn", os.WriteFile(wattsFile, []byte(q.Get("watts")), 0o644)
 	})
 	handle("POST /serve", func(url.Values) (any, error) {
 		server = exec.Command(hostDir+"/powerspy", "serve", "--device", "sim:link=ideal,load=file:"+wattsFile,
