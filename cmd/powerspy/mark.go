@@ -51,7 +51,11 @@ func (a *app) mark(c *cli.Context) error {
 	if c.IsTyped(deviceFlag) || c.IsSet(deviceFlag) && pipe == "" {
 		return a.markServed(c, m)
 	}
-	err := job.Send(pipe, m)
+	return marked(job.Send(pipe, m))
+}
+
+// marked says what to do about the error of a mark for a job.
+func marked(err error) error {
 	switch {
 	case errors.Is(err, job.ErrNoJob):
 		return advise(fmt.Errorf("mark: %w", err), "it works in a command that `powerspy run` runs, and with --device SERVER")
@@ -70,7 +74,11 @@ func (a *app) markServed(c *cli.Context, m measure.Mark) error {
 		return err
 	}
 	t := s.meter.Meant()
-	if t.Kind != meter.Served {
+	switch {
+	case t.Kind == meter.Served:
+	case !c.IsTyped(deviceFlag): // the meter of other commands, by $POWERSPY_DEVICE
+		return marked(job.Send("", m))
+	default:
 		return c.Usagef("--device %s is no server: a mark is set at one (unix:PATH or https://HOST:PORT), or in a command that `powerspy run` runs", c.String(deviceFlag))
 	}
 	login, err := s.login(t.Server)

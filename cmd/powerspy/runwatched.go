@@ -24,7 +24,7 @@ func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMete
 	if err != nil {
 		r.Warn("processes of the command can't mark phases: %v", err)
 	} else {
-		command.Env = pipe.Env()
+		command.Marks = pipe
 	}
 	if p.pattern != nil {
 		command.Terminal = term.IsTerminal(int(os.Stdout.Fd()))
@@ -54,7 +54,7 @@ func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMete
 			r.Warn("%v", cerr)
 		}
 		if cut > 0 {
-			r.Warn("%d names of marks were longer than %d bytes and were cut", cut, measure.MaxName)
+			r.Warn("names of marks were cut that are longer than %d bytes: %d", measure.MaxName, cut)
 		}
 	}
 	if err != nil {

@@ -27,7 +27,7 @@ func (r *Result) CSV(w io.Writer) error {
 	}
 	row := func(kind, name string, s *measure.Span) []string {
 		energy, u := s.Energy, s.Uncertainty.Expanded()
-		if s.Covered <= 0 {
+		if s.Covered <= 0 && s.Duration() > 0 {
 			energy, u = math.NaN(), math.NaN()
 		}
 		return []string{

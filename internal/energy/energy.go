@@ -106,6 +106,7 @@ func (r *Result) Settle(ctx context.Context, w *measure.Watch) {
 		r.Gaps = append(r.Gaps, Gap{reached, r.To, reason})
 	}
 	r.warnShort()
+	r.warnAtOnce()
 	if r.Baseline != nil {
 		r.Net, r.netUncertainty = r.Baseline.Net(&r.Span)
 	}
@@ -127,4 +128,22 @@ func (r *Result) warnShort() {
 	}
 	// For the meter no more than some windows tell it from what was before and after.
 	r.Warn("the command took %s, within %d of the meter's windows: %s; `powerspy bench --min-time 3s` runs it often enough", figures.Duration(r.Job.Duration()), n, how)
+}
+
+// warnAtOnce says that phases took no time, which their marks rarely mean.
+func (r *Result) warnAtOnce() {
+	n := 0
+	for i, p := range r.Phases {
+		if p.Duration() == 0 && i+1 < len(r.Phases) {
+			n++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	what := "1 phase took no time, since its mark came with the next one"
+	if n > 1 {
+		what = fmt.Sprintf("%d phases took no time, since their marks came with the next ones", n)
+	}
+	r.Warn("%s: a program that keeps its output for a while should write at once (python3 -u, stdbuf -oL)", what)
 }

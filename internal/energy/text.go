@@ -102,6 +102,10 @@ func (r *Result) tellPhases(b *strings.Builder) {
 	fmt.Fprintf(b, "\n  %-*s %5s %12s %14s %10s %10s\n", width, "phase", "times", "duration/s", "energy/J", "+-/J", "power/W")
 	for i, name := range names {
 		t := &r.Totals[i]
+		if t.Duration == 0 {
+			fmt.Fprintf(b, "  %-*s %5d %12.3f %14.3f %10.3f %10s\n", width, name, t.Times, 0., 0., 0., "-")
+			continue
+		}
 		if t.Covered <= 0 {
 			fmt.Fprintf(b, "  %-*s %5d %12.3f %14s\n", width, name, t.Times, t.Duration.Seconds(), "not measured")
 			continue

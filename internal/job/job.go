@@ -32,9 +32,12 @@ type Command struct {
 	// Lines.
 	Stdin, Stdout, Stderr *os.File
 
+	// Marks, if not nil, is what the command marks by; its variables are added to Env.
+	Marks *Marks
+
 	// Lines, if not nil, is called with each line of the standard output, without
-	// its end and of at most [MaxLine] bytes, and when it was read. The output
-	// passes on to Stdout first, as it comes.
+	// its end and of at most [MaxLine] bytes, and when it was read, at the latest when
+	// the command ended. The output passes on to Stdout first, as it comes.
 	Lines func(at time.Time, line []byte)
 
 	// Terminal: with Lines, the command sees a terminal as its standard output,
@@ -71,6 +74,7 @@ func Find(program string) (path string, err error) {
 type Job struct {
 	cmd    *exec.Cmd
 	start  time.Time
+	read   *moments
 	output *relay // nil: the command has its own
 
 	hurry   chan struct{} // closed by Hurry
@@ -87,9 +91,13 @@ func Start(c Command) (*Job, error) {
 	j := &Job{hurry: make(chan struct{}), cmd: &exec.Cmd{
 		Path: path, Args: c.Args, Env: append(os.Environ(), c.Env...),
 		Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
-	}}
+	}, read: new(moments)}
+	if c.Marks != nil {
+		j.cmd.Env = append(j.cmd.Env, c.Marks.Env()...)
+		j.read = &c.Marks.read
+	}
 	if c.Lines != nil {
-		if j.output, err = newRelay(&c); err != nil {
+		if j.output, err = newRelay(&c, j.read); err != nil {
 			return nil, err
 		}
 		j.cmd.Stdout = j.output.theirs
@@ -176,7 +184,7 @@ func (r *Result) Status() int {
 // Wait waits until the command has ended, and its output has passed on.
 func (j *Job) Wait() (Result, error) {
 	err := j.cmd.Wait()
-	r := Result{Start: j.start, End: time.Now()}
+	r := Result{Start: j.start, End: j.read.finish()}
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return r, fmt.Errorf("wait for %s: %w", j.cmd.Args[0], err)
 	}

@@ -281,7 +281,7 @@ func TestMarks(t *testing.T) {
 		wait
 		printf 'at a time\t1700000000.5\n\nbad\033name\r\n' > "$POWERSPY_MARKS"
 		head -c 10000 /dev/zero | tr '\0' z > "$POWERSPY_MARKS"; echo > "$POWERSPY_MARKS"
-		[ "${POWERSPY_JOB%%-*}" = $PPID ]`}, Env: m.Env()})
+		[ "${POWERSPY_JOB%%-*}" = $PPID ]`}, Marks: m})
 	if err := Send(m.Path, measure.Mark{Time: time.Now().Add(-time.Second), Name: "sent"}); err != nil {
 		t.Error(err)
 	}
@@ -395,19 +395,39 @@ func TestProcess(t *testing.T) {
 // TestManyMarks: 100,000 marks at once, none of which is lost or holds its writer
 // up, also where they are taken so slowly that many are left when the job has ended.
 func TestManyMarks(t *testing.T) {
-	n, last := 0, ""
+	n, last := 0, measure.Mark{}
 	m, err := OpenMarks(t.TempDir(), func(mark measure.Mark) {
-		if n, last = n+1, mark.Name; n == 95000 {
+		if n, last = n+1, mark; n == 95000 {
 			time.Sleep(4 * lastMarks)
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := do(t, Command{Args: []string{"sh", "-c", `seq 100000 > "$POWERSPY_MARKS"`}, Env: m.Env()}); r.Status() != 0 {
+	r := do(t, Command{Args: []string{"sh", "-c", `seq 100000 > "$POWERSPY_MARKS"`}, Marks: m})
+	if r.Status() != 0 {
 		t.Errorf("%+v", r)
 	}
-	if cut, err := m.Close(); err != nil || cut != 0 || n != 100000 || last != "100000" {
-		t.Errorf("%d marks, %d cut, the last one %q, %v", n, cut, last, err)
+	if cut, err := m.Close(); err != nil || cut != 0 || n != 100000 || last.Name != "100000" || last.Time.After(r.End) {
+		t.Errorf("%d marks, %d cut, the last one %v, %v", n, cut, last, err)
+	}
+}
+
+// TestReadLate: what a command has printed is read after its end where this machine is
+// busy, and is of its end then.
+func TestReadLate(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	var at []time.Time
+	r := do(t, Command{Args: []string{"sh", "-c", "echo a; sleep 0.05; echo b; echo c"}, Stdout: null, Lines: func(read time.Time, line []byte) {
+		if at = append(at, read); string(line) == "a" {
+			time.Sleep(500 * time.Millisecond)
+		}
+	}})
+	if len(at) != 3 || at[0].After(at[1]) || !at[1].Equal(at[2]) || at[2].After(r.End) || at[2].Before(r.Start) {
+		t.Errorf("lines of %v, the end is %v", at, r.End)
 	}
 }

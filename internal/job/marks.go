@@ -44,6 +44,7 @@ type Marks struct {
 
 	pipe  *os.File
 	mark  func(measure.Mark)
+	read  moments
 	ended chan struct{}
 	line  []byte
 	long  bool // the line has more than is kept
@@ -51,7 +52,9 @@ type Marks struct {
 }
 
 // OpenMarks makes the pipe in a directory of its own below one that nobody else
-// may enter. mark is called with each mark, from one goroutine.
+// may enter. mark is called with each mark, from one goroutine. A mark without a moment
+// of its own is of when it was read, at the latest when the command ended that has the
+// pipe: see [Command].
 func OpenMarks(dir string, mark func(measure.Mark)) (*Marks, error) {
 	sweep(dir)
 	id := fmt.Sprintf("%d-%s", os.Getpid(), strings.ToLower(rand.Text()[:8]))
@@ -70,7 +73,7 @@ func OpenMarks(dir string, mark func(measure.Mark)) (*Marks, error) {
 	if m.pipe, err = os.OpenFile(m.Path, os.O_RDWR|syscall.O_NONBLOCK, 0); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the pipe for marks: %w", err), os.RemoveAll(own))
 	}
-	go m.read()
+	go m.run()
 	return m, nil
 }
 
@@ -109,12 +112,12 @@ func (m *Marks) Close() (cut int, err error) {
 	return m.cut, errors.Join(err, m.pipe.Close())
 }
 
-func (m *Marks) read() {
+func (m *Marks) run() {
 	defer close(m.ended)
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := m.pipe.Read(buf)
-		m.split(time.Now(), buf[:n])
+		m.split(m.read.now(), buf[:n])
 		if err != nil {
 			m.drain(buf) // it is the deadline of Close
 			return
@@ -140,7 +143,7 @@ func (m *Marks) drain(buf []byte) {
 			if n <= 0 {
 				break
 			}
-			m.split(time.Now(), buf[:n])
+			m.split(m.read.now(), buf[:n])
 			left -= n
 		}
 		return true

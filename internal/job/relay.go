@@ -39,6 +39,7 @@ type relay struct {
 	ours, theirs *os.File
 	out          *os.File
 	lines        func(time.Time, []byte)
+	read         *moments
 
 	line  []byte // the beginning of one
 	ended chan struct{}
@@ -51,8 +52,8 @@ type relay struct {
 }
 
 // newRelay returns a relay whose end theirs is for the command.
-func newRelay(c *Command) (*relay, error) {
-	r := &relay{out: c.Stdout, lines: c.Lines, ended: make(chan struct{}), over: make(chan struct{})}
+func newRelay(c *Command, read *moments) (*relay, error) {
+	r := &relay{out: c.Stdout, lines: c.Lines, read: read, ended: make(chan struct{}), over: make(chan struct{})}
 	var err error
 	if !c.Terminal {
 		r.ours, r.theirs, err = os.Pipe()
@@ -136,7 +137,7 @@ func (r *relay) run() {
 	buf := make([]byte, 64<<10)
 	for late := 0; ; {
 		n, err := r.ours.Read(buf)
-		at := time.Now()
+		at := r.read.now()
 		if n > 0 {
 			if _, werr := r.out.Write(buf[:n]); werr != nil || r.left.Load() {
 				return
@@ -161,7 +162,7 @@ func (r *relay) run() {
 		}
 	}
 	if len(r.line) > 0 {
-		r.lines(time.Now(), r.line)
+		r.lines(r.read.now(), r.line)
 	}
 }
 

@@ -80,7 +80,7 @@ type Span struct {
 
 // SpanOf returns a span under a name.
 func SpanOf(name string, s *measure.Span) Span {
-	measured := s.Covered > 0
+	measured := s.Covered > 0 || s.Duration() == 0 // no time takes no energy
 	return Span{
 		name, Moment(s.From), Moment(s.To), s.Duration().Seconds(),
 		Where(measured, s.Energy), Where(measured, s.Uncertainty.Expanded()), s.Coverage(), Number(s.Power()),
@@ -99,7 +99,7 @@ type Total struct {
 
 // TotalOf returns a total under a name.
 func TotalOf(name string, t *measure.PhaseTotal) Total {
-	measured := t.Covered > 0
+	measured := t.Covered > 0 || t.Duration == 0
 	return Total{
 		name, t.Times, t.Duration.Seconds(),
 		Where(measured, t.Energy), Where(measured, t.Uncertainty.Expanded()), Number(t.Power()),
