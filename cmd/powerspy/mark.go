@@ -22,8 +22,9 @@ func (a *app) markCommand() *cli.Command {
 until the next mark, ` + "`powerspy mark --end`" + `, or the end of the command. Writing a
 line with the name to the pipe $POWERSPY_MARKS does the same.
 
-With --device SERVER the mark is set at a meter of powerspy serve, for all who
-read it: on its page, in recordings that measure --record makes through it.
+With --device the mark is set at a meter of powerspy serve, for all who read it: on
+its page, in recordings that measure --record makes through it. That is the meter at
+a server, or one that a server on this machine has.
 
 Examples:
 
@@ -74,14 +75,19 @@ func (a *app) markServed(c *cli.Context, m measure.Mark) error {
 		return err
 	}
 	t := s.meter.Meant()
-	switch {
-	case t.Kind == meter.Served:
-	case !c.IsTyped(deviceFlag): // the meter of other commands, by $POWERSPY_DEVICE
-		return marked(job.Send("", m))
-	default:
-		return c.Usagef("--device %s is no server: a mark is set at one (unix:PATH or https://HOST:PORT), or in a command that `powerspy run` runs", c.String(deviceFlag))
+	server := t.Server
+	if t.Kind != meter.Served {
+		var ok bool
+		server, ok = s.serverOf(c.Context, t)
+		switch {
+		case ok:
+		case !c.IsTyped(deviceFlag): // the meter of other commands, by $POWERSPY_DEVICE
+			return marked(job.Send("", m))
+		default:
+			return c.Usagef("--device %s is no server, and none on this machine has it: a mark is set at a server (unix:PATH or https://HOST:PORT), or in a command that `powerspy run` runs", c.String(deviceFlag))
+		}
 	}
-	login, err := s.login(t.Server)
+	login, err := s.login(server)
 	if err != nil {
 		return err
 	}

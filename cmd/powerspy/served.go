@@ -68,6 +68,29 @@ func localServers(err error) []string {
 	return sockets
 }
 
+// serverOf finds the server on this machine that has a meter, which is not disturbed.
+func (s *session) serverOf(ctx context.Context, t meter.Target) (server meter.Server, ok bool) {
+	key := owner.Key(t)
+	if key == "" {
+		return server, false
+	}
+	sockets := []string{systemSocket} // claims of other users are not to be seen
+	release, err := owner.Claim(s.env.getenv, key, owner.Self(s.env.args))
+	switch {
+	case err == nil:
+		_ = release() // it was only looked
+	case errors.Is(err, owner.ErrHeld):
+		sockets = localServers(err)
+	}
+	for _, socket := range sockets {
+		server = meter.Server{Socket: socket}
+		if server.Meter, ok = nameAt(ctx, server, t); ok {
+			return server, true
+		}
+	}
+	return meter.Server{}, false
+}
+
 // nameAt returns what a server calls a meter, if it has it.
 func nameAt(ctx context.Context, server meter.Server, t meter.Target) (name string, ok bool) {
 	c := client.New(client.Login{Server: server})

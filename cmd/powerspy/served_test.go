@@ -327,6 +327,11 @@ func TestServerHasTheMeter(t *testing.T) {
 	if out := outputOf(t, 0, "gmt", "--check", "--device", device); !strings.Contains(out, "measures: 50.0 W") {
 		t.Errorf("gmt --check says %q", out)
 	}
+	outputOf(t, 0, "mark", "--device", device, "new fan")
+	name := strings.TrimPrefix(strings.TrimSpace(device), "tcp://")
+	if marks := getText(t, overSocket(t, socket), "http://x"+api.Marks(name)); !strings.Contains(marks, `"name":"new fan"`) {
+		t.Errorf("the marks are %s", marks)
+	}
 	person, cmd := startOnTerminal(t, "measure", "--device", device, "--interval", "100ms", "--count", "3")
 	person.until(fmt.Sprintf("through the server at unix:%s\r\n", socket))
 	go person.drain()
@@ -337,7 +342,7 @@ func TestServerHasTheMeter(t *testing.T) {
 
 	// What needs the meter itself says who has it; so does all where the socket is not
 	// this user's to open.
-	for _, args := range [][]string{{"info", "--device", device}, {"measure", "--count", "1", "--device", device}} {
+	for _, args := range [][]string{{"info", "--device", device}, {"measure", "--count", "1", "--device", device}, {"mark", "--device", device, "x"}} {
 		if args[0] == "measure" {
 			if err := os.Remove(socket); err != nil {
 				t.Fatal(err)
@@ -345,10 +350,14 @@ func TestServerHasTheMeter(t *testing.T) {
 		}
 		p := start(t, args...)
 		told, err := io.ReadAll(p.stderr)
-		if err != nil || !strings.Contains(string(told), "it is in use by pid ") {
+		want, status := "it is in use by pid ", 6
+		if args[0] == "mark" {
+			want, status = "is no server, and none on this machine has it", 2
+		}
+		if err != nil || !strings.Contains(string(told), want) {
 			t.Errorf("%v: it told %q (%v)", args, told, err)
 		}
-		if got := p.wait(); got.ExitCode() != 6 {
+		if got := p.wait(); got.ExitCode() != status {
 			t.Errorf("%v: %v", args, got)
 		}
 	}
