@@ -9,7 +9,6 @@ import (
 	"golang.org/x/term"
 
 	"powerspy2/internal/energy"
-	"powerspy2/internal/harmless"
 	"powerspy2/internal/job"
 	"powerspy2/internal/owner"
 	"powerspy2/measure"
@@ -18,7 +17,7 @@ import (
 
 // runWatched runs the command of a job, and returns its exit status.
 func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMeter, r *energy.Result) (int, error) {
-	marks := markList{also: m.rec.Mark}
+	marks := job.MarkList{Also: m.rec.Mark}
 	command := job.Command{Args: p.command, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	pipe, err := a.openMarks(&marks)
 	if err != nil {
@@ -30,7 +29,7 @@ func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMete
 		command.Terminal = term.IsTerminal(int(os.Stdout.Fd()))
 		command.Lines = func(at time.Time, line []byte) {
 			if found := p.pattern.FindSubmatch(line); found != nil {
-				marks.add(measure.Mark{Time: at, Name: markName(string(found[1]))})
+				marks.Add(measure.Mark{Time: at, Name: job.PhaseName(found[1])})
 			}
 		}
 	}
@@ -62,9 +61,9 @@ func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMete
 	}
 	r.Job = &result
 	r.From, r.To = result.Start, result.End
-	r.Marks = marks.list
-	if marks.dropped > 0 {
-		r.Warn("%d marks beyond the first %d were left out", marks.dropped, mostMarks)
+	var dropped int
+	if r.Marks, dropped = marks.Marks(); dropped > 0 {
+		r.Warn("%d marks beyond the first %d were left out", dropped, job.MaxMarks)
 	}
 	if result.Held {
 		r.Warn("processes that the command left behind still hold its standard output: what they write is lost from now on")
@@ -76,43 +75,12 @@ func (a *app) runWatched(ctx context.Context, s *session, p *jobPlan, m *jobMete
 }
 
 // openMarks makes the pipe for the marks of a job.
-func (a *app) openMarks(marks *markList) (*job.Marks, error) {
+func (a *app) openMarks(marks *job.MarkList) (*job.Marks, error) {
 	dir, err := owner.Directory(a.env.getenv)
 	if err != nil {
 		return nil, err
 	}
-	return job.OpenMarks(dir, marks.add)
-}
-
-// markName makes a name of what a command has printed.
-func markName(text string) string {
-	mark, _ := job.ParseMark(text, time.Time{})
-	if mark.End {
-		return "(empty)"
-	}
-	return harmless.Text(mark.Name)
-}
-
-// mostMarks bounds the marks of a job.
-const mostMarks = 1 << 20
-
-// A markList gathers marks from several goroutines.
-type markList struct {
-	also    func(measure.Mark) // is told of each
-	mu      sync.Mutex
-	list    []measure.Mark
-	dropped int
-}
-
-func (l *markList) add(m measure.Mark) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.list) == mostMarks {
-		l.dropped++
-		return
-	}
-	l.list = append(l.list, m)
-	l.also(m)
+	return job.OpenMarks(dir, marks.Add)
 }
 
 // waitWatched measures without a command: until a process or a time has ended, or
