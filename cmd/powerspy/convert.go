@@ -2,18 +2,17 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"powerspy2/internal/atomicfile"
 	"powerspy2/internal/cli"
 	"powerspy2/internal/output"
 	"powerspy2/internal/parquet"
@@ -82,15 +81,16 @@ func (formatOrMoment) Parse(text string) (any, error) {
 
 // conversion is what convert was asked for.
 type conversion struct {
-	file, output string // output "": standard output
-	format       string
-	interval     time.Duration // 0: each window
-	part         part
-	options      output.Options
+	file     string
+	output   newFile
+	format   string
+	interval time.Duration // 0: each window
+	part     part
+	options  output.Options
 }
 
 func (a *app) parseConversion(c *cli.Context) (*conversion, error) {
-	want := &conversion{file: c.Arg(0), output: outputName(c), format: string(output.CSV), interval: c.Duration("interval")}
+	want := &conversion{file: c.Arg(0), output: newFile{cmp.Or(c.String(outputFlag), standardOutput), true}, format: string(output.CSV), interval: c.Duration("interval")}
 	if err := checkZone(a.env.getenv); err != nil {
 		return nil, err
 	}
@@ -110,9 +110,9 @@ func (a *app) parseConversion(c *cli.Context) (*conversion, error) {
 		return nil, c.Usagef("--to has one format, and one time")
 	}
 	if formats == 0 {
-		want.format = formatOfName(want.output)
+		want.format = formatOfName(want.output.name)
 	}
-	if ending := filepath.Ext(want.output); ending == ".zst" || ending == ".gz" {
+	if ending := filepath.Ext(want.output.name); ending == ".zst" || ending == ".gz" {
 		return nil, c.Usagef("convert writes no %s: leave -o out and compress what comes (`| zstd`), or give -o run.parquet, which is compressed", ending)
 	}
 	want.part = parsePart(c, to)
@@ -120,7 +120,7 @@ func (a *app) parseConversion(c *cli.Context) (*conversion, error) {
 		if c.IsSet("unit") || c.IsSet("fields") || c.IsSet("time") {
 			return nil, c.Usagef("format parquet has fixed units, columns and times")
 		}
-		if want.output == "" && a.env.stdoutTerminal {
+		if want.output.name == standardOutput && a.env.stdoutTerminal {
 			return nil, c.Usagef("format parquet is no text for a terminal: give a file with -o")
 		}
 		return want, nil
@@ -157,12 +157,7 @@ func (a *app) convert(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	content := func(w io.Writer) error { return s.convert(c.Context, rec, want, w) }
-	if want.output == "" {
-		err = content(a.env.stdout)
-	} else {
-		err = atomicfile.Write(want.output, 0o666, content)
-	}
+	err = want.output.write(a.env, func(w io.Writer) error { return s.convert(c.Context, rec, want, w) })
 	if err == nil {
 		s.progress.End()
 		s.tellTorn(rec, want.file)
@@ -173,21 +168,13 @@ func (a *app) convert(c *cli.Context) error {
 // checkOutput says what keeps the result from being written, as far as that shows
 // beforehand: it is not to replace the recording that it is made of, for one.
 func (want *conversion) checkOutput() error {
-	if want.output == "" {
-		return nil
+	name := want.output.name
+	if in, err := os.Stat(want.file); err == nil { // else told when it is opened
+		if out, err := os.Stat(name); err == nil && os.SameFile(in, out) {
+			return advise(fmt.Errorf("%s is the recording itself", name), "give another file with -o")
+		}
 	}
-	dir := filepath.Dir(want.output)
-	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return &missingDirectoryError{want.output, dir}
-	}
-	in, err := os.Stat(want.file)
-	if err != nil {
-		return nil // told when it is opened
-	}
-	if out, err := os.Stat(want.output); err == nil && os.SameFile(in, out) {
-		return advise(fmt.Errorf("%s is the recording itself", want.output), "give another file with -o")
-	}
-	return atomicfile.Check(want.output)
+	return want.output.check()
 }
 
 // convert writes all of a recording to w. It closes the recording.
