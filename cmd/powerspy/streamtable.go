@@ -8,10 +8,11 @@ import (
 	"powerspy2/internal/fieldtest"
 )
 
-// streamTable writes how well a meter streams, a line for each length of window.
+// streamTable writes how well a meter streams, a line for each length of window, which
+// fits a terminal of 80 columns.
 func streamTable(streams []field.Stream) string {
 	var b strings.Builder
-	b.WriteString("window     frames/s left out damaged delay/ms  95 %  99 % first frame    mains/Hz\n")
+	b.WriteString("window     frames/s left out damaged delay/ms  95 %  99 % mains/Hz first frame\n")
 	for i := range streams {
 		s := &streams[i]
 		f := &s.Figures
@@ -23,8 +24,8 @@ func streamTable(streams []field.Stream) string {
 			fmt.Fprintf(&b, "%-10s %s\n", periods, whyNone(s.Outcome))
 			continue
 		}
-		fmt.Fprintf(&b, "%-10s %8.2f %8s %7s %8.1f %5.1f %5.1f %-14s %8.3f\n", periods, f.Rate, percent(f.LeftOutShare), percent(f.DamagedShare),
-			f.Delay.Median, f.Delay.P95, f.Delay.P99, firstFrame(s.Starts), s.Hertz)
+		fmt.Fprintf(&b, "%-10s %8.2f %8s %7s %8.1f %5.1f %5.1f %8.3f %s\n", periods, f.Rate, percent(f.LeftOutShare), percent(f.DamagedShare),
+			f.Delay.Median, f.Delay.P95, f.Delay.P99, s.Hertz, firstFrame(s.Starts))
 	}
 	return b.String()
 }
@@ -54,15 +55,15 @@ func firstFrame(starts []field.Start) string {
 	for _, s := range starts {
 		low, high, peaks = min(low, s.Factor()), max(high, s.Factor()), peaks && s.PeakRight()
 	}
-	text := fmt.Sprintf("x %.2f", high)
+	text := fmt.Sprintf("x%.2f", high)
 	switch {
 	case high < right:
 		text = "right"
 	case len(starts) > 1:
-		text = fmt.Sprintf("x %.2f-%.2f", low, high)
+		text = fmt.Sprintf("x%.2f-%.2f", low, high)
 	}
 	if !peaks {
-		text += ", peak too"
+		text += " + peak"
 	}
 	return text
 }
