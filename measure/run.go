@@ -65,7 +65,20 @@ func (o *Outcome) BridgedShare() float64 {
 func Run(ctx context.Context, src Source, sinks ...Sink) (Outcome, error) {
 	r := &run{ctx: ctx, src: src, sinks: sinks}
 	ended := make(chan error, 1)
-	go func() { ended <- r.measure() }()
+	go func() {
+		whole := false
+		// A sink that panics ends the process: the meter must not measure on after it.
+		defer func() {
+			if !whole {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				_ = r.stop() // there is nobody to tell
+			}
+		}()
+		err := r.measure()
+		whole = true
+		ended <- err
+	}()
 	var err error
 	select {
 	case err = <-ended:

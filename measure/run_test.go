@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,4 +163,27 @@ func TestRunHeldUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRunPanic: a sink that panics ends the process, and the meter is stopped before.
+func TestRunPanic(t *testing.T) {
+	if os.Getenv("TEST_PANIC") != "" {
+		src := &saysStop{Source: measuretest.Source{Events: measuretest.Windows(begin, 9, period, 100)}}
+		_, err := measure.Run(t.Context(), src, &note{event: func(int) error { panic("out of order") }})
+		t.Fatalf("it went on: %v", err)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestRunPanic$")
+	cmd.Env = append(os.Environ(), "TEST_PANIC=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "the meter was told to stop\n") || !strings.Contains(string(out), "panic: out of order") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// saysStop says when it is stopped.
+type saysStop struct{ measuretest.Source }
+
+func (s *saysStop) Stop(ctx context.Context) error {
+	fmt.Println("the meter was told to stop")
+	return s.Source.Stop(ctx)
 }
