@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"powerspy2/internal/output"
+	"powerspy2/internal/serve/pipetest"
 	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/record"
@@ -297,11 +298,11 @@ func TestTooManyReaders(t *testing.T) {
 func TestTooManyReadersOfOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := start(t, Config{Meters: []MeterConfig{live("sim")}, MaxReaders: 5, AllowedHosts: []string{"powerspy"}})
-		p := newPipes()
+		p := pipetest.Listen()
 		server := b.server.httpServer()
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(&door{&Listener{p, Loopback}, &b.server.guests}) }()
-		transport := &http.Transport{DialContext: p.dial}
+		transport := &http.Transport{DialContext: p.DialContext}
 		other := &bench{T: t, client: &http.Client{Transport: transport}}
 		const path = "/api/v1/meters/sim/events"
 		refused := func(b *bench, want string) {

@@ -4,15 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"powerspy2/internal/serve/pipetest"
 	"powerspy2/measure"
 	"powerspy2/measure/measuretest"
 	"powerspy2/meter"
@@ -69,41 +68,6 @@ func live(name string) MeterConfig {
 	}
 }
 
-// A pipes is a listener in memory, whose connections know the time of a bubble.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "/test.sock", Net: "unix"} }
-
-func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.closed:
-		return nil, errors.New("refused")
-	}
-}
-
 // A bench is a server that runs, and what speaks to it.
 type bench struct {
 	*testing.T
@@ -120,11 +84,11 @@ func start(t *testing.T, c Config) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newPipes()
+	p := pipetest.Listen()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, &Listener{p, Unix}) }()
-	transport := &http.Transport{DialContext: p.dial, MaxConnsPerHost: 0}
+	transport := &http.Transport{DialContext: p.DialContext, MaxConnsPerHost: 0}
 	b := &bench{T: t, server: s, client: &http.Client{Transport: transport}}
 	b.stop = sync.OnceFunc(func() {
 		cancel()

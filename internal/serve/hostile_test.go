@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"powerspy2/internal/serve/pipetest"
 	"powerspy2/meter"
 	"powerspy2/record"
 )
@@ -57,7 +58,7 @@ func (r *lineReader) follow(stop <-chan struct{}) (windows int) {
 // there from its windows, nor, for long, another one out.
 func TestManyConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPipes()
+		p := pipetest.Listen()
 		b := start(t, Config{Meters: []MeterConfig{live("sim")}})
 		// Another listener of the same server: strangers are others than who reads.
 		d := &door{&Listener{p, Unix}, &b.server.guests}
@@ -71,7 +72,7 @@ func TestManyConnections(t *testing.T) {
 
 		var conns []net.Conn
 		for range 10000 {
-			c, err := p.dial(t.Context(), "", "")
+			c, err := p.DialContext(t.Context(), "", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,7 +106,7 @@ func TestManyConnections(t *testing.T) {
 // Requests that come byte by byte, or are huge, end in time, and the stream goes on.
 func TestSlowAndHuge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPipes()
+		p := pipetest.Listen()
 		b := start(t, Config{Meters: []MeterConfig{live("sim")}})
 		server := b.server.httpServer()
 		served := make(chan error, 1)
@@ -162,7 +163,7 @@ func TestSlowAndHuge(t *testing.T) {
 				}
 			},
 		} {
-			c, err := p.dial(t.Context(), "", "")
+			c, err := p.DialContext(t.Context(), "", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,7 +219,7 @@ func FuzzRequest(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	p := newPipes()
+	p := pipetest.Listen()
 	server := s.httpServer()
 	var panics atomic.Pointer[any]
 	inner := server.Handler
@@ -236,7 +237,7 @@ func FuzzRequest(f *testing.F) {
 	go func() { _ = server.Serve(&door{&Listener{p, Loopback}, &s.guests}) }()
 	f.Cleanup(func() { server.Close() })
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := p.dial(t.Context(), "", "")
+		c, err := p.DialContext(t.Context(), "", "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"powerspy2/internal/serve/api"
+	"powerspy2/internal/serve/pipetest"
 	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
@@ -46,7 +47,7 @@ type world struct {
 	streams  int                                           // that were begun
 
 	http     *http.Server
-	listener *pipes
+	listener *pipetest.Listener
 }
 
 const windowLength = 20 * time.Millisecond
@@ -59,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, begun: time.Now(), instance: "1", meters: []string{"bench"},
 		links: map[*link]bool{}, latency: func() time.Duration { return 0 },
-		listener: &pipes{conns: make(chan net.Conn), closed: make(chan struct{})},
+		listener: pipetest.Listen(),
 	}
 	w.http = &http.Server{Handler: http.HandlerFunc(w.serve)}
 	served := make(chan struct{})
@@ -208,29 +209,6 @@ func (f *flushed) write(text string) error {
 	return f.c.Flush()
 }
 
-// pipes is a listener of net.Pipe.
-type pipes struct {
-	conns  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error {
-	p.once.Do(func() { close(p.closed) })
-	return nil
-}
-
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
-
 // dial connects through the network.
 func (w *world) dial(ctx context.Context, _ string) (net.Conn, error) {
 	w.mu.Lock()
@@ -239,16 +217,12 @@ func (w *world) dial(ctx context.Context, _ string) (net.Conn, error) {
 	if refuse {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
-	here, there := net.Pipe()
+	here, err := w.listener.DialContext(ctx, "", "")
+	if err != nil {
+		return nil, err
+	}
 	void, lid := net.Pipe()
 	l := &link{Conn: here, w: w, void: void, lid: lid}
-	select {
-	case w.listener.conns <- there:
-	case <-w.listener.closed:
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-	case <-ctx.Done():
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: ctx.Err()}
-	}
 	w.do(func() { w.links[l] = true })
 	return l, nil
 }
