@@ -12,6 +12,8 @@ type quality struct {
 	exceeded bool    // and should be
 	left     float64 // share that was left out over the last trial
 
+	told StatusKind // of the minute before; Ordinary: there was nothing to tell
+
 	minute, trial counts
 	end           time.Time // of the last window
 }
@@ -76,7 +78,7 @@ func (q *quality) finish() (st Status, ok bool) {
 }
 
 // judge tells what a person should know of the windows since the last time, if
-// they span that much.
+// they span that much: once, until a minute is as it should be.
 func (q *quality) judge(least time.Duration) (st Status, ok bool) {
 	c, span := q.minute, q.end.Sub(q.minute.since)
 	if span < least {
@@ -92,10 +94,10 @@ func (q *quality) judge(least time.Duration) (st Status, ok bool) {
 	case c.share() > q.limit && span >= time.Minute:
 		st.Kind = ManyLeftOut
 		st.Text = fmt.Sprintf("the meter left out %.1f %% of the windows in the last minute", 100*c.share())
-	default:
-		return Status{}, false
 	}
-	return st, true
+	again := st.Kind == q.told
+	q.told = st.Kind
+	return st, st.Kind != Ordinary && !again
 }
 
 // percentLonger writes by how much something is longer or shorter.

@@ -24,14 +24,18 @@ func TestQuality(t *testing.T) {
 		{"half a percent", 2 * time.Minute, length * 1005 / 1000, 0, Ordinary, false},
 		{"too short to tell", 5 * time.Second, length * 102 / 100, 0, Ordinary, false},
 		{"1 in 2", 2 * time.Minute, 2 * length, 1, ManyLeftOut, true},
+		{"1 in 2 for long", 5 * time.Minute, 2 * length, 1, ManyLeftOut, true},
 		{"1 in 2 that are not noticed", 2 * time.Minute, 2 * length, 0, TimesDisagree, false},
 		{"1 in 2 in a short run", 25 * time.Second, 2 * length, 1, Ordinary, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			q := quality{limit: DefaultMaxLeftOut, switches: true}
-			got := Ordinary
+			got, told := Ordinary, 0
 			note := func(st Status, ok bool) {
-				if ok && st.Text == "" {
+				if !ok {
+					return
+				}
+				if told++; st.Text == "" {
 					t.Error("told nothing")
 				}
 				got = max(got, st.Kind)
@@ -41,6 +45,9 @@ func TestQuality(t *testing.T) {
 				note(q.add(&Window{Start: end.Add(-length), End: end, Length: length}, tt.every))
 			}
 			note(q.finish())
+			if told > 1 {
+				t.Errorf("told %d times", told)
+			}
 			if got != tt.kind || q.exceeded != tt.tooMany {
 				t.Errorf("told kind %d, too many left out %t: want %d, %t", got, q.exceeded, tt.kind, tt.tooMany)
 			}

@@ -273,6 +273,14 @@ func (e *advisedError) Unwrap() error { return e.err }
 
 func advise(err error, next string) error { return &advisedError{err, next} }
 
+// statusText is a status with what to do about it, where there is something.
+func statusText(s *meter.Status) string {
+	if s.Kind == meter.ManyLeftOut {
+		return s.Text + "; `powerspy doctor --stream` shows whether longer windows or another adapter do better"
+	}
+	return s.Text
+}
+
 // joinGroup is how an administrator gives this user the right to Bluetooth.
 func joinGroup() string {
 	name := "$USER"

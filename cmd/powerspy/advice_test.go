@@ -228,3 +228,15 @@ func TestDBusDetails(t *testing.T) {
 		}
 	}
 }
+
+// What goes wrong while measuring is told with what to do about it.
+func TestStatusText(t *testing.T) {
+	for kind, want := range map[meter.StatusKind]string{
+		meter.ManyLeftOut: "it is so; `powerspy doctor --stream` shows whether longer windows or another adapter do better",
+		meter.ClockStep:   "it is so",
+	} {
+		if got := statusText(&meter.Status{Kind: kind, Text: "it is so"}); got != want {
+			t.Errorf("%d: %q", kind, got)
+		}
+	}
+}

@@ -94,7 +94,7 @@ func (b *benchEvents) Event(e *meter.Event) error {
 		b.gaps.Add(&e.Gap)
 	case meter.StatusEvent:
 		b.gaps.Flush(false)
-		b.progress.Line("%s", e.Status.Text)
+		b.progress.Line("%s", statusText(&e.Status))
 	}
 	return nil
 }

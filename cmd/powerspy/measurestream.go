@@ -97,5 +97,5 @@ func (s *session) tell(e *measure.Event) {
 		return
 	}
 	s.progress.End()
-	s.progress.Line("%s", e.Status.Text)
+	s.progress.Line("%s", statusText(&e.Status))
 }
