@@ -22,14 +22,14 @@ const (
 
 // energy answers with the energy between two moments.
 func (s *Server) energy(w http.ResponseWriter, r *http.Request, m *Meter) {
-	now := time.Now()
+	now := time.Now().Round(0) // windows go by the wall clock
 	q := r.URL.Query()
-	var moments [2]time.Time
+	var asked, moments [2]time.Time
 	for i, name := range [...]string{"from", "to"} {
 		text := q.Get(name)
 		switch {
 		case text == "" && name == "to", text == "now":
-			moments[i] = now
+			asked[i], moments[i] = now, m.turns.placed(now, now)
 			continue
 		case text == "":
 			refuse(w, http.StatusBadRequest, "from is missing: give UNIX seconds, or RFC 3339")
@@ -40,11 +40,11 @@ func (s *Server) energy(w http.ResponseWriter, r *http.Request, m *Meter) {
 			refuse(w, http.StatusBadRequest, name+": "+err.Error())
 			return
 		}
-		if late := t.Sub(now); late > ahead {
+		asked[i], moments[i] = t, m.turns.placed(t, now.Add(ahead))
+		if late := moments[i].Sub(m.turns.placed(now, now)); late > ahead {
 			refuse(w, http.StatusBadRequest, fmt.Sprintf("%s is %.1f s in the future", name, late.Seconds()))
 			return
 		}
-		moments[i] = t
 	}
 	from, to := moments[0], moments[1]
 	if to.Before(from) {
@@ -57,10 +57,16 @@ func (s *Server) energy(w http.ResponseWriter, r *http.Request, m *Meter) {
 	if r.Context().Err() != nil {
 		return // nobody waits
 	}
-	reply(w, http.StatusOK, m.span(from, to))
+	j := m.span(from, to)
+	j.Start, j.End = record.Seconds{Time: asked[0]}, record.Seconds{Time: asked[1]}
+	for i := range j.Gaps {
+		g := &j.Gaps[i]
+		g.Start.Time, g.End.Time = m.turns.shown(g.Start.Time), m.turns.shown(g.End.Time)
+	}
+	reply(w, http.StatusOK, j)
 }
 
-// span returns the energy between two moments, as the API has it.
+// span returns the energy between two times of windows, as the API has it.
 func (m *Meter) span(from, to time.Time) *api.Span {
 	sp := m.history.Span(from, to)
 	j := &api.Span{

@@ -32,14 +32,18 @@ func (f *feed) event(e *meter.Event) {
 		if f.fresh {
 			f.begin(w)
 		}
-		w.Start, w.End = w.Start.Add(f.shift), w.End.Add(f.shift)
+		w.Start, w.End = f.place(w.Start), f.place(w.End)
 		f.last = w.End
 	case meter.GapEvent:
-		out.Gap.From, out.Gap.To = out.Gap.From.Add(f.shift), out.Gap.To.Add(f.shift)
+		out.Gap.From, out.Gap.To = f.place(out.Gap.From), f.place(out.Gap.To)
 		f.last = out.Gap.To
 	}
 	f.out(&out)
 }
+
+// place returns a time as readers get it: without its monotonic reading, which goes on
+// alike when the clock is set and a measurement follows it.
+func (f *feed) place(t time.Time) time.Time { return t.Round(0).Add(f.shift) }
 
 // begin joins the first window of a measurement to the one before.
 func (f *feed) begin(w *meter.Window) {
@@ -77,6 +81,13 @@ func (f *feed) flowed() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return !f.fresh
+}
+
+// shifted returns what is added to times.
+func (f *feed) shifted() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shift
 }
 
 // end ends the stream.

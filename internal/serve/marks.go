@@ -126,6 +126,7 @@ func (s *Server) setMark(w http.ResponseWriter, r *http.Request, m *Meter) {
 		refuse(w, http.StatusBadRequest, "time_s is in the future")
 		return
 	}
+	k.Time = m.turns.placed(k.Time, now.Add(early))
 	if err := k.Check(); err != nil {
 		refuse(w, http.StatusBadRequest, harmless.Text(err.Error()))
 		return

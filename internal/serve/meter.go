@@ -39,6 +39,7 @@ type Meter struct {
 	marks   marks
 	pace    *rate.Limiter // of marks
 	feed    *feed
+	turns   turns // of the clock
 
 	mu      sync.Mutex
 	state   api.State
@@ -161,6 +162,9 @@ func (w *watched) Event(e *meter.Event) error {
 		w.set += e.Status.Set
 	}
 	w.feed.event(e)
+	if e.Kind == meter.WindowEvent {
+		w.turns.window(e.Window.End, w.feed.shifted())
+	}
 	if w.set >= setForward {
 		return errClockSet
 	}
