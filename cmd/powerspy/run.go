@@ -1,20 +1,12 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
-	"errors"
 	"fmt"
-	"io"
 	"regexp"
-	"strings"
 	"time"
 
 	"powerspy2/internal/cli"
 	"powerspy2/internal/energy"
-	"powerspy2/internal/job"
-	"powerspy2/internal/result"
-	"powerspy2/record"
 )
 
 // Exit statuses of run beside those of the command, as env(1) and timeout(1) have
@@ -184,130 +176,4 @@ func (a *app) parseRun(c *cli.Context) (*jobPlan, error) {
 		}
 	}
 	return p, nil
-}
-
-// runJob measures a job, and returns the exit status. An error is one of this
-// program's.
-func (a *app) runJob(c *cli.Context) (status int, err error) {
-	p, err := a.parseRun(c)
-	if err != nil {
-		return ownFailure, err
-	}
-	if len(p.command) > 0 {
-		if _, err := job.Find(p.command[0]); err != nil {
-			return startStatus(err), err
-		}
-	}
-	s, err := a.session(c)
-	if err != nil {
-		return ownFailure, err
-	}
-	defer s.progress.End()
-	base, err := p.baseline.load()
-	if err != nil {
-		return ownFailure, err
-	}
-	var process *job.Process
-	if p.pid != 0 {
-		if process, err = job.OpenProcess(p.pid); err != nil {
-			return ownFailure, err
-		}
-		defer process.Close()
-	}
-	rec, err := s.recording(c)
-	if err != nil {
-		return ownFailure, err
-	}
-	defer func() {
-		cerr := err
-		if rec.closing(&cerr); err == nil && cerr != nil {
-			err = cerr
-			status = cmp.Or(status, ownFailure) // that of the job comes first
-		}
-	}()
-	var noticed energy.Notices
-	p.sinks = append(p.sinks, &noticed)
-	m, err := s.watchMeter(c.Context, &p.watchPlan, rec)
-	switch {
-	case err != nil && p.anyway && c.Context.Err() == nil:
-		s.progress.Line("nothing will be measured: %s", sentence(err))
-		m = &jobMeter{lost: err}
-	case err != nil:
-		return ownFailure, err
-	}
-	defer m.stop(s)
-	if p.baseline.measure > 0 && m.watch != nil {
-		if base, err = s.idle(c.Context, m, p.baseline.measure); err != nil {
-			return ownFailure, err
-		}
-	}
-	r := &energy.Result{
-		Command: p.command, Baseline: base, Tool: versionText(),
-		Cost: p.cost, Carbon: p.carbon, Work: p.work, Warnings: m.baselineWarnings(base, p.baseline.path != ""),
-	}
-	switch {
-	case len(p.command) > 0:
-		status, err = a.runWatched(c.Context, s, p, m, r)
-	default:
-		err = a.waitWatched(c.Context, s, p, process, m, r)
-	}
-	if err != nil {
-		return startStatus(err), err
-	}
-	if m.watch != nil {
-		r.Meter = result.MeterOf(m.src)
-		r.Settle(c.Context, m.watch)
-	} else {
-		r.Unmeasured(m.lost)
-	}
-	noticed.Warn(r)
-	rec.Job(recordedJob(r))
-	if err := a.writeResult(p, r); err != nil {
-		// The job's own status tells what became of the job.
-		if status == 0 {
-			status = ownFailure
-		}
-		return status, err
-	}
-	return status, nil
-}
-
-// writeResult writes the report where it is to go, and the actions.
-func (a *app) writeResult(p *jobPlan, r *energy.Result) error {
-	if p.actions.name != "" {
-		if err := p.actions.write(a.env, r.Actions); err != nil {
-			return err
-		}
-	}
-	write := map[string]func(io.Writer) error{"text": r.Text, "json": r.JSON, "csv": r.CSV}[p.format]
-	if p.output.name != "" {
-		return p.output.write(a.env, write)
-	}
-	var b strings.Builder
-	if err := write(&b); err != nil {
-		return err
-	}
-	_, err := io.WriteString(a.env.stderr, b.String())
-	return err
-}
-
-// recordedJob returns the job as a recording has it at its end.
-func recordedJob(r *energy.Result) record.Job {
-	j := record.Job{Command: r.Command, Start: r.From, End: r.To}
-	var b bytes.Buffer
-	if err := r.JSON(&b); err == nil { // a buffer takes all
-		j.Result = bytes.TrimSpace(b.Bytes())
-	}
-	return j
-}
-
-// startStatus is the exit status for a command that can't be started.
-func startStatus(err error) int {
-	switch {
-	case errors.Is(err, job.ErrNotFound):
-		return notFound
-	case errors.Is(err, job.ErrNotExecutable):
-		return notExecutable
-	}
-	return ownFailure
 }
