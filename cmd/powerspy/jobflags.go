@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -78,10 +79,13 @@ func (v factorValue) Noun() string    { return "factor" }
 func (v factorValue) Use() string     { return "for example " + v.example }
 func (v factorValue) Words() []string { return []string{v.example} }
 
-var factorPattern = regexp.MustCompile(`^(\pS?)\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*([^/\s]*)/kWh$`)
+var factorPattern = regexp.MustCompile(`^(\p{Sc}?)\s*([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)\s*((?:[\p{L}\p{Sc}][^/\s\d,]*)?)/kWh$`)
 
 func (v factorValue) Parse(text string) (any, error) {
 	m := factorPattern.FindStringSubmatch(text)
+	if m == nil && strings.Contains(text, ",") {
+		return nil, errors.New("decimals are written with a point")
+	}
 	if m == nil {
 		return nil, cli.ErrInvalid
 	}

@@ -31,6 +31,7 @@ type Duration struct {
 	Examples string        // "250ms, 1s, 10s", of which an error has two; may be empty
 	Zero     bool          // 0 is one, too
 	Bare     time.Duration // the unit of a number without one; 0: that is refused
+	Most     time.Duration // 0: any
 }
 
 // Noun implements Type.
@@ -68,6 +69,8 @@ func (d Duration) Parse(text string) (any, error) {
 		return nil, errors.New("it is negative")
 	case v == 0 && !d.Zero:
 		return nil, errors.New("it is zero")
+	case d.Most != 0 && v > d.Most:
+		return nil, fmt.Errorf("it is more than %v", d.Most)
 	}
 	return v, nil
 }
