@@ -25,7 +25,7 @@ const gmtProvider = "../../scripts/green-metrics-tool/powerspy2-machine-provider
 func TestProviderRun(t *testing.T) {
 	t.Parallel()
 	p := startProgram(t, "stdbuf", "-o0", "taskset", "-c", "0", gmtProvider,
-		"-i", "20", "-u", "uJ", "--device", quickSim+",load=constant,watts=100,noise=0.05,drop=300ms")
+		"-i", "20", "-u", "uJ", "--device", quickSim+",load=constant,watts=100,noise=0.05,drop=1s")
 	var last, step int64
 	for jumps := 0; jumps < 2; {
 		var at, value int64

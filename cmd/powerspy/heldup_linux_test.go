@@ -124,6 +124,8 @@ func TestSignalWhileHeldUp(t *testing.T) {
 				if err := stdout.Close(); err != nil {
 					t.Fatal(err)
 				}
+				p.told("> <J0001>")
+				p.frames(3) // there is a reading that can't be written
 				quiet(t, p, stderr)
 				p.signal(s)
 				p.told("> <Q>")
@@ -148,6 +150,7 @@ func TestSignalWhileNobodyReadsErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.told("> <J0001>")
+	p.frames(3) // there is a reading
 	// The trace of the frames fills the pipe, whose size is one page by then, and
 	// the measurement waits for it.
 	pending := func() int {
@@ -164,7 +167,8 @@ func TestSignalWhileNobodyReadsErrors(t *testing.T) {
 		before = pending()
 	}
 	p.signal(syscall.SIGTERM)
-	if got := p.wait(); got.ExitCode() != 0 {
+	// What the meter sent meanwhile may have been too much to be kept.
+	if got := p.wait(); got.ExitCode() != 0 && got.ExitCode() != withGaps {
 		t.Errorf("got %v", got)
 	}
 }

@@ -289,7 +289,7 @@ func TestTableOnTerminal(t *testing.T) {
 
 func TestProgressThenCtrlC(t *testing.T) {
 	t.Parallel()
-	person, cmd := startOnTerminal(t, "info", "--device", silent(t))
+	person, cmd := startOnTerminal(t, "info", "--device", slow)
 	if seen := person.until("(1s)"); !strings.HasPrefix(seen, progress.ClearLine+"| ") {
 		t.Errorf("progress: %q", seen)
 	}

@@ -169,8 +169,8 @@ func TestRunCtrlC(t *testing.T) {
 	}{
 		{"Ctrl-C ends it", "echo ready; exec sleep 60", "\x03", 130, false},
 		{"Ctrl-C ends it, with phases", "echo ready; exec sleep 60", "\x03", 130, true},
-		{"Ctrl-C is survived", "n=0; trap 'n=$((n+1))' INT; echo ready; i=0; while [ $i -lt 30 ]; do i=$((i+1)); sleep 0.02; done; exit $((40+n))", "\x03", 41, false},
-		{`Ctrl-\ is survived`, "n=0; trap 'n=$((n+1))' QUIT; echo ready; i=0; while [ $i -lt 30 ]; do i=$((i+1)); sleep 0.02; done; exit $((40+n))", "\x1c", 41, false},
+		{"Ctrl-C is survived", "n=0; trap 'n=$((n+1))' INT; echo ready; until [ $n -gt 0 ]; do sleep 0.05; done; sleep 0.2; exit $((40+n))", "\x03", 41, false},
+		{`Ctrl-\ is survived`, "n=0; trap 'n=$((n+1))' QUIT; echo ready; until [ $n -gt 0 ]; do sleep 0.05; done; sleep 0.2; exit $((40+n))", "\x1c", 41, false},
 		{`Ctrl-\ ends it`, "ulimit -c 0; echo ready; exec sleep 60", "\x1c", 131, false},
 	}
 	for _, tt := range tests {
@@ -250,7 +250,7 @@ echo "status $?"`, quickSim, file)
 		t.Errorf("%+v", r)
 	}
 	// A command that only itself is stopped.
-	c := exec.Command("powerspy", "run", "-q", "-d", quickSim, "--format", "json", "-o", file, "sh", "-c", "(sleep 0.3; kill -CONT $$) & kill -STOP $$; exit 7")
+	c := exec.Command("powerspy", "run", "-q", "-d", quickSim, "--format", "json", "-o", file, "sh", "-c", "(until grep -q '^State:.T' /proc/$$/status; do sleep 0.05; done; kill -CONT $$) & kill -STOP $$; exit 7")
 	if err := c.Run(); c.ProcessState.ExitCode() != 7 {
 		t.Error(err)
 	}
