@@ -5,12 +5,16 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
 
 // chromium is the program, which scripts/test.sh installs.
 const chromium = "chromium"
+
+// startTime is what starting it may take, on a machine that is busy.
+const startTime = 2 * time.Minute
 
 var shared struct {
 	once   sync.Once
@@ -34,6 +38,7 @@ func start() (context.Context, error) {
 	shared.once.Do(func() {
 		options := append(chromedp.DefaultExecAllocatorOptions[:],
 			chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU,
+			chromedp.WSURLReadTimeout(startTime),
 			chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-background-networking", true),
 		)
 		allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
