@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long something that takes seconds is waited for.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // command is the path of powerspy.
 var command string

@@ -40,7 +40,7 @@ func TestPrometheusAgreesWithTheTruth(t *testing.T) {
 		meters[s.address] = m
 		targets = append(targets, strconv.Quote(s.address))
 	}
-	p := newPrometheus(t, "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n- job_name: powerspy\n  static_configs: [{targets: ["+strings.Join(targets, ", ")+"]}]\n")
+	p := newPrometheus(t, "global: {scrape_interval: 1500ms, scrape_timeout: 1500ms}\nscrape_configs:\n- job_name: powerspy\n  static_configs: [{targets: ["+strings.Join(targets, ", ")+"]}]\n")
 	agreed, disturbed, worst := make(map[string]bool), 0, 0.0
 	until(t, "all servers agree with their meters", func() bool {
 		energy := p.samples(t, `powerspy_energy_joules_total[1h]`)

@@ -199,13 +199,15 @@ func TestLive(t *testing.T) {
 
 	// Energy since a click, and its cost.
 	browser.Eval[bool](p, `document.getElementById("reset").click() || true`)
-	browser.Eval[bool](p, `(() => { const e = document.getElementById("price"); e.value = "0,32"; e.dispatchEvent(new Event("input")); return true; })()`)
+	browser.Eval[bool](p, `(() => { const e = document.getElementById("price"); e.value = "3200,5"; e.dispatchEvent(new Event("input")); return true; })()`)
 	p.Wait(`/^[0-9.]+ J$/.test(document.getElementById("joules").textContent) && parseFloat(document.getElementById("joules").textContent) > 20`)
 	if mean := browser.Eval[string](p, `document.getElementById("mean").textContent`); !strings.HasPrefix(mean, "6") {
 		t.Errorf("the mean power is %s", mean)
 	}
-	if cost := browser.Eval[string](p, `document.getElementById("cost").textContent`); !strings.HasPrefix(cost, "0.00000") {
-		t.Errorf("some joules cost %s", cost)
+	// Both at once, however long ago the click is.
+	both := browser.Eval[[]float64](p, `["joules", "cost"].map(id => parseFloat(document.getElementById(id).textContent))`)
+	if want := both[0] / 3.6e6 * 3200.5; math.Abs(both[1]-want) > 0.01*want {
+		t.Errorf("%g J cost %g, want %g", both[0], both[1], want)
 	}
 
 	// The other meter.
