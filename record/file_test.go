@@ -466,9 +466,9 @@ func TestPhases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := []Phase{
-			{"a", Range{at(1), at(2)}}, {"late", Range{at(2), at(3)}}, {"b", Range{at(3), at(4)}}, {"a", Range{at(5), at(7)}},
-			{"last", Range{at(9), events[499].Window.End}},
+		want := []measure.Phase{
+			{Name: "a", From: at(1), To: at(2)}, {Name: "late", From: at(2), To: at(3)}, {Name: "b", From: at(3), To: at(4)}, {Name: "a", From: at(5), To: at(7)},
+			{Name: "last", From: at(9), To: events[499].Window.End},
 		}
 		if diff := same(want, got); diff != "" {
 			t.Errorf("%s", diff)

@@ -12,11 +12,11 @@ import (
 
 // Notes are what a recording holds beside windows, gaps and statuses.
 type Notes struct {
-	Headers []Header       // one for each time that the file was written to
-	Marks   []measure.Mark // in the order of the file
-	Jobs    []Job          // each once, with its end where it has one, without Result
-	Phases  []Phase        // in the order of time; names repeat
-	Dropped int            // how many were left out: see MaxNotes
+	Headers []Header        // one for each time that the file was written to
+	Marks   []measure.Mark  // in the order of the file
+	Jobs    []Job           // each once, with its end where it has one, without Result
+	Phases  []measure.Phase // in the order of time; names repeat
+	Dropped int             // how many were left out: see MaxNotes
 }
 
 // MaxNotes bounds the notes of a recording, in bytes of their names and commands,

@@ -54,7 +54,7 @@ func TestNotes(t *testing.T) {
 		Headers: []Header{header, again},
 		Marks:   []measure.Mark{{Time: at(2), Name: "compile"}, {Time: at(4), Name: "link"}},
 		Jobs:    []Job{make1, endless},
-		Phases:  []Phase{{"compile", Range{at(2), at(4)}}, {"link", Range{at(4), at(6)}}},
+		Phases:  []measure.Phase{{Name: "compile", From: at(2), To: at(4)}, {Name: "link", From: at(4), To: at(6)}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("unexpected notes (-want +got):\n%s", diff)

@@ -8,16 +8,9 @@ import (
 	"powerspy2/measure"
 )
 
-// A Phase is the time between two marks, or between a mark and the end of its job
-// or of the recording.
-type Phase struct {
-	Name string
-	Range
-}
-
-// Phases reads a recording to its end, and returns its phases in the order of
-// time. Names repeat. Errors are those of [Open] and [Recording.Next].
-func Phases(ctx context.Context, path string) ([]Phase, error) {
+// Phases reads a recording to its end, and returns its phases in the order of time:
+// the last one ends with its job or with the recording. Names repeat. Errors are those of [Open] and [Recording.Next].
+func Phases(ctx context.Context, path string) ([]measure.Phase, error) {
 	notes, err := ReadNotes(ctx, path)
 	if err != nil {
 		return nil, err
@@ -26,18 +19,18 @@ func Phases(ctx context.Context, path string) ([]Phase, error) {
 }
 
 // phasesOf returns the phases between marks, of a recording that ends then.
-func phasesOf(marks []measure.Mark, end time.Time) []Phase {
-	var phases []Phase
+func phasesOf(marks []measure.Mark, end time.Time) []measure.Phase {
+	var phases []measure.Phase
 	for _, p := range measure.Phases(marks, time.Time{}, end) {
 		if p.From.Before(p.To) {
-			phases = append(phases, Phase{p.Name, Range{p.From, p.To}})
+			phases = append(phases, p)
 		}
 	}
 	return phases
 }
 
 // Names returns the names of phases, each once, in the order in which they begin.
-func Names(phases []Phase) []string {
+func Names(phases []measure.Phase) []string {
 	var names []string
 	for _, p := range phases {
 		if !slices.Contains(names, p.Name) {

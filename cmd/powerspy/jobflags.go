@@ -16,7 +16,7 @@ import (
 
 // What run and its kin take for their flags.
 
-// A baselineSource is where --baseline has it from.
+// A baselineSource says what --baseline subtracts.
 type baselineSource struct {
 	given   bool          // a power
 	power   float64       // W

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"powerspy2/internal/cli"
+	"powerspy2/measure"
 	"powerspy2/meter"
 	"powerspy2/record"
 )
@@ -168,7 +169,7 @@ func (s *session) choosePart(ctx context.Context, rec *record.Recording, path st
 	if shortest := first.Length.Round(time.Millisecond); interval != 0 && interval < shortest*95/100 {
 		return advise(fmt.Errorf("interval %v: a window of %s lasts %v", interval, path, shortest), fmt.Sprintf("give at least %v", shortest))
 	}
-	ranges, err := partOf(rec, path, want, func() ([]record.Phase, error) {
+	ranges, err := partOf(rec, path, want, func() ([]measure.Phase, error) {
 		s.progress.Working("looking for phases")
 		defer s.progress.End()
 		return record.Phases(ctx, path)
@@ -181,7 +182,7 @@ func (s *session) choosePart(ctx context.Context, rec *record.Recording, path st
 
 // partOf returns the ranges of a part of a recording, nil for all of it. phases are
 // asked for where they are needed.
-func partOf(rec *record.Recording, path string, want part, phases func() ([]record.Phase, error)) ([]record.Range, error) {
+func partOf(rec *record.Recording, path string, want part, phases func() ([]measure.Phase, error)) ([]record.Range, error) {
 	first, ok := rec.First()
 	if want == (part{}) || !ok {
 		return nil, nil
@@ -200,7 +201,7 @@ func partOf(rec *record.Recording, path string, want part, phases func() ([]reco
 	ranges := []record.Range{} // none is another thing than all
 	for _, p := range all {
 		if p.Name == want.phase {
-			ranges = append(ranges, p.Range)
+			ranges = append(ranges, record.Range{From: p.From, To: p.To})
 		}
 	}
 	if len(ranges) == 0 {

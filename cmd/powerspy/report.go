@@ -18,6 +18,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/picture"
 	"powerspy2/internal/report"
+	"powerspy2/measure"
 	"powerspy2/record"
 )
 
@@ -261,7 +262,7 @@ func (s *session) readForReport(ctx context.Context, file readable, p *reportPla
 	if err != nil {
 		return nil, aboutFile(name, err)
 	}
-	ranges, err := partOf(rec, name, p.part, func() ([]record.Phase, error) { return notes.Phases, nil })
+	ranges, err := partOf(rec, name, p.part, func() ([]measure.Phase, error) { return notes.Phases, nil })
 	if err != nil {
 		return nil, errors.Join(err, rec.Close())
 	}
