@@ -377,7 +377,11 @@ func TestAppended(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Join(lines, nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	readings, gaps, out := replayed(t, open(t, path), time.Second)
+	r := open(t, path)
+	readings, gaps, out := replayed(t, r, time.Second)
+	if n, err := r.Unread(); n != 1 || !errors.Is(err, ErrFormat) {
+		t.Errorf("%d lines not read: %v", n, err)
+	}
 	length := 0 * time.Second
 	for i, r := range readings {
 		length += r.Length

@@ -63,6 +63,9 @@ func (r *Reader) begin() error {
 	if err != nil && !tooEarly(err) {
 		return fmt.Errorf("%w: %w", ErrFormat, err) // of decompressing it, most likely
 	}
+	if len(start) == 0 {
+		return fmt.Errorf("%w: its first line is torn", ErrFormat)
+	}
 	if !bytes.Equal(start, []byte(headerStart)) {
 		return fmt.Errorf("%w: it begins with %q", ErrFormat, start)
 	}

@@ -41,6 +41,8 @@ type Recording struct {
 
 	skipped     int
 	skippedTime time.Duration
+	unread      int   // lines
+	unreadWhy   error // why the first one
 }
 
 var _ measure.Source = (*Recording)(nil)
@@ -159,6 +161,10 @@ func (r *Recording) Offset() int64 { return r.offset.Load() }
 // is still being written, or a crash has cut it short.
 func (r *Recording) Torn() bool { return r.reader.Torn() }
 
+// Unread returns how many lines so far can't be read, and why the first one can't. They
+// are part of gaps.
+func (r *Recording) Unread() (lines int, why error) { return r.unread, r.unreadWhy }
+
 // Skipped returns how many gaps between ranges there were, and their sum.
 func (r *Recording) Skipped() (int, time.Duration) { return r.skipped, r.skippedTime }
 
@@ -217,6 +223,9 @@ func (r *Recording) read() {
 	case err == nil:
 	case errors.Is(err, ErrFormat) && !errors.As(err, &version):
 		r.broken = "the recording can't be read there: " + err.Error()
+		if r.unread++; r.unread == 1 {
+			r.unreadWhy = err
+		}
 		return
 	default:
 		r.err = r.ending(err)

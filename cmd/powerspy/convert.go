@@ -160,7 +160,7 @@ func (a *app) convert(c *cli.Context) error {
 	err = want.output.write(a.env, func(w io.Writer) error { return s.convert(c.Context, rec, want, w) })
 	if err == nil {
 		s.progress.End()
-		s.tellTorn(rec, want.file)
+		s.tellDamage(rec, want.file)
 	}
 	return err
 }

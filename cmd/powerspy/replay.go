@@ -248,6 +248,17 @@ func aboutFile(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
+// tellDamage tells what was left out of a recording, where gaps are not told one by one.
+func (s *session) tellDamage(rec *record.Recording, path string) {
+	switch n, why := rec.Unread(); {
+	case n == 1:
+		s.progress.Line("warning: a line of %s can't be read and was left out: %v", path, why)
+	case n > 1:
+		s.progress.Line("warning: %d lines of %s can't be read and were left out, the first one: %v", n, path, why)
+	}
+	s.tellTorn(rec, path)
+}
+
 // tellTorn tells what there is to know of the end of a recording.
 func (s *session) tellTorn(rec *record.Recording, path string) {
 	if rec.Torn() {

@@ -278,7 +278,7 @@ func (s *session) readForReport(ctx context.Context, file readable, p *reportPla
 	case err != nil:
 		return nil, aboutFile(name, err)
 	}
-	s.tellTorn(rec, name)
+	s.tellDamage(rec, name)
 	return read, nil
 }
 
