@@ -15,6 +15,8 @@ import (
 func TestInterruptedStart(t *testing.T) {
 	for _, args := range [][]string{
 		{"measure"}, {"measure", "--live", "--averaging", "1"}, {"gmt"}, {"gmt", "-c"}, {"recover"}, {"doctor", "--stream"}, {"fieldtest", "-o", filepath.Join(t.TempDir(), "field.json")},
+		{"run", "true"}, {"run", "--duration", "10s"}, {"bench", "true"}, {"baseline"}, {"serve", "--listen", "127.0.0.1:0"},
+		{"measure", "--record", filepath.Join(t.TempDir(), "run.jsonl")},
 	} {
 		t.Run(args[0], func(t *testing.T) {
 			m := sim.New(sim.Config{First: sim.First{After: time.Hour}})
