@@ -292,12 +292,8 @@ func TestIgnoredInterrupt(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 
-	p = script(quickSim + ",mute=Q")
-	p.line()
-	p.signal(os.Interrupt)
-	p.told("> <Q>")
-	p.signal(os.Interrupt)
-	if got := p.wait(); got.ExitCode() != 128+int(syscall.SIGINT) {
+	got := interruptedTwice(t, func() *process { return script(quickSim + ",mute=Q") })
+	if got.ExitCode() != 128+int(syscall.SIGINT) {
 		t.Errorf("a second time: got %v", got)
 	}
 }

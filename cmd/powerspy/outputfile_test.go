@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -154,7 +156,7 @@ func TestRotation(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "out")
-	p := start(t, "measure", "-v", "--device", quickSim, "--interval", "20ms", "--live", "--count", "100", "--output", path, "--sync", "50ms")
+	p := start(t, "measure", "-v", "--device", quickSim, "--interval", "20ms", "--live", "--summary", "--output", path, "--sync", "50ms")
 	const rotations = 5
 	var files []string
 	for i := range rotations {
@@ -173,9 +175,18 @@ func TestRotation(t *testing.T) {
 			p.frames(1)
 		}
 	}
-	go func() { _, _ = p.stderr.WriteTo(new(bytes.Buffer)) }()
+	p.frames(5)
+	p.signal(os.Interrupt)
+	told, err := io.ReadAll(p.stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got := p.wait(); got.ExitCode() != 0 {
 		t.Fatal(got)
+	}
+	var want int
+	if m := regexp.MustCompile(`(?m)^measured .*, (\d+) readings$`).FindSubmatch(told); m != nil {
+		want, _ = strconv.Atoi(string(m[1]))
 	}
 	var all []byte
 	for _, f := range append(files, path) {
@@ -185,8 +196,8 @@ func TestRotation(t *testing.T) {
 		}
 		all = append(all, part...)
 	}
-	if n := linesIn(all); n != 100 || !wholeLines.Match(all) {
-		t.Errorf("%d lines, want 100:\n%s", n, all)
+	if n := linesIn(all); n != want || n < rotations || !wholeLines.Match(all) {
+		t.Errorf("%d lines of %d readings:\n%s", n, want, all)
 	}
 	last := ""
 	for line := range strings.Lines(string(all)) {
