@@ -154,13 +154,13 @@ func (t *Table) rows() (head []string, rows []row) {
 		}
 		cells := []string{mean, timeOf(long.Min), timeOf(long.Max), relativeTime(s, &r.Series[fastest], i == fastest)}
 		low := []float64{energy.Min, energy.Max}
-		cells = append(cells, withInterval(&energy), digits(low[0], energy.Deviation), digits(low[1], energy.Deviation))
+		cells = append(cells, withDeviation(&energy), digits(low[0], energy.Deviation), digits(low[1], energy.Deviation))
 		if r.Baseline != nil {
 			net := Summarize(s, Net)
-			cells = append(cells, withInterval(&net))
+			cells = append(cells, withDeviation(&net))
 		}
 		power := Summarize(s, Power)
-		cells = append(cells, withInterval(&power))
+		cells = append(cells, withDeviation(&power))
 		relative := "1.000"
 		switch {
 		case reference < 0:
@@ -190,14 +190,14 @@ func relativeTime(s, fastest *Series, is bool) string {
 	return fmt.Sprintf("%.2f ± %.2f", ratio, ratio*math.Hypot(a.Deviation/a.Mean, b.Deviation/b.Mean))
 }
 
-// withInterval returns a mean with half of its interval.
-func withInterval(t *Statistics) string {
-	if t.Interval.None() {
+// withDeviation returns a mean with the standard deviation of the runs, as hyperfine's
+// columns and the report for people have it.
+func withDeviation(t *Statistics) string {
+	if math.IsNaN(t.Mean) || math.IsNaN(t.Deviation) {
 		return digits(t.Mean, math.NaN())
 	}
-	half := (t.Interval.High - t.Interval.Low) / 2
-	d := figures.Decimals(t.Mean, half)
-	return fmt.Sprintf("%.*f ± %.*f", d, t.Mean, d, half)
+	d := figures.Decimals(t.Mean, t.Deviation)
+	return fmt.Sprintf("%.*f ± %.*f", d, t.Mean, d, t.Deviation)
 }
 
 func ratioText(c *Comparison) string {

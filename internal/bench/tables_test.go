@@ -24,7 +24,7 @@ func known() *bench.Result {
 	return r
 }
 
-// TestTableDigits: a mean and half of its interval have the same decimals, also where
+// TestTableDigits: a mean and its standard deviation have the same decimals, also where
 // that is next to nothing.
 func TestTableDigits(t *testing.T) {
 	r := &bench.Result{Reference: -1, Series: []bench.Series{*series("a", 300, 300.00002, 300.00001)}}
@@ -52,18 +52,18 @@ func TestTables(t *testing.T) {
 		{"markdown", func(*bench.Table) {}, (*bench.Table).Markdown, "" +
 			"| Command | Mean [s] | Min [s] | Max [s] | Relative | Energy [J] | Min [J] | Max [J] | Power [W] | Relative energy |\n" +
 			"|:---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n" +
-			"| `sort a\\|b` | 3.000 ± 0.000 | 3.000 | 3.000 | 2.00 ± 0.00 | 300.0 ± 7.8 | 294.0 | 306.0 | 100.0 ± 2.6 | 2.000 (2.000 to 2.000) |\n" +
-			"| `sort -n` | 1.500 ± 0.000 | 1.500 | 1.500 | 1.00 | 150.0 ± 3.9 | 147.0 | 153.0 | 100.0 ± 2.6 | 1.000 |\n"},
+			"| `sort a\\|b` | 3.000 ± 0.000 | 3.000 | 3.000 | 2.00 ± 0.00 | 300.0 ± 4.9 | 294.0 | 306.0 | 100.0 ± 1.6 | 2.000 (2.000 to 2.000) |\n" +
+			"| `sort -n` | 1.500 ± 0.000 | 1.500 | 1.500 | 1.00 | 150.0 ± 2.4 | 147.0 | 153.0 | 100.0 ± 1.6 | 1.000 |\n"},
 		{"asciidoc", func(t *bench.Table) { t.Sort, t.Unit = bench.SortTime, time.Millisecond }, (*bench.Table).AsciiDoc, "" +
 			"[cols=\"<,>,>,>,>,>,>,>,>,>\",options=\"header\"]\n|===\n" +
 			"| Command\n| Mean [ms]\n| Min [ms]\n| Max [ms]\n| Relative\n| Energy [J]\n| Min [J]\n| Max [J]\n| Power [W]\n| Relative energy\n\n" +
-			"| `sort -n`\n| 1500.0 ± 0.0\n| 1500.0\n| 1500.0\n| 1.00\n| 150.0 ± 3.9\n| 147.0\n| 153.0\n| 100.0 ± 2.6\n| 1.000\n\n" +
-			"| `sort a&#124;b`\n| 3000.0 ± 0.0\n| 3000.0\n| 3000.0\n| 2.00 ± 0.00\n| 300.0 ± 7.8\n| 294.0\n| 306.0\n| 100.0 ± 2.6\n| 2.000 (2.000 to 2.000)\n\n|===\n"},
+			"| `sort -n`\n| 1500.0 ± 0.0\n| 1500.0\n| 1500.0\n| 1.00\n| 150.0 ± 2.4\n| 147.0\n| 153.0\n| 100.0 ± 1.6\n| 1.000\n\n" +
+			"| `sort a&#124;b`\n| 3000.0 ± 0.0\n| 3000.0\n| 3000.0\n| 2.00 ± 0.00\n| 300.0 ± 4.9\n| 294.0\n| 306.0\n| 100.0 ± 1.6\n| 2.000 (2.000 to 2.000)\n\n|===\n"},
 		{"org", func(t *bench.Table) { t.Sort = bench.SortEnergy }, (*bench.Table).Org, "" +
 			"| Command  |  Mean [s] |  Min [s] |  Max [s] |  Relative |  Energy [J] |  Min [J] |  Max [J] |  Power [W] |  Relative energy |\n" +
 			"|--+--+--+--+--+--+--+--+--+--|\n" +
-			"| =sort -n=  |  1.500 ± 0.000 |  1.500 |  1.500 |  1.00 |  150.0 ± 3.9 |  147.0 |  153.0 |  100.0 ± 2.6 |  1.000 |\n" +
-			"| =sort a\\x7cb=  |  3.000 ± 0.000 |  3.000 |  3.000 |  2.00 ± 0.00 |  300.0 ± 7.8 |  294.0 |  306.0 |  100.0 ± 2.6 |  2.000 (2.000 to 2.000) |\n"},
+			"| =sort -n=  |  1.500 ± 0.000 |  1.500 |  1.500 |  1.00 |  150.0 ± 2.4 |  147.0 |  153.0 |  100.0 ± 1.6 |  1.000 |\n" +
+			"| =sort a\\x7cb=  |  3.000 ± 0.000 |  3.000 |  3.000 |  2.00 ± 0.00 |  300.0 ± 4.9 |  294.0 |  306.0 |  100.0 ± 1.6 |  2.000 (2.000 to 2.000) |\n"},
 	} {
 		table := &bench.Table{Result: known()}
 		tt.edit(table)
