@@ -426,9 +426,11 @@ const chart = (() => {
 				commands[keys[e.key]]();
 			});
 			this.listenToPointers();
-			new ResizeObserver(() => {
+			// In the next frame: a picture that changes the size of its place as it is drawn would
+			// be an error of the page (ResizeObserver).
+			new ResizeObserver(() => requestAnimationFrame(() => {
 				if (this.place.clientWidth !== this.drawn) { this.drawn = this.place.clientWidth; this.draw(); }
-			}).observe(this.place);
+			})).observe(this.place);
 		}
 
 		listenToPointers() {

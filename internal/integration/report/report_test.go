@@ -374,3 +374,34 @@ func TestBench(t *testing.T) {
 	}
 	silent(t, p, "file://"+file)
 }
+
+// TestNarrowed: where a picture that is drawn anew makes its own place narrower, as it does
+// by the scroll bar of a page that has become higher, it is drawn once more, and nothing is
+// said of it on the console.
+func TestNarrowed(t *testing.T) {
+	_, file := made(t, time.Minute)
+	p := browser.NewPage(t)
+	p.Size(1200, 900)
+	p.Open("file://" + file)
+	p.Wait(drawn)
+	const place = `document.querySelector("figure[data-kind=runs] .plot")`
+	p.Wait(place + `.querySelector("svg")`)
+	browser.Eval[bool](p, `(() => {
+		const place = `+place+`;
+		window.heard = [];
+		addEventListener("error", (e) => heard.push(e.message)); // browsers differ in what is on the console
+		new MutationObserver((_, observer) => {
+			observer.disconnect();
+			place.style.width = place.clientWidth - 15 + "px";
+		}).observe(place, { childList: true, subtree: true });
+		return true;
+	})()`)
+	p.Size(1000, 900)
+	p.Wait(place + `.style.width && ` + place + `.querySelector("svg").viewBox.baseVal.width === ` + place + `.clientWidth`)
+	// What is said of a frame comes after it.
+	browser.Eval[bool](p, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+	if heard := browser.Eval[[]string](p, `heard`); len(heard) > 0 {
+		t.Errorf("errors: %q", heard)
+	}
+	silent(t, p, "file://"+file)
+}
