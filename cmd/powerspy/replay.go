@@ -92,6 +92,10 @@ func parsePart(c *cli.Context, to since) part {
 // meter.
 func recordingFile(c *cli.Context) (string, error) {
 	name := c.String(deviceFlag)
+	// Parameters of a simulated meter, and addresses, are no names of files.
+	if t, err := meter.ParseTarget(name); err == nil && t.Kind != meter.Serial && t.Kind != meter.Named {
+		return "", nil
+	}
 	ending := slices.Contains([]string{".zst", ".gz", ".jsonl"}, filepath.Ext(name))
 	info, err := os.Stat(name)
 	switch {
@@ -110,13 +114,34 @@ func recordingFile(c *cli.Context) (string, error) {
 	return "", nil // a log of an older tool, or a meter that has the name of a file here
 }
 
-// needsMeter refuses a recording where a meter is needed.
+// needsMeter refuses a recording where a meter is needed, and the log of an older tool
+// where windows of a meter are.
 func needsMeter(c *cli.Context) error {
 	name, err := recordingFile(c)
-	if err != nil || name == "" {
+	if err != nil {
 		return err
 	}
+	if name == "" {
+		if given := c.String(deviceFlag); isLog(given) && !slices.Contains([]string{"measure", "gmt"}, c.Command.Words()) {
+			return advise(fmt.Errorf("%s is a log of readings, and `powerspy %s` needs a meter", given, c.Command.Words()), "`powerspy measure` reads logs")
+		}
+		return nil
+	}
 	return advise(fmt.Errorf("%s is a recording, and `powerspy %s` needs a meter", name, c.Command.Words()), "`powerspy measure` and `powerspy convert` read recordings")
+}
+
+// isLog looks whether a device is the log of an older tool.
+func isLog(device string) bool {
+	t, err := meter.ParseTarget(device)
+	if err != nil {
+		return false
+	}
+	path, ok := recording(t)
+	if !ok {
+		return false
+	}
+	head, err := beginning(path)
+	return err == nil && meter.IsLog(head)
 }
 
 // isRecording looks whether a file is one.
