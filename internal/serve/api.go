@@ -182,8 +182,11 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	reply(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// parseMoment reads a moment: UNIX seconds or RFC 3339.
+// parseMoment reads a moment: UNIX seconds, RFC 3339, or now.
 func parseMoment(text string) (time.Time, error) {
+	if text == "now" {
+		return time.Now(), nil
+	}
 	var s record.Seconds
 	if err := s.UnmarshalJSON([]byte(text)); err == nil {
 		return s.Time, nil
@@ -194,7 +197,7 @@ func parseMoment(text string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return time.Time{}, errors.New("not a moment: give UNIX seconds, or RFC 3339 such as 2026-03-04T05:06:07Z")
+		return time.Time{}, errors.New("not a moment: give UNIX seconds, RFC 3339 such as 2026-03-04T05:06:07Z, or now")
 	}
 	return t, nil
 }

@@ -325,6 +325,7 @@ func TestUnknown(t *testing.T) {
 		{"GET", "/api/v1/meters/sim/events?interval=fast", 400, "interval: ", ""},
 		{"GET", "/api/v1/meters/sim/events?from=NaN", 400, "from: ", ""},
 		{"GET", "/api/v1/meters/sim/marks?from=x", 400, "from: ", ""},
+		{"GET", "/api/v1/meters/sim/marks?from=now", 200, "[]", ""},
 	} {
 		r := httptest.NewRequest("GET", "http://localhost"+tt.path, nil)
 		r.Method = tt.method
