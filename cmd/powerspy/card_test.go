@@ -107,7 +107,7 @@ func TestInterruptedTransfer(t *testing.T) {
 // a file.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	device := serveSim(t, "delay=0s,jitter=0s,stall=0,files=5000")
+	device := serveSim(t, "delay=0s,jitter=0s,stall=0,busy=wait,files=5000")
 	dir := t.TempDir()
 	for _, args := range [][]string{{"get", "120901.DAT", filepath.Join(dir, "got")}, {"get-all", dir}} {
 		p := startProgram(t, "bash", append([]string{"-c", `ulimit -f 2; exec powerspy files "$1" --device "$2" "${@:3}"`, "bash", args[0], device}, args[1:]...)...)
@@ -125,7 +125,7 @@ func TestFullDisk(t *testing.T) {
 // A name that is not on the card makes no file, and the meter goes on.
 func TestNoSuchFile(t *testing.T) {
 	t.Parallel()
-	device := serveSim(t, "delay=0s,jitter=0s,stall=0,files=100")
+	device := serveSim(t, "delay=0s,jitter=0s,stall=0,busy=wait,files=100")
 	dir := t.TempDir()
 	for _, args := range [][]string{{"get", "NONE00.DAT", filepath.Join(dir, "got")}, {"remove", "--yes", "NONE00.DAT"}} {
 		p := start(t, append([]string{"files", args[0], "--device", device}, args[1:]...)...)
@@ -143,7 +143,7 @@ func TestNoSuchFile(t *testing.T) {
 // The bar of a transfer on a terminal, and that Ctrl-C clears it.
 func TestTransferThenCtrlC(t *testing.T) {
 	t.Parallel()
-	device := serveSim(t, "delay=50ms,jitter=0s,stall=0,files=0/1000000")
+	device := serveSim(t, "delay=50ms,jitter=0s,stall=0,busy=wait,files=0/1000000")
 	person, cmd := startOnTerminal(t, "files", "get", "--device", device, "120902.DAT", filepath.Join(t.TempDir(), "got"))
 	person.until("120902.DAT")
 	person.until("/1.0 MB")

@@ -68,7 +68,7 @@ func printed(t *testing.T, args ...string) string {
 // Every job works while the stream of a client that crashed is still running.
 func TestCommandsAfterCrash(t *testing.T) {
 	t.Parallel()
-	device := serveSim(t, "delay=0s,jitter=0s,stall=0,files=100/5000")
+	device := serveSim(t, "delay=0s,jitter=0s,stall=0,busy=wait,files=100/5000")
 	names := fileNames(printed(t, "files", "list", "--device", device))
 	if len(names) != 2 {
 		t.Fatalf("the files are %q", names)
@@ -116,7 +116,7 @@ func TestCommandsAfterCrash(t *testing.T) {
 // A removed file is gone from the card, and another is not.
 func TestFilesRemove(t *testing.T) {
 	t.Parallel()
-	device := serveSim(t, "delay=0s,jitter=0s,stall=0,files=100/5000")
+	device := serveSim(t, "delay=0s,jitter=0s,stall=0,busy=wait,files=100/5000")
 	before := fileNames(printed(t, "files", "list", "--device", device))
 	if len(before) != 2 {
 		t.Fatalf("the files are %q", before)
