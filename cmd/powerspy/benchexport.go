@@ -2,8 +2,6 @@ package main
 
 import (
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -71,42 +69,18 @@ func parseExports(c *cli.Context) ([]export, error) {
 	return list, nil
 }
 
-// checkFiles refuses one file for two purposes: the later one would destroy what the
-// earlier one wrote, or what commands read. Commands may write to the same file.
+// checkFiles refuses one file for two purposes. Commands may write to the same file.
 func (p *benchPlan) checkFiles(c *cli.Context) error {
-	type use struct{ flag, name string }
-	uses := []use{{inputFlag, p.Input}, {recordFlag, c.String(recordFlag)}}
+	uses := []fileUse{{inputFlag, p.Input}, {recordFlag, c.String(recordFlag)}}
 	for _, where := range p.Output {
 		if !slices.Contains(outputPolicy{}.Words(), where) {
-			uses = append(uses, use{outputFlag, where})
+			uses = append(uses, fileUse{outputFlag, where})
 		}
 	}
 	for _, e := range p.exports {
-		uses = append(uses, use{e.flag(), e.file.name})
+		uses = append(uses, fileUse{e.flag(), e.file.name})
 	}
-	for i, u := range uses {
-		for _, other := range uses[:i] {
-			if u.flag != other.flag && sameFile(u.name, other.name) {
-				return c.Usagef("--%s and --%s have the same file", other.flag, u.flag)
-			}
-		}
-	}
-	return nil
-}
-
-// sameFile says whether two paths lead to one regular file, which may not be there yet.
-func sameFile(a, b string) bool {
-	if a == "" || b == "" || a == standardOutput || b == standardOutput {
-		return false
-	}
-	x, xerr := os.Stat(a)
-	y, yerr := os.Stat(b)
-	if xerr == nil && yerr == nil {
-		return x.Mode().IsRegular() && os.SameFile(x, y)
-	}
-	first, err := filepath.Abs(a)
-	second, other := filepath.Abs(b)
-	return err == nil && other == nil && first == second
+	return differentFiles(c, uses)
 }
 
 // A benchKeeper writes what there is of a bench to its file of JSON while it goes on,

@@ -129,3 +129,34 @@ func fileKind(name string, mode fs.FileMode) string {
 	}
 	return "a device"
 }
+
+// A fileUse is a file of a flag; without a name it is none.
+type fileUse struct{ flag, name string }
+
+// differentFiles refuses one file for two flags: what is written later would destroy
+// what was written before, or is read.
+func differentFiles(c *cli.Context, uses []fileUse) error {
+	for i, u := range uses {
+		for _, other := range uses[:i] {
+			if u.flag != other.flag && sameFile(u.name, other.name) {
+				return c.Usagef("--%s and --%s have the same file", other.flag, u.flag)
+			}
+		}
+	}
+	return nil
+}
+
+// sameFile says whether two paths lead to one regular file, which may not be there yet.
+func sameFile(a, b string) bool {
+	if a == "" || b == "" || a == standardOutput || b == standardOutput {
+		return false
+	}
+	x, xerr := os.Stat(a)
+	y, yerr := os.Stat(b)
+	if xerr == nil && yerr == nil {
+		return x.Mode().IsRegular() && os.SameFile(x, y)
+	}
+	first, err := filepath.Abs(a)
+	second, other := filepath.Abs(b)
+	return err == nil && other == nil && first == second
+}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -83,6 +85,9 @@ Examples:
 			status, err := a.runJob(c)
 			if status == 0 && err == nil {
 				return nil
+			}
+			if errors.Is(err, context.Canceled) && len(c.Args()) == 0 {
+				err = errors.New("interrupted before it began")
 			}
 			return &jobExit{status, err}
 		},
@@ -175,5 +180,5 @@ func (a *app) parseRun(c *cli.Context) (*jobPlan, error) {
 			return nil, err
 		}
 	}
-	return p, nil
+	return p, differentFiles(c, []fileUse{{recordFlag, c.String(recordFlag)}, {outputFlag, p.output.name}, {"actions", p.actions.name}})
 }

@@ -293,6 +293,13 @@ func TestRunInterruptedBefore(t *testing.T) {
 	if _, err := os.Stat(ran); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the command was run: %v", err)
 	}
+	p = start(t, "run", "-v", "-d", quickSim+",mute=?", "--duration", "1h")
+	p.told("> <?>")
+	p.signal(os.Interrupt)
+	p.told("powerspy: interrupted before it began")
+	if got := p.wait(); got.ExitCode() != ownFailure {
+		t.Error(got)
+	}
 }
 
 // TestRunLosesMeter: a command is not disturbed by a meter that falls silent, comes
