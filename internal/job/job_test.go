@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"powerspy2/measure"
 )
@@ -181,6 +182,19 @@ func TestReaderGoes(t *testing.T) {
 	}
 }
 
+// is reports whether poll(2) has one of these events for a file.
+func is(f *os.File, events int16) (ready bool) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = conn.Control(func(fd uintptr) { // a file that is closed has none
+		n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: events}}, 0)
+		ready = n > 0
+	})
+	return ready
+}
+
 // TestReaderStops: a job that was told to end waits for no reader that has stopped.
 func TestReaderStops(t *testing.T) {
 	r, w, err := os.Pipe()
@@ -199,11 +213,14 @@ func TestReaderStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-told // it writes, to more than a pipe holds soon
-	time.AfterFunc(500*time.Millisecond, func() {
+	<-told // it writes, and soon more than a pipe holds
+	go func() {
+		for is(w, unix.POLLOUT) || !is(j.output.ours, unix.POLLIN) {
+			time.Sleep(10 * time.Millisecond)
+		}
 		j.Signal(syscall.SIGTERM)
 		j.Hurry()
-	})
+	}()
 	if got, err := j.Wait(); err != nil || got.Signal != syscall.SIGTERM || !got.Unread {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -421,13 +438,32 @@ func TestReadLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer null.Close()
+	seen := filepath.Join(t.TempDir(), "seen")
+	started := make(chan *Job, 1)
 	var at []time.Time
-	r := do(t, Command{Args: []string{"sh", "-c", "echo a; sleep 0.05; echo b; echo c"}, Stdout: null, Lines: func(read time.Time, line []byte) {
-		if at = append(at, read); string(line) == "a" {
-			time.Sleep(500 * time.Millisecond)
+	j, err := Start(Command{Args: []string{"sh", "-c", `echo a; until [ -e "$0" ]; do sleep 0.05; done; echo b; echo c`, seen}, Stdout: null, Lines: func(read time.Time, line []byte) {
+		if at = append(at, read); string(line) != "a" {
+			return
+		}
+		if err := os.WriteFile(seen, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		// It is busy until the command has ended.
+		for m := (<-started).read; ; time.Sleep(time.Millisecond) {
+			m.mu.Lock()
+			ended := !m.end.IsZero()
+			m.mu.Unlock()
+			if ended {
+				return
+			}
 		}
 	}})
-	if len(at) != 3 || at[0].After(at[1]) || !at[1].Equal(at[2]) || at[2].After(r.End) || at[2].Before(r.Start) {
-		t.Errorf("lines of %v, the end is %v", at, r.End)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started <- j
+	r, err := j.Wait()
+	if err != nil || len(at) != 3 || !at[0].Before(r.End) || !at[1].Equal(r.End) || !at[2].Equal(r.End) {
+		t.Errorf("lines of %v, the end is %v, %v", at, r.End, err)
 	}
 }
