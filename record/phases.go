@@ -8,8 +8,9 @@ import (
 	"powerspy2/measure"
 )
 
-// Phases reads a recording to its end, and returns its phases in the order of time:
-// the last one ends with its job or with the recording. Names repeat. Errors are those of [Open] and [Recording.Next].
+// Phases reads a recording to its end, and returns its phases in the order of time: the
+// last one ends with its job or with the recording. Names repeat. Errors are those of
+// [Open] and [Recording.Next].
 func Phases(ctx context.Context, path string) ([]measure.Phase, error) {
 	notes, err := ReadNotes(ctx, path)
 	if err != nil {

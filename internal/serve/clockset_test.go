@@ -142,6 +142,16 @@ func TestShift(t *testing.T) {
 	}
 }
 
+// ahead returns by how much times of windows are ahead of the clock now.
+func (t *turns) ahead() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.list) == 0 {
+		return 0
+	}
+	return t.list[len(t.list)-1].ahead
+}
+
 // Which windows are meant by a moment of a clock that was set.
 func TestTurns(t *testing.T) {
 	at := time.Now()

@@ -14,8 +14,8 @@ const (
 	maxOfOne  = 600
 )
 
-// ofOne returns how many of so many readers may be of one address or user: the others
-// are kept for others.
+// ofOne returns how many of so many readers may be of one address or user: the rest is
+// kept for others.
 func ofOne(readers int) int { return (4*readers + 4) / 5 }
 
 // A crowd is what there is of many peers, within limits.

@@ -53,16 +53,6 @@ func (t *turns) turn(now time.Time, ahead time.Duration) {
 	t.seen = now
 }
 
-// ahead returns by how much times of windows are ahead of the clock now.
-func (t *turns) ahead() time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.list) == 0 {
-		return 0
-	}
-	return t.list[len(t.list)-1].ahead
-}
-
 // placed returns the time of windows at a moment of the clock: of the last one, where
 // the clock has shown it twice, but for moments that are still to come.
 func (t *turns) placed(clock, now time.Time) time.Time {

@@ -22,8 +22,8 @@ type Bench struct {
 	runs *job.Job // nil: none runs
 }
 
-// ForBench returns the signals of a bench, with the context that ends with the first one. quit ends the
-// measurement; nil: nothing does. Release has to be called.
+// ForBench returns the signals of a bench, with the context that ends with the first
+// one. quit ends the measurement; nil: nothing does. Release has to be called.
 func (h *Handler) ForBench(parent context.Context, quit func()) (context.Context, *Bench) {
 	ctx, cancel := context.WithCancel(parent)
 	s := &Bench{taken: h.ForJob(true), told: cancel, quit: quit}

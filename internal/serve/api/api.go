@@ -38,7 +38,7 @@ func Events(meter string) string { return Meters + "/" + url.PathEscape(meter) +
 // Marks returns the path of a meter's marks.
 func Marks(meter string) string { return Meters + "/" + url.PathEscape(meter) + "/marks" }
 
-// LongestMemory is for how long a server remembers what was measured at most.
+// LongestMemory bounds for how long a server remembers what was measured.
 const LongestMemory = 7 * 24 * time.Hour
 
 // A State says whether a meter measures.
