@@ -39,7 +39,7 @@ BEGIN {
 		if (at == 1) text = rest
 		if (text == "PASS" || text == "FAIL") next
 	}
-	if (guest == "" && text ~ /^(ok|FAIL)[ \t]+[^ \t]/) {
+	if (guest == "" && text ~ /^(ok  |FAIL)\t[^ \t]/) {
 		split(text, word, /[ \t]+/)
 		end(word[2], word[1] == "FAIL")
 		next
