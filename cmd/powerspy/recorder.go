@@ -70,13 +70,18 @@ func (s *session) recording(c *cli.Context) (*recorder, error) {
 	if n := f.Cut(); n > 0 {
 		s.progress.Line("recording %s: cut off what a crash had left at its end, %d bytes", name, n)
 	}
-	r := &recorder{file: f, name: name, progress: s.progress, ctx: c.Context, written: make(chan struct{})}
-	r.wake.L = &r.mu
-	go r.write()
-	return r, nil
+	return newRecorder(c.Context, f, name, s.progress), nil
 }
 
-// write writes what is queued until the recorder is closed.
+// newRecorder returns a recorder of a file, which tells its failures to progress.
+func newRecorder(ctx context.Context, f *record.File, name string, progress *progress.Teller) *recorder {
+	r := &recorder{file: f, name: name, progress: progress, ctx: ctx, written: make(chan struct{})}
+	r.wake.L = &r.mu
+	go r.write()
+	return r
+}
+
+// write writes what is queued until the recorder is closed, or too much was.
 func (r *recorder) write() {
 	defer close(r.written)
 	for {
@@ -88,7 +93,7 @@ func (r *recorder) write() {
 		r.queue = r.spare[:0]
 		over := r.over
 		r.mu.Unlock()
-		if len(queue) == 0 || over {
+		if len(queue) == 0 {
 			return
 		}
 		for i := range queue {
@@ -97,6 +102,9 @@ func (r *recorder) write() {
 			} else {
 				r.tell(r.file.Event(&q.event))
 			}
+		}
+		if over {
+			return
 		}
 		clear(queue)
 		r.mu.Lock()

@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"powerspy2/internal/progress"
+	"powerspy2/measure"
+	"powerspy2/measure/measuretest"
 	"powerspy2/meter"
 	"powerspy2/powerspy"
 	"powerspy2/record"
@@ -104,6 +107,47 @@ func killWhileRecording(t *testing.T, path string) {
 		if again, _, _ := recordedWindows(t, bytes.NewReader(plain)); len(again) != len(windows) {
 			t.Errorf("zstdcat has %d windows, we %d", len(again), len(windows))
 		}
+	}
+}
+
+// Of a disk that hangs for too long what waited for it is recorded when it goes on, and
+// no more.
+func TestRecordingTooMuch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.jsonl")
+	f, err := record.OpenFile(t.Context(), path, record.FileConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told bytes.Buffer
+	r := newRecorder(t.Context(), f, path, &progress.Teller{Out: &told})
+	events := measuretest.Windows(time.Now(), mostQueued+10, 20*time.Millisecond, 100)
+	if err := r.Begin(&measuretest.Source{}); err != nil {
+		t.Fatal(err)
+	}
+	hangs, goesOn := make(chan struct{}), make(chan struct{})
+	r.put(queued{other: func(*record.File) error {
+		close(hangs)
+		<-goesOn
+		return nil
+	}})
+	<-hangs
+	for i := range events {
+		if err := r.Event(&events[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(goesOn)
+	var failed error
+	r.closing(&failed)
+	if want := "powerspy: recording " + path + ": " + measure.ErrHeldUp.Error() + "; measuring goes on without it\n"; !errors.Is(failed, measure.ErrHeldUp) || told.String() != want {
+		t.Errorf("%v, told %q, want %q", failed, &told, want)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if windows, _, _ := recordedWindows(t, bytes.NewReader(text)); len(windows) != mostQueued {
+		t.Errorf("%d windows, want %d", len(windows), mostQueued)
 	}
 }
 
