@@ -55,7 +55,11 @@ func (d *diagnosis) stream(ctx context.Context, duration time.Duration) (err err
 		}
 	}
 	if ctx.Err() == nil && !anyFrames(streams) {
-		return &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure with " + m.Target().String(), Err: errors.New("no frames came, whatever the length of windows")}
+		why := errors.New("no frames came, whatever the length of windows")
+		if longest := lengths[len(lengths)-1]; longest != streamLengths[len(streamLengths)-1] {
+			why = advise(fmt.Errorf("no frames came with windows of up to %s", fieldtest.Periods(longest)), "longer ones are tried with a longer --duration")
+		}
+		return &meter.Error{Kind: meter.ErrNoAnswer, Op: "measure with " + m.Target().String(), Err: why}
 	}
 	return nil
 }

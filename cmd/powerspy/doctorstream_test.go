@@ -74,6 +74,20 @@ func TestDoctorStream(t *testing.T) {
 	}
 }
 
+// Where no frames come in a short time, longer windows may not have been tried.
+func TestDoctorNoFrames(t *testing.T) {
+	for duration, want := range map[string]string{
+		"4s":  "no frames came with windows of up to 1 mains period; longer ones are tried with a longer --duration\n",
+		"80s": "no frames came, whatever the length of windows\n",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			if _, stderr, status := doctor(t, "--duration", duration, "--device", "sim:silent-under=51"); status != 6 || !strings.HasSuffix(stderr, want) {
+				t.Errorf("%s: status %d, %q", duration, status, stderr)
+			}
+		})
+	}
+}
+
 func TestDoctorJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()

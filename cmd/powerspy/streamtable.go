@@ -59,7 +59,7 @@ func firstFrame(starts []field.Start) string {
 	switch {
 	case high < right:
 		text = "right"
-	case len(starts) > 1:
+	case high-low >= 0.01:
 		text = fmt.Sprintf("x%.2f-%.2f", low, high)
 	}
 	if !peaks {
