@@ -220,7 +220,7 @@ func TestRecordingHeldUp(t *testing.T) {
 					t.Errorf("the results begin with %q", l)
 				}
 			}
-			if got := p.wait(); !got.Exited() {
+			if got := p.wait(); !got.Exited() || got.Success() {
 				t.Errorf("got %v", got)
 			}
 		})

@@ -124,12 +124,17 @@ for wrong in ({"ca_file": server}, {"ca_file": server, "cert_file": client}):
     try:
         powerspy.meters(address, **wrong)
     except powerspy.PowerSpyError as err:
-        print(type(err).__name__)`
+        print(type(err).__name__)
+for at, wrong in ((address, {"key_file": client + ".key"}), ("http://127.0.0.1:1", {"cert_file": client})):
+    try:
+        powerspy.meters(at, **wrong)
+    except powerspy.PowerSpyError as err:
+        print(err)`
 	for version, python := range pythons(t) {
 		cmd := exec.Command(python, "-W", "error", "-B", "-c", program, address, at("server"), at("client"))
 		cmd.Env = append(os.Environ(), "PYTHONPATH="+pythonFolder)
 		out, err := cmd.CombinedOutput()
-		if want := "sim True\nPowerSpyError\nPowerSpyError\n"; err != nil || string(out) != want {
+		if want := "sim True\nPowerSpyError\nPowerSpyError\nkey_file is of no use without cert_file\ncert_file is for a server at https://\n"; err != nil || string(out) != want {
 			t.Errorf("%s: %v\n%s", version, err, out)
 		}
 	}

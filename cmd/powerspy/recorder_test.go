@@ -137,6 +137,7 @@ func TestRecordingTooMuch(t *testing.T) {
 		}
 	}
 	close(goesOn)
+	<-r.written // which closing waits for only so long
 	var failed error
 	r.closing(&failed)
 	if want := "powerspy: recording " + path + ": " + measure.ErrHeldUp.Error() + "; measuring goes on without it\n"; !errors.Is(failed, measure.ErrHeldUp) || told.String() != want {

@@ -223,6 +223,10 @@ class _Server:
         self.address = address
         self.timeout = timeout
         self._tls = None  # type: Optional[ssl.SSLContext]
+        if key_file is not None and cert_file is None:
+            raise PowerSpyError("key_file is of no use without cert_file")
+        if cert_file is not None and not address.tls:
+            raise PowerSpyError("cert_file is for a server at https://")
         if address.tls:
             try:
                 self._tls = ssl.create_default_context(cafile=ca_file)
