@@ -80,16 +80,16 @@ func Interrupt(ctx context.Context, interrupt func()) (*Handler, <-chan os.Signa
 				waiting = false
 			}
 		}
-		signal.Stop(caught)
 		if h.ignored {
-			// It would be ignored again.
+			// It would be ignored again, also if it came just now.
+			again := make(chan os.Signal, 1)
+			signal.Notify(again, os.Interrupt)
 			go func() {
-				again := make(chan os.Signal, 1)
-				signal.Notify(again, os.Interrupt)
 				<-again
 				os.Exit(128 + int(syscall.SIGINT))
 			}()
 		}
+		signal.Stop(caught)
 		interrupt()
 	}()
 	return h, done
