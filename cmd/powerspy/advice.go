@@ -19,6 +19,7 @@ import (
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
+	"powerspy2/internal/serial"
 	"powerspy2/internal/serve"
 	"powerspy2/internal/serve/client"
 	"powerspy2/internal/shell"
@@ -70,6 +71,14 @@ func whenDo(cause error, next func() string) advice {
 // whenBoth is advice about a cause that means something else in other places.
 func whenBoth(kind, cause error, next string) advice {
 	return func(err error) (string, bool) { return next, errors.Is(err, kind) && errors.Is(err, cause) }
+}
+
+// whenPath is advice about a cause that is of a file: D-Bus and sockets have it, too.
+func whenPath(cause error, next string) advice {
+	return func(err error) (string, bool) {
+		file, ok := errors.AsType[*fs.PathError](err)
+		return next, ok && errors.Is(file, cause)
+	}
 }
 
 // whenA is advice made of what a cause knows.
@@ -247,6 +256,9 @@ var advices = []advice{
 	whenA(func(e *logfile.UnreadableError) string {
 		return "`chmod u+r " + shell.Quote(e.Path) + "`, or give another file"
 	}),
+	when(serial.ErrNotTerminal, "give a meter; a recording is read by `powerspy measure --device FILE`"),
+	when(syscall.EISDIR, "give another path"),
+	whenPath(fs.ErrPermission, "give another path, or ask its owner (`ls -l` shows who that is)"),
 }
 
 // pinAdvice is what to do about a PIN that was refused.

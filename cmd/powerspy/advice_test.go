@@ -20,6 +20,7 @@ import (
 	"powerspy2/internal/logfile"
 	"powerspy2/internal/output"
 	"powerspy2/internal/owner"
+	"powerspy2/internal/serial"
 	"powerspy2/internal/serve"
 	"powerspy2/internal/serve/client"
 	"powerspy2/meter"
@@ -173,6 +174,9 @@ func TestAdvice(t *testing.T) {
 		{&output.ShapeError{There: "x", Ours: "y"}, "give another file, or the --format"},
 		{&logfile.NoDirectoryError{Directory: "a b", Err: syscall.ENOENT}, "`mkdir -p 'a b'`"},
 		{&logfile.UnreadableError{Path: "a b", Err: syscall.EACCES}, "`chmod u+r 'a b'`"},
+		{kind(meter.ErrNotFound, &fs.PathError{Op: "open", Path: "/dev/x", Err: serial.ErrNotTerminal}), "`powerspy measure --device FILE`"},
+		{kind(meter.ErrNotFound, &fs.PathError{Op: "open", Path: "/", Err: syscall.EISDIR}), "another path"},
+		{&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, "ask its owner"},
 	}
 	if len(tests) != len(advices) {
 		t.Errorf("%d tests of %d rows", len(tests), len(advices))

@@ -119,8 +119,8 @@ func meantAsDevice(c *cli.Command, arg string) string {
 	return "a meter is given as --device " + arg
 }
 
-const programDescription = `With the meter plugged in, this finds it, pairs with it (PIN 1234 unless
-told otherwise) and prints readings until Ctrl-C, without root:
+const programDescription = `With the meter plugged in, this finds it, pairs with it (PIN 1234, then
+0000, unless told otherwise) and prints readings until Ctrl-C, without root:
 
     powerspy measure
 

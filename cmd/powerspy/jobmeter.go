@@ -80,7 +80,7 @@ func (b *baselineSource) load() (*baseline.Baseline, error) {
 	}
 	f, err := os.Open(b.path)
 	if err != nil {
-		return nil, advise(fmt.Errorf("baseline: %w", err), "`powerspy baseline --output "+shell.Quote(b.path)+"` makes one")
+		return nil, advise(fmt.Errorf("baseline: %w", err), "`powerspy baseline --output "+shell.Quote(b.path)+"` makes one; a power is given as 12.3W")
 	}
 	defer f.Close()
 	base, err := baseline.Read(f)

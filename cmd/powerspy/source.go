@@ -39,7 +39,7 @@ func (s *session) source(ctx context.Context, sc meter.StreamConfig, rec meter.R
 		head, err := beginning(path)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("open %s: %w", path, err)
+			return nil, err // it names the path
 		case meter.IsLog(head):
 			return meter.OpenReplay(ctx, path, sc)
 		}

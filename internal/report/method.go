@@ -24,6 +24,9 @@ func instrument(m result.Meter) string {
 	if m.Address != nil {
 		way = ", over Bluetooth"
 	}
+	if unknownMeter(m) {
+		return fmt.Sprintf("an Alciom PowerSpy2 power meter (%s, of unknown serial number and versions)%s", harmless.Text(m.Name), way)
+	}
 	return fmt.Sprintf("an Alciom PowerSpy2 power meter (%s, serial number %d, hardware version %d, firmware version %d, %s)%s",
 		harmless.Text(m.Name), m.Serial, m.Hardware, m.Firmware, calibrated(m.Calibration), way)
 }

@@ -79,7 +79,15 @@ func meterText(m result.Meter) string {
 	if m.Simulated {
 		return "simulated meter"
 	}
+	if unknownMeter(m) {
+		return harmless.Text(m.Name)
+	}
 	return fmt.Sprintf("%s, serial number %d", harmless.Text(m.Name), m.Serial)
+}
+
+// unknownMeter says whether a meter has not told what it is, as in a log of another program.
+func unknownMeter(m result.Meter) bool {
+	return m.Serial == 0 && m.Hardware == 0 && m.Firmware == 0
 }
 
 // calibrated says when a meter was calibrated.
