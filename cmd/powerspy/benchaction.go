@@ -191,10 +191,13 @@ func (s *session) carryOut(ctx context.Context, a *app, p *benchPlan, run *comma
 		}
 		return r
 	}
-	keeper := benchKeeper{app: a, plan: p, progress: s.progress}
+	keeper := newBenchKeeper(a, p, func(err error) { s.progress.Line("warning: %s; it is tried again", sentence(err)) })
 	engine := &bench.Engine{Plan: p.runs, Executor: run, Progress: shown.tell}
-	engine.Keep = func(o *bench.Outcome) { keeper.keep(resultOf(o)) }
+	if keeper != nil {
+		engine.Keep = func(o *bench.Outcome) { keeper.keep(resultOf(o)) }
+	}
 	outcome, err := engine.Run(bctx)
+	keeper.end()
 	shown.end()
 	r := resultOf(&outcome)
 	for _, i := range outcome.Missed {

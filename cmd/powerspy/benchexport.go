@@ -1,13 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"slices"
 	"time"
 
 	"powerspy2/internal/bench"
 	"powerspy2/internal/cli"
-	"powerspy2/internal/progress"
 	"powerspy2/internal/report"
 )
 
@@ -85,24 +85,62 @@ func (p *benchPlan) checkFiles(c *cli.Context) error {
 
 // A benchKeeper writes what there is of a bench to its file of JSON while it goes on,
 // which is more than nothing where it is killed. The other files can be made of that.
+// A disk that hangs holds up no run: meanwhile nothing else is written.
 type benchKeeper struct {
-	app      *app
-	plan     *benchPlan
-	progress *progress.Teller
-	failed   bool // has been told
+	put     func([]byte) error
+	warn    func(error) // once
+	writing chan error  // of what is being written; nil: nothing is
+	failed  bool        // has been told
+}
+
+// newBenchKeeper returns nil where no file of JSON is wanted.
+func newBenchKeeper(a *app, p *benchPlan, warn func(error)) *benchKeeper {
+	i := slices.IndexFunc(p.exports, func(e export) bool { return e.name == jsonExport })
+	if i < 0 || p.exports[i].file.name == standardOutput {
+		return nil
+	}
+	put := func(text []byte) error {
+		return p.exports[i].file.write(a.env, func(w io.Writer) error {
+			_, err := w.Write(text)
+			return err
+		})
+	}
+	return &benchKeeper{put: put, warn: warn}
 }
 
 // keep writes a result that is not whole yet.
 func (k *benchKeeper) keep(r *bench.Result) {
+	if k.writing != nil {
+		select {
+		case err := <-k.writing:
+			k.wrote(err)
+		default:
+			return
+		}
+	}
 	r.Interrupted = true
-	for _, e := range k.plan.exports {
-		if e.name != jsonExport || e.file.name == standardOutput {
-			continue
-		}
-		if err := e.file.write(k.app.env, r.Write); err != nil && !k.failed {
-			k.failed = true
-			k.progress.Line("warning: %s; it is tried again", sentence(err))
-		}
+	var text bytes.Buffer
+	if err := r.Write(&text); err != nil {
+		k.wrote(err)
+		return
+	}
+	writing := make(chan error, 1)
+	k.writing = writing
+	go func() { writing <- k.put(text.Bytes()) }()
+}
+
+// end waits for what is being written, so that nothing is written after it.
+func (k *benchKeeper) end() {
+	if k != nil && k.writing != nil {
+		k.wrote(<-k.writing)
+	}
+}
+
+func (k *benchKeeper) wrote(err error) {
+	k.writing = nil
+	if err != nil && !k.failed {
+		k.failed = true
+		k.warn(err)
 	}
 }
 

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -28,7 +30,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	// Most tests here wait for a simulated meter. Who sets -parallel has it so.
-	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
+	if err := flag.Set("test.parallel", strconv.Itoa(5*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
 	testscript.Main(tests{m}, map[string]func(){"powerspy": main, filepath.Base(gmtProvider): main})
@@ -47,6 +49,13 @@ func (m tests) Run() int {
 	defer os.RemoveAll(dir)
 	if err := os.Setenv(runtimeDir, dir); err != nil {
 		panic(err)
+	}
+	// What runs in the background of a script ignores some signals, and what it starts
+	// would, too: what handles them does not (execve(2)).
+	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP} {
+		if signal.Ignored(sig) {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
 	}
 	return m.M.Run()
 }

@@ -39,16 +39,39 @@ func (s *session) throughServer(ctx context.Context, held meter.Target, err erro
 			continue
 		}
 		server.Meter = name
-		src, err := s.served(ctx, meter.Target{Kind: meter.Served, Server: server, Alias: held.Alias}, sc, rec)
-		if err != nil {
-			continue
+		if src, err := s.servedHere(ctx, meter.Target{Kind: meter.Served, Server: server, Alias: held.Alias}, sc, rec); err == nil {
+			return src, true
 		}
-		if s.progress.Terminal {
-			s.progress.Line("reading %s through the server at %s", src.Target().Name, meter.Server{Socket: socket})
-		}
-		return src, true
 	}
 	return nil, false
+}
+
+// servedHere opens a meter at a server on this machine that was not asked for by name.
+func (s *session) servedHere(ctx context.Context, t meter.Target, sc meter.StreamConfig, rec meter.Recovery) (measure.Source, error) {
+	src, err := s.served(ctx, t, sc, rec)
+	if err == nil && s.progress.Terminal {
+		s.progress.Line("reading %s through the server at %s", src.Target().Name, meter.Server{Socket: t.Server.Socket})
+	}
+	return src, err
+}
+
+// serverHere finds a server of this user, or the machine's, which has meters that are
+// not reached from here: simulated ones, or those of serial lines.
+func (s *session) serverHere(ctx context.Context) (server meter.Server, ok bool) {
+	sockets := []string{systemSocket}
+	if own, err := serveSocket(s.env.getenv); err == nil {
+		sockets = []string{own, systemSocket}
+	}
+	for _, socket := range sockets {
+		server.Socket = socket
+		c := client.New(client.Login{Server: server})
+		_, err := c.Meters(ctx)
+		c.Close()
+		if err == nil {
+			return server, true
+		}
+	}
+	return meter.Server{}, false
 }
 
 // systemSocket is where the service that the packages install listens.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,8 +11,9 @@ import (
 	"powerspy2/meter"
 )
 
-// liveSource opens what yields windows as they are measured: the meter that is
-// wanted, at a server if it was given so or a server on this machine has it. All commands that measure get it from here.
+// liveSource opens what yields windows as they are measured: the meter that is wanted,
+// at a server if it was given so, or if a server on this machine has it. All commands
+// that measure get it from here.
 func (s *session) liveSource(ctx context.Context, sc meter.StreamConfig, rec meter.Recovery) (measure.Source, error) {
 	if t := s.meter.Meant(); t.Kind == meter.Served {
 		return s.served(ctx, t, sc, rec)
@@ -28,6 +30,11 @@ func (s *session) liveSource(ctx context.Context, sc meter.StreamConfig, rec met
 	}
 	if src, ok := s.throughServer(ctx, found, err, sc, rec); ok {
 		return src, nil
+	}
+	if s.meter.Meant().Kind == meter.Any && (errors.Is(err, meter.ErrNotFound) || errors.Is(err, meter.ErrNotReady)) {
+		if server, ok := s.serverHere(ctx); ok {
+			return s.servedHere(ctx, meter.Target{Kind: meter.Served, Server: server}, sc, rec)
+		}
 	}
 	return nil, err // a nil *Supervised would be a Source
 }

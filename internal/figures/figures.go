@@ -16,6 +16,9 @@ const JoulesPerWh = 3600
 // WithUncertainty writes a value to the second digit of its uncertainty.
 func WithUncertainty(v, u float64, unit string) string {
 	d := Decimals(v, u)
+	if math.Round(v*math.Pow10(d)) == 0 {
+		v = 0 // which is not below nothing
+	}
 	return fmt.Sprintf("%.*f %s +- %.*f %s", d, v, unit, d, u, unit)
 }
 

@@ -9,12 +9,15 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"powerspy2/internal/serve/pipetest"
 	"powerspy2/meter"
@@ -339,11 +342,40 @@ func TestListenUnix(t *testing.T) {
 	if _, err := ListenUnix(t.TempDir()+"/"+strings.Repeat("x", longestPath), SocketConfig{Group: -1}); err == nil || !strings.Contains(err.Error(), "too long") {
 		t.Errorf("a longer path than can be connected to: %v", err)
 	}
-	// Root may give it to any group.
-	if _, err := ListenUnix(t.TempDir()+"/s", SocketConfig{Group: 0}); os.Getuid() != 0 && !errors.Is(err, ErrGroup) {
+	if err := listenAsNobody(t, SocketConfig{Group: 54321}); !errors.Is(err, ErrGroup) {
 		t.Errorf("of a group that is not ours: %v", err)
 	}
 	if entries, err := os.ReadDir(path[:len(path)-2]); err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
 	}
+}
+
+// listenAsNobody is [ListenUnix] by a thread that is not root, which may give a socket
+// to any group.
+func listenAsNobody(t *testing.T, sc SocketConfig) error {
+	dir, err := os.MkdirTemp("", "") // that of the test is root's alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and it ends with the goroutine
+		const nobody, unchanged = 65534, ^uintptr(0)
+		if os.Getuid() == 0 {
+			if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, unchanged, nobody, unchanged); errno != 0 {
+				failed <- errno
+				return
+			}
+		}
+		l, err := ListenUnix(dir+"/s", sc)
+		if err == nil {
+			_ = l.Close()
+		}
+		failed <- err
+	}()
+	return <-failed
 }

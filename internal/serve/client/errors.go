@@ -113,6 +113,10 @@ func IsFinal(err error) bool {
 	return false
 }
 
+// alertInternalError is of a peer that is in trouble, as one that starts: nothing is
+// wrong with what it was shown (RFC 8446, section 6.2).
+const alertInternalError = tls.AlertError(80)
+
 // explain says what failed, why, and of which kind that is. The errors of a context
 // pass.
 func explain(op string, err error) error {
@@ -130,7 +134,7 @@ func explain(op string, err error) error {
 	_, unknown := errors.AsType[*UnknownError](err)
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	dial, dialled := errors.AsType[*net.OpError](err)
-	alerted := dialled && dial.Op == "remote error" // crypto/tls, of an alert
+	alerted := dialled && dial.Op == "remote error" && dial.Err.Error() != alertInternalError.Error() // crypto/tls, of an alert
 	dialled = dialled && dial.Op == "dial"
 	errno, isErrno := errors.AsType[syscall.Errno](err)
 	if dialled && isErrno {

@@ -165,6 +165,20 @@ func TestClientCertificate(t *testing.T) {
 	}
 }
 
+// TestServerInTrouble: an alert that the server can't go on now is no reason to end.
+func TestServerInTrouble(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, errors.New("starting") }}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	c := New(Login{Server: meter.Server{URL: server.URL}})
+	defer c.Close()
+	if _, err := c.Meter(t.Context()); err == nil || IsFinal(err) || errors.Is(err, ErrHandshake) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 // TestOtherScheme: https where http is spoken, and the other way round, are told as
 // such, and so is a server that takes no more connections.
 func TestOtherScheme(t *testing.T) {
