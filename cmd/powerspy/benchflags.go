@@ -101,6 +101,9 @@ func benchCommands(c *cli.Context) ([]commands.Command, error) {
 			return nil, c.Usagef("a command holds a byte 0")
 		}
 	}
+	if len(lines) == 0 && (c.IsSet(listFlag) || c.IsSet(scanFlag)) {
+		return nil, c.Usagef("bench needs a command after the values of -L and -P")
+	}
 	if len(lines) == 0 {
 		return nil, c.Usagef("bench needs a command")
 	}

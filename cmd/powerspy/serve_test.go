@@ -166,6 +166,7 @@ func TestServeRefuses(t *testing.T) {
 		{[]string{"--listen", ":0"}, 1, "every machine on the network could read it without a password; give --web.config.file"},
 		{[]string{"--listen", "0.0.0.0:0", "--web.config.file", file}, 1, "no TLS: passwords could be listened to; add tls_server_config"},
 		{[]string{"--listen", "lab"}, 2, "neither unix:PATH nor HOST:PORT"},
+		{[]string{"--listen", "127.0.0.1:99999"}, 2, `invalid port "99999"`},
 		{[]string{"--listen", "unix:"}, 2, "needs a path"},
 		{[]string{"--listen", "unix:" + file}, 1, "which is no socket"},
 		{[]string{"--listen", "unix:" + dir + "/none/s"}, 1, "no such file or directory; make its directory first: `mkdir -p "},

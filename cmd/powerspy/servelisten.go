@@ -89,9 +89,12 @@ func (s *serving) listen(c *cli.Context, cfg *serve.Config) (listeners []*serve.
 func (s *serving) listenOn(c *cli.Context, address string, sc serve.SocketConfig, cfg *serve.Config) (*serve.Listener, error) {
 	path, ok := strings.CutPrefix(address, "unix:")
 	if !ok {
-		host, _, err := net.SplitHostPort(address)
+		host, port, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, c.Usagef("--%s %s is neither unix:PATH nor HOST:PORT", listenFlag, address)
+		}
+		if _, err := net.LookupPort("tcp", port); err != nil {
+			return nil, c.Usagef("--%s %s: invalid port %q; use for example 9797", listenFlag, address, port)
 		}
 		if host != "" {
 			cfg.AllowedHosts = append(cfg.AllowedHosts, host)

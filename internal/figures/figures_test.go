@@ -15,6 +15,7 @@ func TestWithUncertainty(t *testing.T) {
 		{12345.678, 150, "12346 J +- 150 J"},
 		{1e6, 1e-6, "1000000 J +- 0 J"},
 		{5, 0, "5.000 J +- 0.000 J"},
+		{-1e-9, 0.0000078, "0.0000000 J +- 0.0000078 J"},
 	} {
 		if got := WithUncertainty(tt.v, tt.u, "J"); got != tt.want {
 			t.Errorf("%g, %g: %q, want %q", tt.v, tt.u, got, tt.want)
