@@ -87,10 +87,11 @@ func baselineText(b *baseline.Baseline) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "baseline  %s over %v\n", figures.WithUncertainty(b.Power, 2*b.Uncertainty, "W"), b.Duration.Round(time.Second))
 	fmt.Fprintf(&t, "seconds   %.2f to %.2f W\n", b.Low, b.High)
-	fmt.Fprintf(&t, "drift     %+.2f W an hour", b.Drift)
-	if 2*b.DriftError < 1e6 {
-		fmt.Fprintf(&t, " +- %.2f", 2*b.DriftError)
+	hours := b.Duration.Hours() // of a slope that a short time shows badly
+	fmt.Fprintf(&t, "drift     %+.2f W", b.Drift*hours)
+	if off := 2 * b.DriftError * hours; off < 1e6 {
+		fmt.Fprintf(&t, " +- %.2f W", off)
 	}
-	t.WriteString("\n")
+	fmt.Fprintf(&t, " over %v\n", b.Duration.Round(time.Second))
 	return t.String()
 }
