@@ -57,7 +57,7 @@ for os in darwin windows; do
 done
 
 say shellcheck
-mapfile -t scripts < <(git grep -lE '^#!/(usr/)?bin/(env )?(ba)?sh' -- scripts .ci ':!*_test.go')
+mapfile -t scripts < <(git grep -lE '^#!/(usr/)?bin/(env )?(ba)?sh' -- scripts .ci ':!*_test.go' ':!*.txtar')
 check shellcheck --external-sources -- "${scripts[@]}" scripts/*.bash scripts/vm/*.bash scripts/vm/initrd-init
 
 exit "$status"
