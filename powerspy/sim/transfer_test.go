@@ -15,6 +15,9 @@ import (
 	"powerspy2/powerspy/sim"
 )
 
+// longestStall is after how long no answer of before is under way any more.
+const longestStall = 5 * time.Second
+
 // transfer reads all files of m and compares them. A link that is bad at random may be
 // too bad once, which has to be told, and not twice.
 func transfer(t *testing.T, c *powerspy.Client, m *sim.Meter) {
@@ -27,6 +30,7 @@ func transfer(t *testing.T, c *powerspy.Client, m *sim.Meter) {
 		if err != nil {
 			t.Logf("%d bytes: %v", file.Size, err)
 			b.Reset()
+			time.Sleep(longestStall)
 			err = c.ReadFile(t.Context(), file, &b, func(n int64) { told = n })
 		}
 		if err != nil {
