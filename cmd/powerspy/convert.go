@@ -16,6 +16,7 @@ import (
 	"powerspy2/internal/cli"
 	"powerspy2/internal/output"
 	"powerspy2/internal/parquet"
+	"powerspy2/internal/shell"
 	"powerspy2/measure"
 	"powerspy2/record"
 )
@@ -109,11 +110,14 @@ func (a *app) parseConversion(c *cli.Context) (*conversion, error) {
 	if formats > 1 || ends > 1 {
 		return nil, c.Usagef("--to has one format, and one time")
 	}
-	if formats == 0 {
-		want.format = formatOfName(want.output.name)
-	}
 	if ending := filepath.Ext(want.output.name); ending == ".zst" || ending == ".gz" {
 		return nil, c.Usagef("convert writes no %s: leave -o out and compress what comes (`| zstd`), or give -o run.parquet, which is compressed", ending)
+	}
+	if formats == 0 {
+		var ok bool
+		if want.format, ok = formatOfName(want.output.name); !ok {
+			return nil, c.Usagef("%s does not tell the format: give it, as --to csv", shell.Quote(want.output.name))
+		}
 	}
 	want.part = parsePart(c, to)
 	if want.format == parquetFormat {
@@ -132,15 +136,18 @@ func (a *app) parseConversion(c *cli.Context) (*conversion, error) {
 	return want, parseOptions(c, output.Format(want.format), &want.options)
 }
 
-// formatOfName is the format that the name of a result tells, csv unless it does.
-func formatOfName(name string) string {
+// formatOfName is the format that the name of a result tells, csv where it has no
+// ending; ok is false where it has another one.
+func formatOfName(name string) (format string, ok bool) {
 	switch strings.ToLower(filepath.Ext(name)) {
 	case ".parquet":
-		return parquetFormat
+		return parquetFormat, true
 	case ".jsonl":
-		return string(output.JSONL)
+		return string(output.JSONL), true
+	case "", ".csv", ".txt", ".dat":
+		return string(output.CSV), true
 	}
-	return string(output.CSV)
+	return "", false
 }
 
 func (a *app) convert(c *cli.Context) error {
