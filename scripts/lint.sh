@@ -42,7 +42,7 @@ check() { "$@" || status=1; }
 
 for module in "${MODULES[@]}"; do
 	say "golangci-lint in $module"
-	(cd "$module" && "$lint" run "${fix[@]}" ./...) || status=1
+	(cd "$module" && "$lint" run --allow-parallel-runners "${fix[@]}" ./...) || status=1
 done
 
 # Those that call the system: all others are the same on every processor.
