@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 
 	"powerspy2/bluez"
 	"powerspy2/powerspy"
@@ -116,6 +117,9 @@ var explanations = []explanation{
 	{powerspy.ErrUncalibrated, ErrNoAnswer, "the meter's calibration is damaged"},
 	{sim.ErrAway, ErrNotFound, "the simulated meter is out of reach, as one of its faults demands"},
 	{powerspy.ErrLink, ErrNoAnswer, "the link to the meter broke"},
+	// Of a connect, again and again.
+	{syscall.ECONNABORTED, ErrNoAnswer, "the link to the meter broke"},
+	{syscall.ECONNRESET, ErrNoAnswer, "the link to the meter broke"},
 }
 
 // explain turns a failure from the packages below into an *Error. What is one

@@ -2,8 +2,20 @@ package meter
 
 import (
 	"errors"
+	"os"
+	"syscall"
 	"testing"
 )
+
+// A connect that breaks off again and again is a meter that does not answer, and no
+// failure of this program.
+func TestBrokenConnect(t *testing.T) {
+	for _, errno := range []error{syscall.ECONNABORTED, syscall.ECONNRESET} {
+		if err := explain("connect to PowerSpy 4567", os.NewSyscallError("connect", errno)); !errors.Is(err, ErrNoAnswer) || !errors.Is(err, errno) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
 
 func TestErrorText(t *testing.T) {
 	for op, want := range map[string]string{

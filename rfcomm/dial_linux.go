@@ -14,7 +14,9 @@ import (
 
 const (
 	// retryPause lies between attempts while the kernel still closes the stream that was there before. A connect during
-	// that time gives EBUSY until the device has answered, then ECONNRESET for a moment; some 0.1 s in all.
+	// that time gives EBUSY until the device has answered, then ECONNRESET for a moment; some 0.1 s in all. A connect over
+	// a link that this host has just begun to end, two seconds after its last stream, gives ECONNABORTED with it
+	// (net/bluetooth/hci_conn.c, hci_conn_timeout).
 	retryPause = 50 * time.Millisecond
 	// retryWindow is how long such answers are believed to be of that kind. An EBUSY that lasts longer is another program.
 	retryWindow = 1500 * time.Millisecond
@@ -80,7 +82,7 @@ type retries struct {
 // allow reports whether a connect that failed with err at the time now, after it took so long, is worth another attempt.
 func (r *retries) allow(err error, now time.Time, took time.Duration) bool {
 	switch connectErrno(err) {
-	case unix.EBUSY, unix.ECONNRESET, unix.ENOTCONN:
+	case unix.EBUSY, unix.ECONNRESET, unix.ENOTCONN, unix.ECONNABORTED:
 		if r.giveUp.IsZero() {
 			r.giveUp = now.Add(retryWindow)
 		}

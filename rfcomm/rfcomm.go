@@ -69,9 +69,10 @@ func (c *Config) level() (Security, error) {
 
 // Dial opens a stream to a channel, 1 to 30, of a device (net/bluetooth/rfcomm/sock.c, rfcomm_sock_connect). It refuses
 // to touch a kernel whose RFCOMM is dead (ErrKernelStuck), tests unless the link is up already that the device answers
-// (ErrAbsent after some five seconds), lets cfg.Forerunner raise the link where that is called for, and then connects with a fresh socket for each attempt: what a kernel answers
-// just after a stream to the same channel was closed (EBUSY, ECONNRESET, ENOTCONN) is retried every 50 ms for 1.5 s at
-// most. When ctx ends first, the error matches that of ctx.
+// (ErrAbsent after some five seconds), lets cfg.Forerunner raise the link where that is called for, and then connects with
+// a fresh socket for each attempt: what a kernel answers just after a stream to the same channel was closed (EBUSY,
+// ECONNRESET, ENOTCONN), or while it ends the idle link (ECONNABORTED), is retried every 50 ms for 1.5 s at most. When ctx
+// ends first, the error matches that of ctx.
 //
 // Without a deadline Dial returns within a minute or so, whatever the device and the adapter do: each attempt is
 // bounded by the kernel's RFCOMM timer of 30 s.
