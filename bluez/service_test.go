@@ -71,8 +71,10 @@ func TestRestartService(t *testing.T) {
 			if tt.running {
 				old = startFake(t, b)
 			}
+			restarted := make(chan struct{}) // closed when the fakes are as they will be
 			if s := tt.systemd; s != nil {
 				s.restart = func() {
+					defer close(restarted)
 					if old != nil {
 						old.leave()
 					}
@@ -95,6 +97,9 @@ func TestRestartService(t *testing.T) {
 			if tt.systemd != nil {
 				if got := <-tt.systemd.asked; got != [2]string{"bluetooth.service", "replace"} {
 					t.Errorf("systemd was asked for %v", got)
+				}
+				if tt.systemd.refusal == nil {
+					<-restarted
 				}
 			}
 			b.checkNotActivated(t)
