@@ -116,7 +116,8 @@ elif ((${#race[@]})); then
 	mkdir "$work/simulations"
 	CGO_ENABLED=0 POWERSPY_CI=$work/simulations nice -n 19 "$SCRIPT" -run "$SIMULATIONS" "${simulating[@]/#/./}" >"$work/simulations/said" 2>&1 &
 	simulations=$!
-	tests . -skip "$SIMULATIONS" ./...
+	# One package more at once than there are processors: those of cmd/powerspy wait for minutes.
+	tests . -p "$(($(nproc) + 1))" -skip "$SIMULATIONS" ./...
 	race=()
 	export CGO_ENABLED=0
 	# They drive programs, which are others' or built without the detector all the same.
